@@ -1,0 +1,86 @@
+//go:build linux && amd64
+
+package metal
+
+const (
+	firmwareTick = int64(10e6) // ns: EDK2's timer interrupt, the resolution of its timers
+	stallTime    = 10_000      // µs of one calibration
+)
+
+var (
+	ticksPerSecond uint64 // of the time-stamp counter
+	firstTick      uint64
+	bootTime       int64 // Unix nanoseconds when firstTick was read
+	now            efiTime
+)
+
+// initClock learns how fast the time-stamp counter runs: from CPUID where the
+// processor says it, else against the firmware's Stall, the shortest of several, as
+// whatever disturbs a stall makes it longer. Then it asks for the wall time, once.
+func initClock() {
+	ticksPerSecond = crystalRate()
+	if ticksPerSecond == 0 {
+		best := ^uint64(0)
+		for range 5 {
+			t := rdtsc()
+			firmware(bootServices().stall, stallTime)
+			best = min(best, rdtsc()-t)
+		}
+		ticksPerSecond = best * (1e6 / stallTime)
+	}
+	if ticksPerSecond < 1e6 || ticksPerSecond > 1e11 {
+		fail("the time-stamp counter does not count", efiUnsupported)
+	}
+	firstTick = rdtsc()
+	runtime := at[efiRuntimeServices](systemTable().runtimeServices)
+	if status := firmware(runtime.getTime, address(&now), 0); status != efiSuccess {
+		warn("GetTime: the date is unknown", status)
+		return
+	}
+	bootTime = unixTime(&now) * 1e9
+}
+
+// crystalRate computes the counter's rate from CPUID leaf 0x15 (Intel SDM volume 2,
+// CPUID): crystal frequency × numerator / denominator; 0 where any is not given.
+func crystalRate() uint64 {
+	if highest, _, _, _ := cpuid(0, 0); highest < 0x15 {
+		return 0
+	}
+	denominator, numerator, crystal, _ := cpuid(0x15, 0)
+	if denominator == 0 || numerator == 0 {
+		return 0
+	}
+	return uint64(crystal) * uint64(numerator) / uint64(denominator)
+}
+
+// unixTime converts a firmware date; one without a time zone counts as UTC.
+func unixTime(t *efiTime) int64 {
+	// Days from 1970-01-01, counting years from March so that the leap day is last.
+	year, month := int64(t.year), int64(t.month)
+	if month <= 2 {
+		year, month = year-1, month+12
+	}
+	days := year*365 + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + int64(t.day) - 1 - 719468
+	seconds := days*86400 + int64(t.hour)*3600 + int64(t.minute)*60 + int64(t.second)
+	if t.timeZone != efiUnspecifiedTimeZone {
+		seconds += int64(t.timeZone) * 60 // UTC = local time + TimeZone
+	}
+	return seconds
+}
+
+// nanotime is the monotonic clock, from 0 at boot. The division in two parts keeps
+// the product in 64 bits up to 18 GHz.
+func nanotime() int64 {
+	ticks := rdtsc() - firstTick
+	return int64(ticks/ticksPerSecond*1e9 + ticks%ticksPerSecond*1e9/ticksPerSecond)
+}
+
+func clockGettime(clock, p uintptr) uint64 {
+	const realtime, realtimeCoarse = 0, 5
+	ns := nanotime()
+	if clock == realtime || clock == realtimeCoarse {
+		ns += bootTime
+	}
+	*at[timespec](p) = timespec{ns / 1e9, ns % 1e9}
+	return 0
+}

@@ -1,0 +1,297 @@
+//go:build linux && amd64
+
+package metal
+
+import "unsafe"
+
+// What the kernel uses of the UEFI specification 2.10, by its names in lower camel
+// case; section numbers stand beside the structs. efi_test.go holds every offset
+// against the specification.
+
+// efiTableHeader is EFI_TABLE_HEADER (4.2).
+type efiTableHeader struct {
+	signature            uint64
+	revision, headerSize uint32
+	crc32, reserved      uint32
+}
+
+// efiSystemTable is EFI_SYSTEM_TABLE (4.3).
+type efiSystemTable struct {
+	header               efiTableHeader
+	firmwareVendor       uintptr
+	firmwareRevision     uint32
+	_                    uint32
+	consoleInHandle      uintptr
+	conIn                uintptr // *efiSimpleTextInput
+	consoleOutHandle     uintptr
+	conOut               uintptr // *efiSimpleTextOutput
+	standardErrorHandle  uintptr
+	stdErr               uintptr
+	runtimeServices      uintptr // *efiRuntimeServices
+	bootServices         uintptr // *efiBootServices
+	numberOfTableEntries uintptr
+	configurationTable   uintptr
+}
+
+// efiBootServices is EFI_BOOT_SERVICES (4.4): function addresses.
+type efiBootServices struct {
+	header                                                         efiTableHeader
+	raiseTPL, restoreTPL                                           uintptr
+	allocatePages, freePages, getMemoryMap, allocatePool, freePool uintptr
+	createEvent, setTimer, waitForEvent, signalEvent, closeEvent   uintptr
+	checkEvent                                                     uintptr
+	installProtocolInterface, reinstallProtocolInterface           uintptr
+	uninstallProtocolInterface, handleProtocol, reserved           uintptr
+	registerProtocolNotify, locateHandle, locateDevicePath         uintptr
+	installConfigurationTable                                      uintptr
+	loadImage, startImage, exit, unloadImage, exitBootServices     uintptr
+	getNextMonotonicCount, stall, setWatchdogTimer                 uintptr
+	connectController, disconnectController                        uintptr
+	openProtocol, closeProtocol, openProtocolInformation           uintptr
+	protocolsPerHandle, locateHandleBuffer, locateProtocol         uintptr
+}
+
+// efiRuntimeServices is the part of EFI_RUNTIME_SERVICES (4.5) that is used.
+type efiRuntimeServices struct {
+	header  efiTableHeader
+	getTime uintptr
+}
+
+// efiMemoryDescriptor is EFI_MEMORY_DESCRIPTOR (7.2.3). The firmware's stride is
+// its own DescriptorSize, 48 in EDK2, not the size of this struct.
+type efiMemoryDescriptor struct {
+	typ           uint32
+	_             uint32
+	physicalStart uint64
+	virtualStart  uint64
+	numberOfPages uint64
+	attribute     uint64
+}
+
+const (
+	efiLoaderData         = 2
+	efiConventionalMemory = 7
+
+	efiMemoryWB = 1 << 3
+	efiMemorySP = 1 << 18 // specific purpose: not for everybody's use
+
+	efiAllocateAddress = 2
+)
+
+// efiSimpleTextInput is EFI_SIMPLE_TEXT_INPUT_PROTOCOL (12.3).
+type efiSimpleTextInput struct {
+	reset, readKeyStroke, waitForKey uintptr
+}
+
+// efiInputKey is EFI_INPUT_KEY (12.3.3).
+type efiInputKey struct {
+	scanCode, unicodeChar uint16
+}
+
+// efiSimpleTextOutput is the beginning of EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL (12.4).
+type efiSimpleTextOutput struct {
+	reset, outputString uintptr
+}
+
+// efiLoadedImage is EFI_LOADED_IMAGE_PROTOCOL (9.1).
+type efiLoadedImage struct {
+	revision        uint32
+	_               uint32
+	parentHandle    uintptr
+	systemTable     uintptr
+	deviceHandle    uintptr
+	filePath        uintptr
+	reserved        uintptr
+	loadOptionsSize uint32 // bytes
+	_               uint32
+	loadOptions     uintptr // UTF-16
+	imageBase       uintptr
+	imageSize       uint64
+}
+
+// efiShellParameters is EFI_SHELL_PARAMETERS_PROTOCOL (UEFI Shell 2.2, 4.3), which
+// the shell puts on the image that it starts.
+type efiShellParameters struct {
+	argv, argc uintptr // **CHAR16
+}
+
+// efiSimpleFileSystem is EFI_SIMPLE_FILE_SYSTEM_PROTOCOL (13.4).
+type efiSimpleFileSystem struct {
+	revision   uint64
+	openVolume uintptr
+}
+
+// efiFile is EFI_FILE_PROTOCOL (13.5), revision 1.
+type efiFile struct {
+	revision                                   uint64
+	open, close, delete, read, write           uintptr
+	getPosition, setPosition, getInfo, setInfo uintptr
+	flush                                      uintptr
+}
+
+// efiTime is EFI_TIME (8.3).
+type efiTime struct {
+	year                             uint16
+	month, day, hour, minute, second byte
+	_                                byte
+	nanosecond                       uint32
+	timeZone                         int16 // minutes from UTC, or efiUnspecifiedTimeZone
+	daylight, _                      byte
+}
+
+const efiUnspecifiedTimeZone = 0x7FF
+
+// efiFileInfo is EFI_FILE_INFO (13.5.16); the name, UTF-16 with a zero, follows.
+type efiFileInfo struct {
+	size, fileSize, physicalSize     uint64
+	create, lastAccess, modification efiTime
+	attribute                        uint64
+}
+
+const (
+	efiFileModeRead   = 1
+	efiFileModeWrite  = 2
+	efiFileModeCreate = 1 << 63
+	efiFileReadOnly   = 0x01
+	efiFileDirectory  = 0x10
+
+	efiEventTimer    = 0x80000000
+	efiTPLCallback   = 8
+	efiTimerCancel   = 0
+	efiTimerRelative = 2
+)
+
+// efiRNG is EFI_RNG_PROTOCOL (37.5).
+type efiRNG struct {
+	getInfo, getRNG uintptr
+}
+
+// guid is EFI_GUID.
+type guid struct {
+	a    uint32
+	b, c uint16
+	d    [8]byte
+}
+
+var (
+	loadedImageGUID      = guid{0x5B1B31A1, 0x9562, 0x11D2, [8]byte{0x8E, 0x3F, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	shellParametersGUID  = guid{0x752F3136, 0x4E16, 0x4FDC, [8]byte{0xA2, 0x2A, 0xE5, 0xF4, 0x68, 0x12, 0xF4, 0xCA}}
+	simpleFileSystemGUID = guid{0x964E5B22, 0x6459, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	fileInfoGUID         = guid{0x09576E92, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
+)
+
+// Status codes (UEFI appendix D): errors have the top bit set, warnings do not.
+const (
+	efiError             = 1 << 63
+	efiSuccess           = 0
+	efiWarnDeleteFailure = 2
+	efiInvalidParameter  = efiError | 2
+	efiUnsupported       = efiError | 3
+	efiBufferTooSmall    = efiError | 5
+	efiNotReady          = efiError | 6
+	efiDeviceError       = efiError | 7
+	efiWriteProtected    = efiError | 8
+	efiOutOfResources    = efiError | 9
+	efiVolumeCorrupted   = efiError | 10
+	efiVolumeFull        = efiError | 11
+	efiNoMedia           = efiError | 12
+	efiMediaChanged      = efiError | 13
+	efiNotFound          = efiError | 14
+	efiAccessDenied      = efiError | 15
+	efiAborted           = efiError | 21
+	efiOEM               = efiError | 1<<62 // appendix D: the range left to the program's maker
+)
+
+// statusName gives the specification's name of a status.
+func statusName(status uintptr) string {
+	switch status {
+	case efiSuccess:
+		return "EFI_SUCCESS"
+	case efiWarnDeleteFailure:
+		return "EFI_WARN_DELETE_FAILURE"
+	case efiInvalidParameter:
+		return "EFI_INVALID_PARAMETER"
+	case efiUnsupported:
+		return "EFI_UNSUPPORTED"
+	case efiBufferTooSmall:
+		return "EFI_BUFFER_TOO_SMALL"
+	case efiNotReady:
+		return "EFI_NOT_READY"
+	case efiDeviceError:
+		return "EFI_DEVICE_ERROR"
+	case efiWriteProtected:
+		return "EFI_WRITE_PROTECTED"
+	case efiOutOfResources:
+		return "EFI_OUT_OF_RESOURCES"
+	case efiVolumeCorrupted:
+		return "EFI_VOLUME_CORRUPTED"
+	case efiVolumeFull:
+		return "EFI_VOLUME_FULL"
+	case efiNoMedia:
+		return "EFI_NO_MEDIA"
+	case efiMediaChanged:
+		return "EFI_MEDIA_CHANGED"
+	case efiNotFound:
+		return "EFI_NOT_FOUND"
+	case efiAccessDenied:
+		return "EFI_ACCESS_DENIED"
+	case efiAborted:
+		return "EFI_ABORTED"
+	}
+	return "EFI status"
+}
+
+// firmwareState is what entry found and leaveTo puts back.
+type firmwareState struct {
+	sp          uintptr // the firmware's stack; its calls run below this
+	image       uintptr // EFI_HANDLE of this program
+	systemTable uintptr // *efiSystemTable
+	fs, gs      uint64  // segment bases
+	cr3, cr4    uint64
+	ss          uint64
+	gdtr, idtr  tableRegister
+	away        bool // the CPU is in the kernel's world, not the firmware's
+
+	efer, star, lstar, fmask, xcr0 uint64
+}
+
+var (
+	fw       firmwareState
+	callArgs [8]uintptr
+)
+
+func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
+func leaveTo(sp, status uintptr)
+
+// firmware calls a firmware function. What it is given to read or write must be
+// memory that the firmware sees too: variables of this package or physical pages,
+// never the stack or heap of the Go program.
+func firmware(fn uintptr, args ...uintptr) (status uintptr) {
+	for i := range callArgs {
+		callArgs[i] = 0
+		if i < len(args) {
+			callArgs[i] = args[i]
+		}
+	}
+	return callFirmware(fn, &callArgs)
+}
+
+func systemTable() *efiSystemTable   { return at[efiSystemTable](fw.systemTable) }
+func bootServices() *efiBootServices { return at[efiBootServices](systemTable().bootServices) }
+
+// at gives the T that lies at an address: the one place where numbers become pointers.
+func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
+
+// address is the inverse of at.
+func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// protocol finds an interface on a handle; 0 if it has none.
+func protocol(handle uintptr, id *guid) uintptr {
+	if firmware(bootServices().handleProtocol, handle, address(id), address(&protocolFound)) != efiSuccess {
+		return 0
+	}
+	return protocolFound
+}
+
+var protocolFound uintptr

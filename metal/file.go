@@ -1,0 +1,764 @@
+//go:build linux && amd64
+
+package metal
+
+import "unsafe"
+
+const (
+	maxFiles = 128
+	maxPath  = 1024
+
+	bounceSize = 1 << 20 // one firmware read or write; larger ones are no faster
+)
+
+const (
+	kindClosed = iota
+	kindConsole
+	kindEpoll
+	kindEvent
+	kindFile
+	kindDirectory
+)
+
+// file is an open descriptor.
+type file struct {
+	kind   uint64
+	handle uintptr // *efiFile
+	flags  uintptr // of open
+	offset uint64  // where the next read or write begins
+	inode  uint64
+
+	count     uint64 // of an eventfd
+	watched   bool
+	watchData epollEvent
+}
+
+var (
+	files  [maxFiles]file
+	volume uintptr // *efiFile: the root of the volume that the program came from
+	bounce uintptr // memory that firmware reads into and writes from
+
+	path     [maxPath]uint16
+	found    uintptr // *efiFile, from Open
+	infoSize uintptr
+	ioSize   uintptr
+	fileInfo struct {
+		efiFileInfo
+		name [maxPath]uint16
+	}
+)
+
+const infoHeader = unsafe.Sizeof(efiFileInfo{})
+
+// initFiles opens the standard descriptors and the volume that the image was loaded
+// from. An image that came another way (from the network, say) has no files.
+func initFiles() {
+	for fd := stdin; fd <= stderr; fd++ {
+		files[fd].kind = kindConsole
+	}
+	if bounce = allocPages(bounceSize / pageSize); bounce == 0 {
+		fail("no room for a file buffer", efiOutOfResources)
+	}
+	device := at[efiLoadedImage](loadedImage).deviceHandle
+	if device == 0 {
+		return
+	}
+	fs := protocol(device, &simpleFileSystemGUID)
+	if fs == 0 {
+		return
+	}
+	if r := firmware(at[efiSimpleFileSystem](fs).openVolume, fs, address(&found)); r != efiSuccess {
+		warn("OpenVolume: the boot volume cannot be read", r)
+		return
+	}
+	volume = found
+}
+
+func closeFiles() {
+	for fd := range files {
+		if files[fd].kind != kindClosed {
+			closeFile(uintptr(fd))
+		}
+	}
+	if volume != 0 {
+		firmware(at[efiFile](volume).close, volume)
+		volume = 0
+	}
+}
+
+func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
+
+// newFile gives the lowest free descriptor.
+func newFile(kind uint64) (fd, e uint64) {
+	for i := range files {
+		if files[i].kind == kindClosed {
+			files[i] = file{kind: kind}
+			return uint64(i), 0
+		}
+	}
+	return 0, emfile
+}
+
+// fileErrno gives the error number for a firmware status.
+func fileErrno(status uintptr) uint64 {
+	switch status {
+	case efiNotFound:
+		return enoent
+	case efiWriteProtected:
+		return erofs
+	case efiVolumeFull:
+		return enospc
+	case efiAccessDenied:
+		return eacces
+	case efiNoMedia, efiMediaChanged:
+		return enxio
+	case efiOutOfResources:
+		return enomem
+	case efiInvalidParameter, efiUnsupported:
+		return einval
+	}
+	return eio
+}
+
+// setPath turns a Linux path into the firmware's: backslashes, no empty, "." or ".."
+// elements (there are no links here, so ".." can be taken back). A person at the UEFI
+// shell types backslashes, so they part elements too.
+func setPath(name uintptr) (e uint64) {
+	size, mark := 0, 0 // mark: start of the element
+	var d utf8Decoder
+	for i := uintptr(0); ; i++ {
+		if i == maxPath {
+			return enametoolong
+		}
+		b := *at[byte](name + i)
+		if b == '/' || b == '\\' || b == 0 {
+			if d.need > 0 {
+				return einval
+			}
+			switch element := path[mark:size]; {
+			case len(element) == 0 || len(element) == 1 && element[0] == '.':
+				size = mark
+			case len(element) == 2 && element[0] == '.' && element[1] == '.':
+				size = parentOf(mark)
+			default:
+				path[size] = '\\'
+				size++
+			}
+			mark = size
+			if b == 0 {
+				break
+			}
+			continue
+		}
+		r, again := d.decode(b)
+		if r == noRune {
+			continue
+		}
+		if again || r == replacementRune || r > 0xFFFF || size+2 >= maxPath {
+			return einval
+		}
+		path[size] = uint16(r)
+		size++
+	}
+	if size > 0 {
+		size-- // the last separator
+	}
+	path[size] = 0
+	return 0
+}
+
+// parentOf gives the end of path[:end] without its last element and separator.
+func parentOf(end int) int {
+	if end > 0 {
+		end--
+	}
+	for end > 0 && path[end-1] != '\\' {
+		end--
+	}
+	return end
+}
+
+const atFDCWD = ^uintptr(99) // -100
+
+// open opens a path with a firmware mode, relative to a directory; the handle is in found.
+func open(directory, name uintptr, mode, attributes uint64) (e uint64) {
+	if e = setPath(name); e != 0 {
+		return e
+	}
+	base := volume
+	first := *at[byte](name)
+	if first != '/' && first != '\\' && uintptr(int32(directory)) != atFDCWD {
+		fd := uintptr(uint32(directory))
+		if !isOpen(fd) {
+			return ebadf
+		}
+		if files[fd].kind != kindDirectory {
+			return enotdir
+		}
+		base = files[fd].handle
+	}
+	if base == 0 {
+		return enoent
+	}
+	if path[0] == 0 { // the directory itself
+		path[0], path[1] = '.', 0
+		if base == volume {
+			path[0] = '\\'
+		}
+	}
+	status := firmware(at[efiFile](base).open, base, address(&found), address(&path), uintptr(mode), uintptr(attributes))
+	if status != efiSuccess {
+		return fileErrno(status)
+	}
+	return 0
+}
+
+// getInfo reads the EFI_FILE_INFO of a handle into fileInfo.
+func getInfo(handle uintptr) (e uint64) {
+	infoSize = unsafe.Sizeof(fileInfo)
+	status := firmware(at[efiFile](handle).getInfo, handle, address(&fileInfoGUID), address(&infoSize), address(&fileInfo))
+	if status != efiSuccess {
+		return fileErrno(status)
+	}
+	return 0
+}
+
+// setInfo writes back fileInfo, whose name has n units before the zero.
+func setInfo(handle uintptr, n int) (e uint64) {
+	size := infoHeader + uintptr(n+1)*2
+	fileInfo.size = uint64(size)
+	status := firmware(at[efiFile](handle).setInfo, handle, address(&fileInfoGUID), size, address(&fileInfo))
+	if status != efiSuccess {
+		return fileErrno(status)
+	}
+	return 0
+}
+
+func nameSize() (n int) {
+	for n < maxPath-1 && fileInfo.name[n] != 0 {
+		n++
+	}
+	return n
+}
+
+// nameHash stands in for an inode number, which FAT has not.
+func nameHash() uint64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range nameSize() {
+		h = (h ^ uint64(fileInfo.name[i])) * 1099511628211
+	}
+	return h | 1
+}
+
+func closeHandle(handle uintptr) { firmware(at[efiFile](handle).close, handle) }
+
+// Linux open flags (asm-generic/fcntl.h).
+const (
+	oAccess    = 0x3
+	oCreate    = 0x40
+	oExclusive = 0x80
+	oTruncate  = 0x200
+	oAppend    = 0x400
+	oDirectory = 0x10000
+)
+
+func openat(directory, name, flags uintptr) uint64 {
+	fd, e := newFile(kindFile)
+	if e != 0 {
+		return errno(e)
+	}
+	f := &files[fd]
+	f.kind = kindClosed // until all has gone well
+	mode := uint64(efiFileModeRead)
+	if flags&oAccess != 0 || flags&oCreate != 0 {
+		mode |= efiFileModeWrite
+	}
+	e = open(directory, name, mode, 0)
+	if e != 0 && mode&efiFileModeWrite != 0 && flags&oAccess == 0 {
+		e = open(directory, name, efiFileModeRead, 0) // O_CREAT of a file that exists but cannot be written
+	}
+	switch {
+	case e == 0 && flags&oCreate != 0 && flags&oExclusive != 0:
+		closeHandle(found)
+		return errno(eexist)
+	case e == enoent && flags&oCreate != 0:
+		e = open(directory, name, mode|efiFileModeCreate, 0)
+	}
+	if e != 0 {
+		return errno(e)
+	}
+	handle := found
+	if e = getInfo(handle); e != 0 {
+		closeHandle(handle)
+		return errno(e)
+	}
+	isDirectory := fileInfo.attribute&efiFileDirectory != 0
+	switch {
+	case isDirectory && flags&oAccess != 0:
+		e = eisdir
+	case !isDirectory && flags&oDirectory != 0:
+		e = enotdir
+	case !isDirectory && flags&oTruncate != 0 && flags&oAccess != 0 && fileInfo.fileSize != 0:
+		fileInfo.fileSize = 0
+		e = setInfo(handle, nameSize())
+	}
+	if e != 0 {
+		closeHandle(handle)
+		return errno(e)
+	}
+	*f = file{kind: kindFile, handle: handle, flags: flags, inode: nameHash()}
+	if isDirectory {
+		f.kind = kindDirectory
+	}
+	return fd
+}
+
+func closeFile(fd uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	e := uint64(0)
+	if f.handle != 0 {
+		if status := firmware(at[efiFile](f.handle).close, f.handle); status != efiSuccess {
+			e = fileErrno(status)
+		}
+	}
+	f.kind, f.handle = kindClosed, 0
+	return errno(e)
+}
+
+func read(t *thread, fd, p, n uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	switch f.kind {
+	case kindConsole:
+		return consoleRead(t, p, n)
+	case kindEvent:
+		return readEvent(f, p, n)
+	case kindDirectory:
+		return errno(eisdir)
+	case kindFile:
+		done, e := transfer(f, p, n, f.offset, false)
+		if done == 0 && e != 0 {
+			return errno(e)
+		}
+		f.offset += done
+		return done
+	}
+	return errno(einval)
+}
+
+func write(fd, p, n uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	switch f.kind {
+	case kindConsole:
+		if fd == stdin {
+			return errno(ebadf)
+		}
+		consoleWrite(int(fd), p, n)
+		return uint64(n)
+	case kindEvent:
+		return writeEvent(f, p, n)
+	case kindFile:
+		if f.flags&oAppend != 0 {
+			if e := getInfo(f.handle); e != 0 {
+				return errno(e)
+			}
+			f.offset = fileInfo.fileSize
+		}
+		done, e := transfer(f, p, n, f.offset, true)
+		if done == 0 && e != 0 {
+			return errno(e)
+		}
+		f.offset += done
+		return done
+	}
+	return errno(einval)
+}
+
+func pread(fd, p, n, offset uintptr) uint64  { return positioned(fd, p, n, offset, false) }
+func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
+
+func positioned(fd, p, n, offset uintptr, out bool) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	if files[fd].kind != kindFile {
+		return errno(espipe)
+	}
+	if int64(offset) < 0 {
+		return errno(einval)
+	}
+	done, e := transfer(&files[fd], p, n, uint64(offset), out)
+	if done == 0 && e != 0 {
+		return errno(e)
+	}
+	return done
+}
+
+// transfer reads or writes a file from an offset on, through the bounce buffer: the
+// firmware knows nothing of the program's addresses. What was done before an error
+// counts; the error comes again with the next call.
+func transfer(f *file, p, n uintptr, offset uint64, out bool) (done, e uint64) {
+	switch access := f.flags & oAccess; {
+	case out && access == 0, !out && access == 1:
+		return 0, ebadf
+	}
+	h := at[efiFile](f.handle)
+	if status := firmware(h.setPosition, f.handle, uintptr(offset)); status != efiSuccess {
+		return 0, fileErrno(status)
+	}
+	for n > 0 {
+		chunk := min(n, bounceSize)
+		ioSize = chunk
+		fn := h.read
+		if out {
+			move(bounce, p, chunk)
+			fn = h.write
+		}
+		status := firmware(fn, f.handle, address(&ioSize), bounce)
+		if status == efiDeviceError && !out {
+			// The specification's answer to a read that begins behind the end (13.5.4).
+			if getInfo(f.handle) == 0 && offset+done >= fileInfo.fileSize {
+				return done, 0
+			}
+		}
+		if status != efiSuccess {
+			return done, fileErrno(status)
+		}
+		moved := min(ioSize, chunk)
+		if !out {
+			move(p, bounce, moved)
+		}
+		done += uint64(moved)
+		p += moved
+		n -= moved
+		if moved < chunk {
+			break
+		}
+	}
+	return done, 0
+}
+
+func lseek(fd, offset, whence uintptr) uint64 {
+	const set, cur, end = 0, 1, 2
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	if f.kind == kindDirectory && offset == 0 && whence == set { // rewind
+		firmware(at[efiFile](f.handle).setPosition, f.handle, 0)
+		return 0
+	}
+	if f.kind != kindFile {
+		return errno(espipe)
+	}
+	base := uint64(0)
+	switch whence {
+	case set:
+	case cur:
+		base = f.offset
+	case end:
+		if e := getInfo(f.handle); e != 0 {
+			return errno(e)
+		}
+		base = fileInfo.fileSize
+	default:
+		return errno(einval)
+	}
+	to := base + uint64(offset)
+	if int64(to) < 0 {
+		return errno(einval)
+	}
+	f.offset = to
+	return to
+}
+
+// stat is the kernel's struct stat for x86-64 (asm/stat.h).
+type stat struct {
+	dev, ino, nlink             uint64
+	mode, uid, gid, _           uint32
+	rdev                        uint64
+	size, blockSize, blocks     int64
+	accessed, modified, changed timespec
+	_                           [3]uint64
+}
+
+const (
+	modeDirectory = 0o040000
+	modeRegular   = 0o100000
+	modeCharacter = 0o020000
+)
+
+// storeStat writes what fileInfo says.
+func storeStat(p uintptr, inode uint64) {
+	s := at[stat](p)
+	*s = stat{}
+	s.dev, s.ino, s.nlink = 1, inode, 1
+	s.mode = modeRegular | 0o644
+	if fileInfo.attribute&efiFileReadOnly != 0 {
+		s.mode = modeRegular | 0o444
+	}
+	if fileInfo.attribute&efiFileDirectory != 0 {
+		s.mode = modeDirectory | 0o755
+	}
+	s.size, s.blockSize = int64(fileInfo.fileSize), 4096
+	s.blocks = int64(fileInfo.physicalSize+511) / 512
+	s.accessed.sec = unixTime(&fileInfo.lastAccess)
+	s.modified.sec = unixTime(&fileInfo.modification)
+	s.changed.sec = s.modified.sec
+}
+
+func fstat(fd, p uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	if f.handle == 0 {
+		s := at[stat](p)
+		*s = stat{}
+		s.dev, s.ino, s.nlink, s.mode, s.blockSize = 2, uint64(fd)+1, 1, modeCharacter|0o600, 1024
+		return 0
+	}
+	if e := getInfo(f.handle); e != 0 {
+		return errno(e)
+	}
+	storeStat(p, f.inode)
+	return 0
+}
+
+func fstatat(directory, name, p, flags uintptr) uint64 {
+	const emptyPath = 0x1000
+	if flags&emptyPath != 0 && *at[byte](name) == 0 {
+		return fstat(uintptr(uint32(directory)), p)
+	}
+	if *at[byte](name) == 0 {
+		return errno(enoent)
+	}
+	if e := open(directory, name, efiFileModeRead, 0); e != 0 {
+		return errno(e)
+	}
+	handle := found
+	e := getInfo(handle)
+	if e == 0 {
+		storeStat(p, nameHash())
+	}
+	closeHandle(handle)
+	return errno(e)
+}
+
+func fcntl(fd, command uintptr) uint64 {
+	const getFD, setFD, getFL, setFL = 1, 2, 3, 4
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	switch command {
+	case getFD, setFD, setFL: // neither exec nor non-blocking files here
+		return 0
+	case getFL:
+		if files[fd].kind == kindConsole {
+			return 2 // O_RDWR
+		}
+		return uint64(files[fd].flags & (oAccess | oAppend))
+	}
+	return errno(einval)
+}
+
+func fsync(fd uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	if files[fd].kind != kindFile {
+		return errno(einval)
+	}
+	if status := firmware(at[efiFile](files[fd].handle).flush, files[fd].handle); status != efiSuccess && status != efiAccessDenied {
+		return errno(fileErrno(status))
+	} // EFI_ACCESS_DENIED: the file was opened for reading, there is nothing to flush
+	return 0
+}
+
+func ftruncate(fd, size uintptr) uint64 {
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	if f.kind != kindFile || f.flags&oAccess == 0 || int64(size) < 0 {
+		return errno(einval)
+	}
+	e := getInfo(f.handle)
+	if e == 0 && fileInfo.fileSize != uint64(size) {
+		fileInfo.fileSize = uint64(size)
+		e = setInfo(f.handle, nameSize())
+	}
+	return errno(e)
+}
+
+// getdents lists a directory as struct linux_dirent64: inode, offset, length of the
+// record, type, name.
+func getdents(fd, p, n uintptr) uint64 {
+	const (
+		header    = 19
+		largest   = header + 255*3 + 1 + 7 // a FAT name has at most 255 units
+		directory = 4
+		regular   = 8
+	)
+	if !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	if f.kind != kindDirectory {
+		return errno(enotdir)
+	}
+	if n < largest {
+		return errno(einval)
+	}
+	done := uintptr(0)
+	for n-done >= largest {
+		infoSize = unsafe.Sizeof(fileInfo)
+		status := firmware(at[efiFile](f.handle).read, f.handle, address(&infoSize), address(&fileInfo))
+		if status != efiSuccess {
+			return errno(fileErrno(status))
+		}
+		if infoSize == 0 {
+			break
+		}
+		entry := p + done
+		size := uintptr(header)
+		var d utf16Decoder
+		for i := range min(nameSize(), 255) {
+			k := d.decode(fileInfo.name[i])
+			move(entry+size, address(&d.utf8), uintptr(k))
+			size += uintptr(k)
+		}
+		*at[byte](entry + size) = 0
+		size = (size + 1 + 7) &^ 7
+		kind := byte(regular)
+		if fileInfo.attribute&efiFileDirectory != 0 {
+			kind = directory
+		}
+		*at[uint64](entry) = nameHash()
+		*at[uint64](entry + 8) = uint64(done + size)
+		*at[uint16](entry + 16) = uint16(size)
+		*at[byte](entry + 18) = kind
+		done += size
+	}
+	return uint64(done)
+}
+
+func mkdirat(directory, name uintptr) uint64 {
+	e := open(directory, name, efiFileModeRead, 0)
+	if e == 0 {
+		closeHandle(found)
+		return errno(eexist)
+	}
+	if e != enoent {
+		return errno(e)
+	}
+	e = open(directory, name, efiFileModeRead|efiFileModeWrite|efiFileModeCreate, efiFileDirectory)
+	if e == 0 {
+		closeHandle(found)
+	}
+	return errno(e)
+}
+
+func unlinkat(directory, name, flags uintptr) uint64 {
+	const removeDirectory = 0x200
+	if e := open(directory, name, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+		return errno(e)
+	}
+	handle := found
+	e := getInfo(handle)
+	isDirectory := fileInfo.attribute&efiFileDirectory != 0
+	switch {
+	case e != 0:
+	case isDirectory && flags&removeDirectory == 0:
+		e = eisdir
+	case !isDirectory && flags&removeDirectory != 0:
+		e = enotdir
+	}
+	if e != 0 {
+		closeHandle(handle)
+		return errno(e)
+	}
+	// Delete closes the handle, whatever it answers (13.5.3).
+	switch firmware(at[efiFile](handle).delete, handle) {
+	case efiSuccess:
+		return 0
+	case efiWarnDeleteFailure:
+		if isDirectory {
+			return errno(enotempty)
+		}
+		return errno(eacces)
+	}
+	return errno(eio)
+}
+
+// renameat moves a file to a new name, also into another directory of the volume.
+// The firmware has no call that replaces: it refuses, and then the file in the way is
+// deleted and the rename tried again. A power cut between the two leaves the file
+// whole under its old name.
+func renameat(oldDirectory, oldName, newDirectory, newName uintptr) uint64 {
+	first := *at[byte](newName)
+	if first != '/' && first != '\\' && uintptr(int32(newDirectory)) != atFDCWD {
+		return errno(enosys) // relative to an open directory: the firmware wants a path
+	}
+	if e := open(oldDirectory, oldName, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+		return errno(e)
+	}
+	handle := found
+	e := setName(handle, newName)
+	if e == eacces || e == eexist {
+		if e = removeFile(newName, handle); e == 0 {
+			e = setName(handle, newName)
+		}
+	}
+	closeHandle(handle)
+	return errno(e)
+}
+
+// setName gives a file another name, by its path from the root.
+func setName(handle, name uintptr) (e uint64) {
+	if e = getInfo(handle); e != 0 {
+		return e
+	}
+	if e = setPath(name); e != 0 {
+		return e
+	}
+	n := 0
+	fileInfo.name[0] = '\\'
+	for n < maxPath-2 && path[n] != 0 {
+		fileInfo.name[n+1] = path[n]
+		n++
+	}
+	fileInfo.name[n+1] = 0
+	return setInfo(handle, n+1)
+}
+
+// removeFile removes the file that a rename of source replaces; directories stay.
+func removeFile(name, source uintptr) (e uint64) {
+	if e = getInfo(source); e != 0 {
+		return e
+	}
+	sourceIsDirectory := fileInfo.attribute&efiFileDirectory != 0
+	if e = open(atFDCWD, name, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+		return e
+	}
+	handle := found
+	if e = getInfo(handle); e == 0 && (sourceIsDirectory || fileInfo.attribute&efiFileDirectory != 0) {
+		e = eexist
+	}
+	if e != 0 {
+		closeHandle(handle)
+		return e
+	}
+	if firmware(at[efiFile](handle).delete, handle) != efiSuccess {
+		return eacces
+	}
+	return 0
+}

@@ -1,0 +1,157 @@
+//go:build linux && amd64
+
+package metal
+
+const (
+	pageSize      = 4 << 10
+	largePageSize = 2 << 20
+	hugePageSize  = 1 << 30
+
+	maxRegions = 64
+	// The firmware keeps an eighth of the memory, at most 32 MiB, for what its
+	// services allocate: file buffers, events, the shell's next program.
+	firmwareRoom = 32 << 20
+)
+
+// region is physical memory taken from the firmware with AllocatePages. Small pages
+// are given out upwards from low, large ones downwards from high.
+type region struct {
+	base, size uintptr
+	low, high  uintptr
+}
+
+// Memory says where the program's memory stands, in bytes.
+type Memory struct {
+	Taken     uintptr // taken from the firmware at start, given back at exit
+	Above4GiB uintptr // the part of Taken above the first 4 GiB
+	Used      uintptr // given out as pages, page tables included
+}
+
+var (
+	regions     [maxRegions]region
+	regionCount int
+	memory      Memory
+	memoryTop   uintptr // end of the highest memory in the firmware's map
+
+	memoryMap                              [64 << 10]byte
+	mapSize, mapKey, mapStride, mapVersion uintptr
+	allocated                              uintptr
+)
+
+// MemoryStatus reports the memory of the bare machine; all zero under an operating system.
+func MemoryStatus() Memory { return memory }
+
+// initMemory takes the free memory of the firmware's map (UEFI 2.10, 7.2): what
+// AllocatePages gives of its own choice lies below 4 GiB even when more is free above
+// (EDK2), so each range is asked for by address.
+func initMemory() {
+	mapSize = uintptr(len(memoryMap))
+	status := firmware(bootServices().getMemoryMap, address(&mapSize), address(&memoryMap), address(&mapKey), address(&mapStride), address(&mapVersion))
+	if status != efiSuccess {
+		fail("cannot read the memory map", status)
+	}
+	if mapStride < 40 || mapSize > uintptr(len(memoryMap)) {
+		fail("the memory map has descriptors of an impossible size", efiInvalidParameter)
+	}
+	free, largest, largestSize := uintptr(0), uintptr(0), uintptr(0)
+	for offset := uintptr(0); offset+40 <= mapSize; offset += mapStride {
+		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
+		if isRAM(d.typ) && end(d) > memoryTop {
+			memoryTop = end(d)
+		}
+		if !usable(d) {
+			continue
+		}
+		size := uintptr(d.numberOfPages) * pageSize
+		free += size
+		if end(d) <= 4<<30 && size > largestSize {
+			largest, largestSize = uintptr(d.physicalStart), size
+		}
+	}
+	room := min(firmwareRoom, free/8) &^ (pageSize - 1)
+	for offset := uintptr(0); offset+40 <= mapSize; offset += mapStride {
+		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
+		if !usable(d) {
+			continue
+		}
+		base, size := uintptr(d.physicalStart), uintptr(d.numberOfPages)*pageSize
+		if base == largest {
+			size -= min(room, size)
+		}
+		take(base, size)
+	}
+	if memory.Taken == 0 {
+		fail("the firmware has no free memory", efiOutOfResources)
+	}
+}
+
+func end(d *efiMemoryDescriptor) uintptr {
+	return uintptr(d.physicalStart) + uintptr(d.numberOfPages)*pageSize
+}
+
+// isRAM tells memory from device registers and unusable ranges (UEFI 2.10, table 7.6).
+func isRAM(typ uint32) bool { return typ >= 1 && typ <= 7 || typ == 9 || typ == 10 || typ == 14 }
+
+// usable says whether a range is worth taking: ordinary free memory, not the first
+// MiB, which belongs to old conventions, and not scraps.
+func usable(d *efiMemoryDescriptor) bool {
+	return d.typ == efiConventionalMemory && d.attribute&efiMemoryWB != 0 && d.attribute&efiMemorySP == 0 &&
+		d.physicalStart >= 1<<20 && d.numberOfPages >= largePageSize/pageSize && d.physicalStart < 1<<46 && d.numberOfPages < 1<<34
+}
+
+// take asks for one range. A refusal is not an error: the memory map was a moment
+// ago, and what the firmware wants to keep it may keep.
+func take(base, size uintptr) {
+	if size == 0 || regionCount == maxRegions {
+		return
+	}
+	allocated = base
+	if firmware(bootServices().allocatePages, efiAllocateAddress, efiLoaderData, size/pageSize, address(&allocated)) != efiSuccess {
+		return
+	}
+	regions[regionCount] = region{base: base, size: size, low: base, high: base + size}
+	regionCount++
+	memory.Taken += size
+	if base >= 4<<30 {
+		memory.Above4GiB += size
+	}
+}
+
+// allocPages gives n adjacent small pages, zeroed; 0 when there are none.
+func allocPages(n uintptr) uintptr {
+	for i := 0; i < regionCount; i++ {
+		if r := &regions[i]; r.high-r.low >= n*pageSize {
+			p := r.low
+			r.low += n * pageSize
+			memory.Used += n * pageSize
+			zero(p, n*pageSize)
+			return p
+		}
+	}
+	return 0
+}
+
+// allocLargePage gives one large page, aligned and zeroed; 0 when there is none.
+func allocLargePage() uintptr {
+	for i := regionCount - 1; i >= 0; i-- {
+		r := &regions[i]
+		p := (r.high - largePageSize) &^ (largePageSize - 1)
+		if r.high >= largePageSize && p >= r.low && p < r.high {
+			memory.Used += largePageSize
+			r.high = p
+			zero(p, largePageSize)
+			return p
+		}
+	}
+	return 0
+}
+
+// freeMemory gives every page back.
+func freeMemory() {
+	for ; regionCount > 0; regionCount-- {
+		r := &regions[regionCount-1]
+		if status := firmware(bootServices().freePages, r.base, r.size/pageSize); status != efiSuccess {
+			warn("FreePages", status)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+//go:build linux && amd64
+
+package metal
+
+// The kernel's own words, on the same way as the program's stderr.
+
+func say(s string) {
+	if len(s) > 0 {
+		consoleWrite(stderr, stringAddress(s), uintptr(len(s)))
+	}
+}
+
+func sayNumber(v uint64) {
+	var digits [20]byte
+	i := len(digits)
+	for {
+		i--
+		digits[i] = byte('0' + v%10)
+		if v /= 10; v == 0 {
+			break
+		}
+	}
+	consoleWrite(stderr, address(&digits)+uintptr(i), uintptr(len(digits)-i))
+}
+
+func sayHex(v uint64) {
+	var digits [18]byte
+	digits[0], digits[1] = '0', 'x'
+	for i := range 16 {
+		digits[2+i] = "0123456789abcdef"[v>>(60-4*i)&15]
+	}
+	consoleWrite(stderr, address(&digits), uintptr(len(digits)))
+}
+
+func sayRegisters(n1 string, v1 uint64, n2 string, v2 uint64, n3 string, v3 uint64, n4 string, v4 uint64) {
+	sayRegister(n1, v1)
+	sayRegister(n2, v2)
+	sayRegister(n3, v3)
+	sayRegister(n4, v4)
+	say("\n")
+}
+
+func sayRegister(name string, v uint64) {
+	say(name)
+	say(" ")
+	sayHex(v)
+	say("  ")
+}
+
+func sayStatus(status uintptr) {
+	say(statusName(status))
+	say(" (")
+	sayHex(uint64(status))
+	say(")\n")
+}
+
+// warn reports a firmware call that failed where the program can go on.
+func warn(what string, status uintptr) {
+	say("metal: ")
+	say(what)
+	say(": ")
+	sayStatus(status)
+}
+
+// fail reports why the machine cannot start the program, and goes back to the firmware.
+func fail(what string, status uintptr) {
+	warn(what, status)
+	leave(status|efiError, statusCrash)
+}

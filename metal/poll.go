@@ -1,0 +1,114 @@
+//go:build linux && amd64
+
+package metal
+
+// What the runtime's network poller needs for its timers: one epoll set, and
+// eventfds in it. Nothing else here can be polled; EPERM says so, as Linux does
+// for regular files.
+
+const (
+	epollIn     = 1
+	epollAdd    = 1
+	epollDelete = 2
+	epollModify = 3
+)
+
+func epollCreate() uint64 {
+	for i := range files {
+		if files[i].kind == kindEpoll {
+			return errno(emfile)
+		}
+	}
+	fd, e := newFile(kindEpoll)
+	if e != 0 {
+		return errno(e)
+	}
+	return fd
+}
+
+func eventfd(initial uintptr) uint64 {
+	fd, e := newFile(kindEvent)
+	if e != 0 {
+		return errno(e)
+	}
+	files[fd].count = uint64(uint32(initial))
+	return fd
+}
+
+// epollEvent is struct epoll_event, packed: 12 bytes.
+type epollEvent struct{ events, dataLow, dataHigh uint32 }
+
+func epollCtl(ep, op, fd, event uintptr) uint64 {
+	if !isOpen(ep) || files[ep].kind != kindEpoll || !isOpen(fd) {
+		return errno(ebadf)
+	}
+	f := &files[fd]
+	if f.kind != kindEvent {
+		return errno(eperm)
+	}
+	switch op {
+	case epollAdd, epollModify:
+		e := at[epollEvent](event)
+		f.watched = e.events&epollIn != 0
+		f.watchData = *e
+	case epollDelete:
+		f.watched = false
+	default:
+		return errno(einval)
+	}
+	return 0
+}
+
+// epollWait gives one event at a time, in the program's own words.
+func epollWait(t *thread, ep, events, max, milliseconds uintptr) uint64 {
+	if !isOpen(ep) || files[ep].kind != kindEpoll {
+		return errno(ebadf)
+	}
+	if int32(max) <= 0 {
+		return errno(einval)
+	}
+	for i := range files {
+		if f := &files[i]; f.kind == kindEvent && f.watched && f.count != 0 {
+			storeEvent(events, f)
+			return 1
+		}
+	}
+	switch timeout := int64(int32(milliseconds)); {
+	case timeout > 0:
+		wait(t, stateEpoll, nanotime()+timeout*1e6)
+	case timeout < 0:
+		wait(t, stateEpoll, never)
+	}
+	t.buffer = events
+	return 0
+}
+
+func storeEvent(p uintptr, f *file) {
+	*at[epollEvent](p) = epollEvent{epollIn, f.watchData.dataLow, f.watchData.dataHigh}
+}
+
+func readEvent(f *file, p, n uintptr) uint64 {
+	if n < 8 {
+		return errno(einval)
+	}
+	if f.count == 0 {
+		return errno(eagain) // as if O_NONBLOCK, which Go always sets
+	}
+	*at[uint64](p) = f.count
+	f.count = 0
+	return 8
+}
+
+func writeEvent(f *file, p, n uintptr) uint64 {
+	if n < 8 {
+		return errno(einval)
+	}
+	f.count += *at[uint64](p)
+	for i := range threads {
+		if t := &threads[i]; f.watched && t.state == stateEpoll {
+			storeEvent(t.buffer, f)
+			wake(t, 1)
+		}
+	}
+	return 8
+}

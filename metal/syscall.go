@@ -1,0 +1,231 @@
+//go:build linux && amd64
+
+package metal
+
+// Linux error numbers (asm-generic/errno.h).
+const (
+	eperm        = 1
+	enoent       = 2
+	esrch        = 3
+	eintr        = 4
+	eio          = 5
+	enxio        = 6
+	ebadf        = 9
+	eagain       = 11
+	enomem       = 12
+	eacces       = 13
+	ebusy        = 16
+	eexist       = 17
+	enodev       = 19
+	enotdir      = 20
+	eisdir       = 21
+	einval       = 22
+	emfile       = 24
+	enotty       = 25
+	enospc       = 28
+	espipe       = 29
+	erofs        = 30
+	erange       = 34
+	enametoolong = 36
+	enosys       = 38
+	enotempty    = 39
+	etimedout    = 110
+)
+
+// errno is what a failed system call returns.
+func errno(e uint64) uint64 { return -e }
+
+// syscall runs the system call that the current thread has made, then chooses who
+// runs next.
+func syscall() {
+	t := &threads[current]
+	t.call = t.ax
+	yield := t.call == sysSchedYield
+	if t.call == sysRtSigreturn {
+		sigreturn(t)
+	} else if result := call(t); t.state == stateRunnable {
+		t.ax = result
+	}
+	schedule(yield)
+}
+
+// Numbers of the system calls (asm/unistd_64.h).
+const (
+	sysRead             = 0
+	sysWrite            = 1
+	sysClose            = 3
+	sysFstat            = 5
+	sysLseek            = 8
+	sysMmap             = 9
+	sysMunmap           = 11
+	sysRtSigaction      = 13
+	sysRtSigprocmask    = 14
+	sysRtSigreturn      = 15
+	sysIoctl            = 16
+	sysPread64          = 17
+	sysPwrite64         = 18
+	sysSchedYield       = 24
+	sysMadvise          = 28
+	sysNanosleep        = 35
+	sysGetpid           = 39
+	sysClone            = 56
+	sysExit             = 60
+	sysKill             = 62
+	sysFcntl            = 72
+	sysFsync            = 74
+	sysFtruncate        = 77
+	sysGetcwd           = 79
+	sysGetuid           = 102
+	sysGetgid           = 104
+	sysGeteuid          = 107
+	sysGetegid          = 108
+	sysGetppid          = 110
+	sysSigaltstack      = 131
+	sysPrctl            = 157
+	sysArchPrctl        = 158
+	sysGettid           = 186
+	sysTkill            = 200
+	sysFutex            = 202
+	sysSchedGetaffinity = 204
+	sysGetdents64       = 217
+	sysClockGettime     = 228
+	sysExitGroup        = 231
+	sysEpollCtl         = 233
+	sysTgkill           = 234
+	sysOpenat           = 257
+	sysMkdirat          = 258
+	sysNewfstatat       = 262
+	sysUnlinkat         = 263
+	sysRenameat         = 264
+	sysEpollPwait       = 281
+	sysEventfd2         = 290
+	sysEpollCreate1     = 291
+	sysRenameat2        = 316
+	sysGetrandom        = 318
+)
+
+// call is the table of the system calls that Go's runtime and standard library make
+// and that mean something here; the result counts only if the thread does not wait.
+// What is not in it does not exist: ENOSYS, as on a Linux without it.
+func call(t *thread) uint64 {
+	a, b, c, d := uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10)
+	switch t.call {
+	case sysClockGettime:
+		return clockGettime(a, b)
+	case sysFutex:
+		return futex(t, a, b, c, d)
+	case sysNanosleep:
+		wait(t, stateSleep, deadlineIn(a))
+		return 0
+	case sysSchedYield:
+		return 0
+
+	case sysMmap:
+		return mmap(a, b, c, d)
+	case sysMunmap:
+		return munmap(a, b)
+	case sysMadvise:
+		return madvise(a, b, c)
+	case sysPrctl: // names for mappings: not here
+		return errno(einval)
+
+	case sysClone:
+		return clone(t, a, b, uintptr(t.r8))
+	case sysExit:
+		t.state = stateFree
+		return 0
+	case sysExitGroup:
+		leaveProgram(uint64(a))
+	case sysArchPrctl:
+		const setFS = 0x1002
+		if a != setFS {
+			return errno(einval)
+		}
+		t.fs = uint64(b)
+		return 0
+	case sysGettid:
+		return t.id
+	case sysGetpid:
+		return 1
+	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid:
+		return 0
+	case sysSchedGetaffinity:
+		if b < 8 {
+			return errno(einval)
+		}
+		*at[uint64](c) = 1 // one processor
+		return 8
+
+	case sysRtSigaction:
+		return sigactionCall(a, b, c, d)
+	case sysRtSigprocmask:
+		return sigprocmask(t, a, b, c)
+	case sysSigaltstack:
+		return sigaltstack(t, a, b)
+	case sysTgkill:
+		return tgkill(t, b, c)
+	case sysTkill:
+		return tgkill(t, a, b)
+	case sysKill:
+		return tgkill(t, uintptr(t.id), b)
+
+	case sysEpollCreate1:
+		return epollCreate()
+	case sysEpollCtl:
+		return epollCtl(a, b, c, d)
+	case sysEpollPwait:
+		return epollWait(t, a, b, c, d)
+	case sysEventfd2:
+		return eventfd(a)
+
+	case sysRead:
+		return read(t, a, b, c)
+	case sysWrite:
+		return write(a, b, c)
+	case sysPread64:
+		return pread(a, b, c, d)
+	case sysPwrite64:
+		return pwrite(a, b, c, d)
+	case sysLseek:
+		return lseek(a, b, c)
+	case sysClose:
+		return closeFile(a)
+	case sysFstat:
+		return fstat(a, b)
+	case sysNewfstatat:
+		return fstatat(a, b, c, d)
+	case sysFcntl:
+		return fcntl(a, b)
+	case sysFsync:
+		return fsync(a)
+	case sysFtruncate:
+		return ftruncate(a, b)
+	case sysGetdents64:
+		return getdents(a, b, c)
+	case sysOpenat:
+		return openat(a, b, c)
+	case sysMkdirat:
+		return mkdirat(a, b)
+	case sysUnlinkat:
+		return unlinkat(a, b, c)
+	case sysRenameat:
+		return renameat(a, b, c, d)
+	case sysRenameat2:
+		if t.r8 != 0 {
+			return errno(einval)
+		}
+		return renameat(a, b, c, d)
+	case sysGetcwd:
+		if b < 2 {
+			return errno(erange)
+		}
+		*at[[2]byte](a) = [2]byte{'/', 0}
+		return 2
+	case sysIoctl: // no descriptor is a terminal that can be set
+		return errno(enotty)
+
+	case sysGetrandom:
+		return getrandom(a, b)
+	}
+	return errno(enosys)
+}

@@ -1,0 +1,206 @@
+//go:build linux && amd64
+
+package metal
+
+const maxThreads = 256
+
+// A thread's state; from stateFutex on it waits.
+const (
+	stateFree = iota
+	stateRunnable
+	stateFutex
+	stateSleep
+	stateEpoll
+	stateConsole
+)
+
+// thread is a thread of the program: an M of the Go runtime. No field is a pointer,
+// so that no store needs a write barrier.
+type thread struct {
+	ax, bx, cx, dx, si, di, bp           uint64
+	r8, r9, r10, r11, r12, r13, r14, r15 uint64
+	ip, flags, sp                        uint64
+	fs                                   uint64 // FS base: the Go runtime's thread-local storage
+
+	id, state                    uint64
+	call                         uint64 // number of the system call it is in
+	deadline                     int64  // of a wait, in nanoseconds of the monotonic clock
+	futex                        uintptr
+	buffer, bufferSize           uintptr // where a read or epoll_pwait wants its result
+	signalStack, signalStackSize uint64
+	mask                         uint64 // blocked signals
+}
+
+const (
+	never = int64(1<<63 - 1)
+	slice = int64(10e6) // ns a thread may run while another wants to
+)
+
+var (
+	threads    [maxThreads]thread
+	current    int
+	sliceStart int64
+)
+
+func getCore() *core { return &bootCore }
+
+func threadByID(id uint64) *thread {
+	if id == 0 || id > maxThreads || threads[id-1].state == stateFree {
+		return nil
+	}
+	return &threads[id-1]
+}
+
+// clone starts a thread as the runtime's newosproc wants it: the same registers but
+// RAX 0, its own stack and thread-local storage. Processes cannot be cloned.
+func clone(t *thread, flags, sp, tls uintptr) uint64 {
+	const (
+		cloneThread = 0x10000
+		cloneSetTLS = 0x80000
+	)
+	if flags&cloneThread == 0 {
+		return errno(enosys)
+	}
+	for i := range threads {
+		n := &threads[i]
+		if n.state != stateFree {
+			continue
+		}
+		*n = *t
+		n.id = uint64(i) + 1
+		n.ax, n.sp = 0, uint64(sp)
+		if flags&cloneSetTLS != 0 {
+			n.fs = uint64(tls)
+		}
+		n.signalStack, n.signalStackSize = 0, 0
+		n.state, n.deadline = stateRunnable, never
+		return n.id
+	}
+	return errno(eagain)
+}
+
+// wait takes the thread off the processor until somebody calls wake or the deadline
+// has come.
+func wait(t *thread, state uint64, deadline int64) {
+	t.state, t.deadline = state, deadline
+}
+
+// wake ends a wait: the system call returns result.
+func wake(t *thread, result uint64) {
+	t.state, t.deadline, t.ax = stateRunnable, never, result
+}
+
+// schedule chooses the thread that runs next: the current one while it wants to and
+// its slice lasts, else the next in turn; with none, it idles until there is one.
+func schedule(yield bool) {
+	for {
+		now := nanotime()
+		if now-lastPump > pumpInterval {
+			pumpKeys(now)
+		}
+		expire(now)
+		if now-sliceStart > slice {
+			yield = true
+		}
+		first := current
+		if yield {
+			first++
+		}
+		for i := range threads {
+			n := (first + i) % maxThreads
+			if threads[n].state != stateRunnable {
+				continue
+			}
+			if n != current || yield {
+				sliceStart = now
+			}
+			current = n
+			bootCore.thread = address(&threads[n])
+			if pending != 0 {
+				takeSignals(&threads[n])
+			}
+			return
+		}
+		idle(now)
+	}
+}
+
+// expire ends the waits whose time has come.
+func expire(now int64) {
+	for i := range threads {
+		t := &threads[i]
+		if t.state <= stateRunnable || t.deadline > now {
+			continue
+		}
+		result := uint64(0)
+		if t.state == stateFutex {
+			result = errno(etimedout)
+		}
+		wake(t, result)
+	}
+}
+
+// idle waits for a key or the next deadline. The firmware halts the processor in
+// WaitForEvent but counts time in ticks of some 10 ms, so the last two are spent
+// looking at the clock.
+func idle(now int64) {
+	next := never
+	for i := range threads {
+		if t := &threads[i]; t.state > stateRunnable {
+			next = min(next, t.deadline)
+		}
+	}
+	if next-now > 2*firmwareTick {
+		waitForKey(next - now - firmwareTick)
+		pumpKeys(nanotime())
+		return
+	}
+	pause()
+}
+
+// timespec is the kernel's struct timespec.
+type timespec struct{ sec, nsec int64 }
+
+// deadlineIn gives the time that lies a timespec from now; malformed ones are past.
+func deadlineIn(p uintptr) int64 {
+	t := at[timespec](p)
+	if t.sec < 0 || t.nsec < 0 {
+		return 0
+	}
+	if t.sec > 1<<32 {
+		return never
+	}
+	return nanotime() + t.sec*1e9 + t.nsec
+}
+
+// futex waits on and wakes by the address of a 32-bit word.
+func futex(t *thread, word, op, value, timeout uintptr) uint64 {
+	const (
+		futexWait = 0
+		futexWake = 1
+		private   = 128
+	)
+	switch op &^ private {
+	case futexWait:
+		if *at[uint32](word) != uint32(value) {
+			return errno(eagain)
+		}
+		deadline := never
+		if timeout != 0 {
+			deadline = deadlineIn(timeout)
+		}
+		t.futex = word
+		wait(t, stateFutex, deadline)
+		return 0
+	case futexWake:
+		woken := uint64(0)
+		for i := range threads {
+			if w := &threads[i]; woken < uint64(value) && w.state == stateFutex && w.futex == word {
+				wake(w, 0)
+				woken++
+			}
+		}
+		return woken
+	}
+	return errno(enosys)
+}

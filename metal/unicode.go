@@ -1,0 +1,82 @@
+//go:build linux && amd64
+
+package metal
+
+const (
+	noRune          = ^uint32(0)
+	replacementRune = 0xFFFD
+)
+
+// utf8Decoder decodes UTF-8 byte by byte (RFC 3629).
+type utf8Decoder struct {
+	rune, least uint32
+	need        int
+}
+
+// decode takes a byte and returns the character it completes, or noRune. If again is
+// true the byte did not belong to the sequence before it, for which the character
+// stands, and is to be given once more.
+func (d *utf8Decoder) decode(b byte) (r uint32, again bool) {
+	if d.need > 0 {
+		if b&0xC0 != 0x80 {
+			d.need = 0
+			return replacementRune, true
+		}
+		d.rune = d.rune<<6 | uint32(b&0x3F)
+		if d.need--; d.need > 0 {
+			return noRune, false
+		}
+		if d.rune < d.least || d.rune > 0x10FFFF || d.rune>>11 == 0xD800>>11 {
+			return replacementRune, false
+		}
+		return d.rune, false
+	}
+	switch {
+	case b < 0x80:
+		return uint32(b), false
+	case b >= 0xC2 && b < 0xE0:
+		d.rune, d.need, d.least = uint32(b&0x1F), 1, 0x80
+	case b >= 0xE0 && b < 0xF0:
+		d.rune, d.need, d.least = uint32(b&0x0F), 2, 0x800
+	case b >= 0xF0 && b < 0xF5:
+		d.rune, d.need, d.least = uint32(b&0x07), 3, 0x10000
+	default:
+		return replacementRune, false
+	}
+	return noRune, false
+}
+
+// utf16Decoder turns UTF-16 units into UTF-8.
+type utf16Decoder struct {
+	high uint32
+	utf8 [4]byte
+}
+
+// decode takes a unit and returns how many bytes of utf8 it completed. A lone
+// surrogate becomes the replacement character.
+func (d *utf16Decoder) decode(u uint16) int {
+	r := uint32(u)
+	switch {
+	case u>>10 == 0xD800>>10:
+		d.high = r
+		return 0
+	case u>>10 == 0xDC00>>10 && d.high != 0:
+		r = 0x10000 + (d.high-0xD800)<<10 + (r - 0xDC00)
+	case u>>10 == 0xDC00>>10:
+		r = replacementRune
+	}
+	d.high = 0
+	switch {
+	case r < 0x80:
+		d.utf8[0] = byte(r)
+		return 1
+	case r < 0x800:
+		d.utf8[0], d.utf8[1] = byte(0xC0|r>>6), byte(0x80|r&0x3F)
+		return 2
+	case r < 0x10000:
+		d.utf8[0], d.utf8[1], d.utf8[2] = byte(0xE0|r>>12), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
+		return 3
+	}
+	d.utf8[0], d.utf8[1], d.utf8[2], d.utf8[3] = byte(0xF0|r>>18), byte(0x80|r>>12&0x3F), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
+	return 4
+}
