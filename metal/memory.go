@@ -22,6 +22,7 @@ type region struct {
 
 // Memory says where the program's memory stands, in bytes.
 type Memory struct {
+	Free      uintptr // that the firmware had free at start
 	Taken     uintptr // taken from the firmware at start, given back at exit
 	Above4GiB uintptr // the part of Taken above the first 4 GiB
 	Used      uintptr // given out as pages, page tables included
@@ -58,6 +59,9 @@ func initMemory() {
 		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
 		if isRAM(d.typ) && end(d) > memoryTop {
 			memoryTop = end(d)
+		}
+		if d.typ == efiConventionalMemory {
+			memory.Free += uintptr(d.numberOfPages) * pageSize
 		}
 		if !usable(d) {
 			continue

@@ -1,0 +1,135 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+//go:noinline
+func load(p *[64]int) int { return p[17] }
+
+//go:noinline
+func divide(a, b int) int { return a / b }
+
+//go:noinline
+func index(s []int, i int) int { return s[i] }
+
+var constant = "text that is not to be written to"
+
+// panics takes the faults that Go turns into panics, several times each, and checks
+// that what is read-only is.
+func panics([]string) error {
+	cases := []struct {
+		want string
+		do   func()
+	}{
+		{"nil pointer dereference", func() { load(nil) }},
+		{"index out of range", func() { index(nil, len(os.Args)) }},
+		{"integer divide by zero", func() { divide(1, len(os.Args)-len(os.Args)) }},
+		{"nil pointer dereference", func() { var f func(); f() }},
+		{"assignment to entry in nil map", func() { var m map[int]int; m[1] = 2 }},
+	}
+	for range 100 {
+		for _, c := range cases {
+			if err := recovered(c.do); err == nil || !strings.Contains(err.Error(), c.want) {
+				return fmt.Errorf("recovered %v, want %q", err, c.want)
+			}
+		}
+	}
+	text := unsafe.Pointer(reflect.ValueOf(panics).Pointer())
+	for what, p := range map[string]unsafe.Pointer{"text": text, "a constant": unsafe.Pointer(unsafe.StringData(constant))} {
+		if !protected(p) {
+			return fmt.Errorf("%s can be written to", what)
+		}
+	}
+	if data := new(byte); protected(unsafe.Pointer(data)) {
+		return errors.New("the heap cannot be written to")
+	}
+	fmt.Println("panics: 500 recovered, text and constants are read-only")
+	return nil
+}
+
+func recovered(f func()) (err error) {
+	defer func() {
+		if e, ok := recover().(runtime.Error); ok {
+			err = e
+		}
+	}()
+	f()
+	return nil
+}
+
+// deepPanics faults at the bottom of deep stacks in several goroutines at once.
+func deepPanics([]string) error {
+	done := make(chan error)
+	for g := range 16 {
+		go func() { done <- recovered(func() { faultBelow(1000 + g*100) }) }()
+	}
+	for range 16 {
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "nil pointer") {
+			return fmt.Errorf("recovered %v", err)
+		}
+	}
+	return nil
+}
+
+//go:noinline
+func faultBelow(depth int) int {
+	if depth == 0 {
+		return load(nil)
+	}
+	return faultBelow(depth-1) + 1
+}
+
+func exit(args []string) error {
+	os.Exit(number(args, 0, 0))
+	return nil
+}
+
+func panicking([]string) error { panic("as asked") }
+
+// throw ends in an error that Go programs cannot recover from.
+func throw([]string) error {
+	var mu sync.Mutex
+	defer func() { _ = recover() }()
+	mu.Unlock() // fatal error: sync: unlock of unlocked mutex
+	return errors.New("an unlocked mutex was unlocked")
+}
+
+// signals waits for Ctrl-C, which comes as SIGINT, and checks that a signal the
+// program sends itself arrives.
+func signals(args []string) error {
+	own := make(chan os.Signal, 1)
+	signal.Notify(own, syscall.SIGUSR1)
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGUSR1); err != nil {
+		return fmt.Errorf("kill: %w", err)
+	}
+	select {
+	case <-own:
+	case <-time.After(5 * time.Second):
+		return errors.New("a signal sent to oneself did not arrive")
+	}
+	if number(args, 0, 0) == 0 {
+		return nil
+	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	fmt.Println("signals: waiting for Ctrl-C")
+	select {
+	case <-interrupts:
+		return nil
+	case <-time.After(time.Duration(number(args, 0, 0)) * time.Second):
+		return errors.New("no Ctrl-C came")
+	}
+}

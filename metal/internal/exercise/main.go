@@ -1,0 +1,66 @@
+//go:build linux && amd64
+
+// The program that metal's tests boot: each exercise is a command line from the UEFI
+// shell, prints `NAME: ok` when what it checked held, and exits with status 1 if not.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"bootllama/metal"
+)
+
+var exercises = map[string]func(args []string) error{
+	"args":     arguments,
+	"crash":    crash,
+	"deep":     deepPanics,
+	"exit":     exit,
+	"files":    files,
+	"full":     full,
+	"grow":     grow,
+	"lines":    lines,
+	"memory":   memoryStatus,
+	"panic":    panicking,
+	"panics":   panics,
+	"random":   random,
+	"readonly": readOnly,
+	"signals":  signals,
+	"soak":     soak,
+	"throw":    throw,
+	"time":     clocks,
+	"zero":     zero,
+}
+
+func main() {
+	if !metal.On() {
+		fmt.Fprintln(os.Stderr, "exercise: runs on UEFI only")
+		os.Exit(2)
+	}
+	if len(os.Args) < 2 || exercises[os.Args[1]] == nil {
+		fmt.Fprintf(os.Stderr, "exercise: no such exercise: %q\n", os.Args)
+		os.Exit(2)
+	}
+	name := os.Args[1]
+	if err := exercises[name](os.Args[2:]); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+	fmt.Printf("%s: ok\n", name)
+}
+
+func arguments(args []string) error {
+	fmt.Printf("%q\n", args)
+	return nil
+}
+
+// number reads the n-th argument, or a default.
+func number(args []string, n, otherwise int) int {
+	if n < len(args) {
+		if v, err := strconv.Atoi(args[n]); err == nil {
+			return v
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,255 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"bootllama/metal"
+)
+
+// memoryStatus prints what metal took of the machine.
+func memoryStatus([]string) error {
+	m := metal.MemoryStatus()
+	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
+		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
+	return nil
+}
+
+// grow fills n MiB with a pattern that tells each word's place and reads it back: a
+// page given out twice or not there shows.
+func grow(args []string) error {
+	const block = 16 << 20
+	n := number(args, 0, 64) << 20 / block
+	blocks := make([][]uint64, n)
+	for i := range blocks {
+		blocks[i] = make([]uint64, block/8)
+		for j := range blocks[i] {
+			if blocks[i][j] != 0 {
+				return fmt.Errorf("block %d word %d is not zero when new", i, j)
+			}
+			blocks[i][j] = uint64(i)<<32 | uint64(j)
+		}
+	}
+	for i := range blocks {
+		for j, v := range blocks[i] {
+			if v != uint64(i)<<32|uint64(j) {
+				return fmt.Errorf("block %d word %d is %#x", i, j, v)
+			}
+		}
+	}
+	m := metal.MemoryStatus()
+	fmt.Printf("grow: %d MiB hold their pattern, used %d MiB of %d\n", n*block>>20, m.Used>>20, m.Taken>>20)
+	return nil
+}
+
+// zero gives memory back with MADV_DONTNEED, by hand and through the runtime, and
+// looks whether it comes again as zeroes.
+func zero([]string) error {
+	const n = 8 << 20
+	p, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("mmap: %w", err)
+	}
+	for round := range 3 {
+		for i := range p {
+			p[i] = byte(i | 1)
+		}
+		start, end := 0, n
+		if round == 1 { // inside a large page, in odd places
+			start, end = 3*4096, n-5*4096
+		}
+		if err := syscall.Madvise(p[start:end], syscall.MADV_DONTNEED); err != nil {
+			return fmt.Errorf("madvise: %w", err)
+		}
+		for i, b := range p {
+			if inside := i >= start && i < end; inside && b != 0 || !inside && b != byte(i|1) {
+				return fmt.Errorf("round %d: byte %d of %d..%d is %#x after MADV_DONTNEED", round, i, start, end, b)
+			}
+		}
+	}
+	if err := syscall.Munmap(p); err != nil {
+		return fmt.Errorf("munmap: %w", err)
+	}
+	q, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("second mmap: %w", err)
+	}
+	for i, b := range q {
+		if b != 0 {
+			return fmt.Errorf("byte %d of a new mapping is %#x", i, b)
+		}
+	}
+	for round := range 3 {
+		big := make([]byte, 16<<20)
+		for i, b := range big {
+			if b != 0 {
+				return fmt.Errorf("round %d: byte %d of a new slice is %#x", round, i, b)
+			}
+		}
+		for i := range big {
+			big[i] = 0xA5
+		}
+		big = nil
+		debug.FreeOSMemory()
+	}
+	return nil
+}
+
+// node makes garbage that the collector has to follow.
+type node struct {
+	left, right *node
+	sum         uint32
+}
+
+func tree(depth int) *node {
+	if depth == 0 {
+		return &node{sum: 1}
+	}
+	n := &node{left: tree(depth - 1), right: tree(depth - 1)}
+	n.sum = n.left.sum + n.right.sum
+	return n
+}
+
+// descend uses a deep stack, so that it must be copied while it grows.
+//
+//go:noinline
+func descend(depth int, seed uint64) uint64 {
+	var pad [16]uint64
+	for i := range pad {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		pad[i] = seed
+	}
+	if depth > 0 {
+		seed ^= descend(depth-1, seed)
+	}
+	for _, v := range pad {
+		seed ^= v
+	}
+	return seed
+}
+
+// soak runs goroutines that talk over channels, grow maps, trees and stacks and
+// sleep, each checking its own sums, while the collector runs.
+func soak(args []string) error {
+	seconds, workers := number(args, 0, 30), number(args, 1, 64)
+	deadline := time.Now().Add(time.Duration(seconds) * time.Second)
+	want := descend(2000, 1)
+	var wg sync.WaitGroup
+	errs := make(chan error, workers)
+	rounds := make([]int, workers)
+	pipes := make([]chan []byte, workers)
+	for i := range pipes {
+		pipes[i] = make(chan []byte, 1)
+	}
+	for w := range workers {
+		wg.Go(func() {
+			for time.Now().Before(deadline) {
+				if err := soakRound(w, want, pipes[w], pipes[(w+1)%workers]); err != nil {
+					errs <- fmt.Errorf("worker %d round %d: %w", w, rounds[w], err)
+					return
+				}
+				rounds[w]++
+			}
+		})
+	}
+	ticks, done := 0, make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	for waiting := true; waiting; {
+		select {
+		case <-ticker.C:
+			ticks++
+		case <-done:
+			waiting = false
+		}
+	}
+	ticker.Stop()
+	total := 0
+	for _, n := range rounds {
+		total += n
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	fmt.Printf("soak: %d goroutines, %d rounds, %d collections, %d ticks of 50 ms in %d s\n", workers, total, stats.NumGC, ticks, seconds)
+	if total == 0 || stats.NumGC == 0 {
+		return fmt.Errorf("%d rounds, %d collections: nothing was tested", total, stats.NumGC)
+	}
+	if ticks < seconds { // cooperative: with all workers busy a tick waits its turn
+		return fmt.Errorf("the 50 ms ticker ticked %d times in %d s", ticks, seconds)
+	}
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+func soakRound(w int, want uint64, in, out chan []byte) error {
+	block := make([]byte, 64<<10)
+	for i := 0; i < len(block); i += 4 {
+		binary.LittleEndian.PutUint32(block[i:], uint32(i*(w+1)))
+	}
+	sum := crc32.ChecksumIEEE(block)
+	hash := sha256.Sum256(block[:4096])
+	if n := tree(10); n.sum != 1024 {
+		return fmt.Errorf("a tree of 1024 leaves has %d", n.sum)
+	}
+	m := make(map[int]uint32)
+	for i := range 500 {
+		m[i*w] = uint32(i)
+	}
+	if w > 0 && m[499*w] != 499 {
+		return fmt.Errorf("a map lost 499")
+	}
+	if got := descend(2000, 1); got != want {
+		return fmt.Errorf("a deep stack gave %#x, want %#x", got, want)
+	}
+	select { // hand it to the neighbour, who checks that it came whole
+	case out <- binary.LittleEndian.AppendUint32(block, sum):
+	default:
+	}
+	time.Sleep(time.Duration(w%7) * time.Millisecond)
+	select {
+	case b := <-in:
+		if got, sent := crc32.ChecksumIEEE(b[:len(b)-4]), binary.LittleEndian.Uint32(b[len(b)-4:]); got != sent {
+			return fmt.Errorf("a neighbour's block came with checksum %#x, sent %#x", got, sent)
+		}
+	default:
+	}
+	if crc32.ChecksumIEEE(block) != sum || sha256.Sum256(block[:4096]) != hash {
+		return fmt.Errorf("a block changed")
+	}
+	return nil
+}
+
+// crash hands the kernel an address that is not there.
+func crash([]string) error {
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(os.Stdout.Fd()), 0x1234_5678_9000, 10)
+	return fmt.Errorf("the kernel read memory that is not there")
+}
+
+// protected says whether writing to an address faults; the address is left alone.
+func protected(p unsafe.Pointer) (faulted bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() { faulted = recover() != nil }()
+	b := (*byte)(p)
+	store(b, *b)
+	return false
+}
+
+// store is a function of its own because the compiler drops a store of what was just loaded.
+//
+//go:noinline
+func store(p *byte, v byte) { *p = v }

@@ -1,0 +1,295 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// lines reads standard input to its end and prints each line quoted.
+func lines([]string) error {
+	s := bufio.NewScanner(os.Stdin)
+	fmt.Println("lines: ready")
+	for s.Scan() {
+		fmt.Printf("%q\n", s.Text())
+	}
+	return s.Err()
+}
+
+// clocks checks sleeping and the monotonic clock, and prints the date.
+func clocks([]string) error {
+	var worst time.Duration
+	for _, d := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
+		start := time.Now()
+		time.Sleep(d)
+		took := time.Since(start)
+		if took < d {
+			return fmt.Errorf("a sleep of %v took %v", d, took)
+		}
+		worst = max(worst, took-d)
+	}
+	last := time.Now()
+	for range 100000 {
+		t := time.Now()
+		if t.Before(last) {
+			return fmt.Errorf("the clock went back from %v to %v", last, t)
+		}
+		last = t
+	}
+	fmt.Printf("time: %s, sleeps late by at most %v\n", time.Now().UTC().Format(time.RFC3339), worst.Round(time.Millisecond))
+	return nil
+}
+
+// random checks that random numbers differ, or that there is an honest refusal.
+func random(args []string) error {
+	a, b := make([]byte, 32), make([]byte, 32)
+	if err := rawRandom(a); err != nil {
+		fmt.Printf("random: %v\n", err)
+		return nil
+	}
+	crand.Read(a)
+	crand.Read(b)
+	if bytes.Equal(a, b) || bytes.Equal(a, make([]byte, 32)) {
+		return fmt.Errorf("two random numbers are %x and %x", a, b)
+	}
+	fmt.Println("random: from a hardware source")
+	return nil
+}
+
+func rawRandom(b []byte) error {
+	const sysGetrandom = 318
+	if _, _, e := syscall.Syscall(sysGetrandom, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// files does with the boot volume all that package os offers for it.
+func files(args []string) error {
+	dir := "/EXERCISE"
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("making a directory twice: %v", err)
+	}
+	data := make([]byte, 3<<20+12345) // several bounces, the last one odd
+	for i := range data {
+		data[i] = byte(i * 7 >> 3)
+	}
+	name := path.Join(dir, "data.bin")
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		return err
+	}
+	got, err := os.ReadFile(name)
+	if err != nil || !bytes.Equal(got, data) {
+		return fmt.Errorf("read back %d of %d bytes, equal %v: %v", len(got), len(data), bytes.Equal(got, data), err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.Size() != int64(len(data)) || info.IsDir() || !info.Mode().IsRegular() {
+		return fmt.Errorf("stat says %v: %v", info, err)
+	}
+	if age := time.Since(info.ModTime()); age < -5*time.Second || age > time.Minute {
+		return fmt.Errorf("a file written just now is %v old", age)
+	}
+	if err := positions(name, data); err != nil {
+		return err
+	}
+	if err := shorten(path.Join(dir, "short.txt")); err != nil {
+		return err
+	}
+	if err := names(dir, name); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removed, but stat says: %v", err)
+	}
+	return nil
+}
+
+// positions reads and writes in the middle of a file.
+func positions(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, 1000)
+	if _, err := f.ReadAt(b, 1<<20-500); err != nil || !bytes.Equal(b, data[1<<20-500:][:1000]) {
+		return fmt.Errorf("ReadAt over a bounce: %v", err)
+	}
+	if n, err := f.ReadAt(b, int64(len(data)-10)); n != 10 || err != io.EOF {
+		return fmt.Errorf("ReadAt the end gave %d bytes: %v", n, err)
+	}
+	if n, err := f.ReadAt(b, int64(len(data)+10)); n != 0 || err != io.EOF {
+		return fmt.Errorf("ReadAt behind the end gave %d bytes: %v", n, err)
+	}
+	if at, err := f.Seek(-100, io.SeekEnd); err != nil || at != int64(len(data)-100) {
+		return fmt.Errorf("Seek to the end less 100 gave %d: %v", at, err)
+	}
+	if tail, err := io.ReadAll(f); err != nil || !bytes.Equal(tail, data[len(data)-100:]) {
+		return fmt.Errorf("the last 100 bytes: %d read: %v", len(tail), err)
+	}
+	if _, err := f.WriteAt([]byte("written in the middle"), 1<<20-5); err != nil {
+		return err
+	}
+	if _, err := f.ReadAt(b[:21], 1<<20-5); err != nil || string(b[:21]) != "written in the middle" {
+		return fmt.Errorf("reading the middle: %q: %v", b[:21], err)
+	}
+	return f.Sync()
+}
+
+// shorten appends, truncates and replaces.
+func shorten(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("one two three")
+	if err = errors.Join(err, f.Truncate(7), f.Close()); err != nil {
+		return err
+	}
+	if f, err = os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0); err != nil {
+		return err
+	}
+	_, err = f.WriteString(" four")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if b, err := os.ReadFile(name); err != nil || string(b) != "one two four" {
+		return fmt.Errorf("after truncating and appending: %q: %v", b, err)
+	}
+	if _, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("creating a file that exists: %v", err)
+	}
+	if err := os.WriteFile(name, []byte("new"), 0o644); err != nil {
+		return err
+	}
+	if b, err := os.ReadFile(name); err != nil || string(b) != "new" {
+		return fmt.Errorf("after writing anew: %q: %v", b, err)
+	}
+	return nil
+}
+
+// names lists, renames, replaces and removes.
+func names(dir, name string) error {
+	for i := range 100 {
+		if err := os.WriteFile(path.Join(dir, fmt.Sprintf("File with a long name %02d é.txt", i)), []byte{byte(i)}, 0o644); err != nil {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) != 102 || entries[42].Name() != "File with a long name 42 é.txt" {
+		return fmt.Errorf("%d entries, the 42nd is %v", len(entries), entries[42])
+	}
+	short, long := path.Join(dir, "short.txt"), path.Join(dir, "A longer name, moved.txt")
+	if err := os.Rename(short, long); err != nil {
+		return err
+	}
+	if _, err := os.Stat(short); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("renamed, but the old name is there: %v", err)
+	}
+	sub := path.Join(dir, "sub")
+	if err := os.Mkdir(sub, 0o755); err != nil {
+		return err
+	}
+	moved := path.Join(sub, "moved.txt")
+	if err := os.WriteFile(moved, []byte("in the way"), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(long, moved); err != nil {
+		return fmt.Errorf("replacing by rename: %w", err)
+	}
+	if b, err := os.ReadFile(moved); err != nil || string(b) != "new" {
+		return fmt.Errorf("after replacing: %q: %v", b, err)
+	}
+	upper := path.Join(sub, "MOVED.TXT")
+	if err := errors.Join(os.Rename(moved, upper), os.Rename(upper, upper)); err != nil {
+		return fmt.Errorf("renaming to itself in capitals: %w", err)
+	}
+	if b, err := os.ReadFile(upper); err != nil || string(b) != "new" {
+		return fmt.Errorf("after renaming to itself: %q: %v", b, err)
+	}
+	if err := os.Remove(sub); err == nil {
+		return errors.New("a directory with a file in it was removed")
+	}
+	if err := os.Remove(name); err != nil {
+		return err
+	}
+	if _, err := os.Open(name); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("opening a removed file: %v", err)
+	}
+	return nil
+}
+
+// full writes until the volume has no room, by the rule of this project: to a
+// temporary name, which goes away when it cannot be completed.
+func full([]string) error {
+	err := save("/BIG.BIN", 1<<40)
+	if !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("writing without end: %v", err)
+	}
+	fmt.Printf("full: %v\n", err)
+	for _, name := range []string{"/BIG.BIN", "/BIG.TMP"} {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s was left behind: %v", name, err)
+		}
+	}
+	return save("/SMALL.BIN", 1000) // there is room again
+}
+
+func save(name string, size int64) error {
+	temporary := strings.TrimSuffix(name, ".BIN") + ".TMP"
+	f, err := os.Create(temporary)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 256<<10)
+	for written := int64(0); written < size && err == nil; written += int64(len(block)) {
+		_, err = f.Write(block[:min(size-written, int64(len(block)))])
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return nil
+}
+
+// readOnly expects every change to a write-protected volume to be refused.
+func readOnly([]string) error {
+	for what, err := range map[string]error{
+		"create": os.WriteFile("/NEW.TXT", []byte("x"), 0o644),
+		"mkdir":  os.Mkdir("/NEW", 0o755),
+		"remove": os.Remove("/STARTUP.NSH"),
+		"rename": os.Rename("/STARTUP.NSH", "/OTHER.NSH"),
+	} {
+		if !errors.Is(err, syscall.EROFS) {
+			return fmt.Errorf("%s on a write-protected volume: %v", what, err)
+		}
+	}
+	_, err := os.ReadFile("/STARTUP.NSH")
+	return err
+}
