@@ -1,0 +1,140 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"fmt"
+	"testing"
+	"unsafe"
+)
+
+// TestLayouts holds the offsets of firmware and Linux structures against their
+// specifications: UEFI 2.10 (section in efi.go beside each struct), Linux's
+// asm/sigcontext.h, asm/stat.h and epoll.h for x86-64, Intel SDM volume 3.
+func TestLayouts(t *testing.T) {
+	var (
+		system  efiSystemTable
+		boot    efiBootServices
+		runtime efiRuntimeServices
+		memory  efiMemoryDescriptor
+		input   efiSimpleTextInput
+		output  efiSimpleTextOutput
+		image   efiLoadedImage
+		volume  efiSimpleFileSystem
+		file    efiFile
+		date    efiTime
+		info    efiFileInfo
+		random  efiRNG
+		frame   signalFrame
+		st      stat
+		tables  tableRegister
+		tss     taskState
+		trap    trapFrame
+	)
+	for _, c := range []struct {
+		name      string
+		got, want uintptr
+	}{
+		{"EFI_TABLE_HEADER", unsafe.Sizeof(system.header), 24},
+		{"SystemTable.ConIn", unsafe.Offsetof(system.conIn), 48},
+		{"SystemTable.ConOut", unsafe.Offsetof(system.conOut), 64},
+		{"SystemTable.RuntimeServices", unsafe.Offsetof(system.runtimeServices), 88},
+		{"SystemTable.BootServices", unsafe.Offsetof(system.bootServices), 96},
+		{"BootServices.AllocatePages", unsafe.Offsetof(boot.allocatePages), 40},
+		{"BootServices.FreePages", unsafe.Offsetof(boot.freePages), 48},
+		{"BootServices.GetMemoryMap", unsafe.Offsetof(boot.getMemoryMap), 56},
+		{"BootServices.CreateEvent", unsafe.Offsetof(boot.createEvent), 80},
+		{"BootServices.SetTimer", unsafe.Offsetof(boot.setTimer), 88},
+		{"BootServices.WaitForEvent", unsafe.Offsetof(boot.waitForEvent), 96},
+		{"BootServices.CloseEvent", unsafe.Offsetof(boot.closeEvent), 112},
+		{"BootServices.HandleProtocol", unsafe.Offsetof(boot.handleProtocol), 152},
+		{"BootServices.Stall", unsafe.Offsetof(boot.stall), 248},
+		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
+		{"BootServices.LocateProtocol", unsafe.Offsetof(boot.locateProtocol), 320},
+		{"RuntimeServices.GetTime", unsafe.Offsetof(runtime.getTime), 24},
+		{"EFI_MEMORY_DESCRIPTOR", unsafe.Sizeof(memory), 40},
+		{"MemoryDescriptor.PhysicalStart", unsafe.Offsetof(memory.physicalStart), 8},
+		{"MemoryDescriptor.NumberOfPages", unsafe.Offsetof(memory.numberOfPages), 24},
+		{"MemoryDescriptor.Attribute", unsafe.Offsetof(memory.attribute), 32},
+		{"SimpleTextInput.ReadKeyStroke", unsafe.Offsetof(input.readKeyStroke), 8},
+		{"SimpleTextInput.WaitForKey", unsafe.Offsetof(input.waitForKey), 16},
+		{"SimpleTextOutput.OutputString", unsafe.Offsetof(output.outputString), 8},
+		{"EFI_INPUT_KEY", unsafe.Sizeof(efiInputKey{}), 4},
+		{"LoadedImage.DeviceHandle", unsafe.Offsetof(image.deviceHandle), 24},
+		{"LoadedImage.LoadOptionsSize", unsafe.Offsetof(image.loadOptionsSize), 48},
+		{"LoadedImage.LoadOptions", unsafe.Offsetof(image.loadOptions), 56},
+		{"LoadedImage.ImageBase", unsafe.Offsetof(image.imageBase), 64},
+		{"LoadedImage.ImageSize", unsafe.Offsetof(image.imageSize), 72},
+		{"SimpleFileSystem.OpenVolume", unsafe.Offsetof(volume.openVolume), 8},
+		{"File.Open", unsafe.Offsetof(file.open), 8},
+		{"File.Close", unsafe.Offsetof(file.close), 16},
+		{"File.Delete", unsafe.Offsetof(file.delete), 24},
+		{"File.Read", unsafe.Offsetof(file.read), 32},
+		{"File.Write", unsafe.Offsetof(file.write), 40},
+		{"File.SetPosition", unsafe.Offsetof(file.setPosition), 56},
+		{"File.GetInfo", unsafe.Offsetof(file.getInfo), 64},
+		{"File.SetInfo", unsafe.Offsetof(file.setInfo), 72},
+		{"File.Flush", unsafe.Offsetof(file.flush), 80},
+		{"EFI_TIME", unsafe.Sizeof(date), 16},
+		{"Time.Nanosecond", unsafe.Offsetof(date.nanosecond), 8},
+		{"Time.TimeZone", unsafe.Offsetof(date.timeZone), 12},
+		{"FileInfo.FileSize", unsafe.Offsetof(info.fileSize), 8},
+		{"FileInfo.ModificationTime", unsafe.Offsetof(info.modification), 56},
+		{"FileInfo.Attribute", unsafe.Offsetof(info.attribute), 72},
+		{"FileInfo.FileName", unsafe.Sizeof(info), 80},
+		{"fileInfo.name", unsafe.Offsetof(fileInfo.name), 80},
+		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
+		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
+
+		{"ucontext", unsafe.Offsetof(frame.context), 8},
+		{"ucontext.uc_stack", unsafe.Offsetof(frame.context.stackSP), 16},
+		{"sigcontext.r8", unsafe.Offsetof(frame.context.r8), 40},
+		{"sigcontext.rip", unsafe.Offsetof(frame.context.ip), 40 + 16*8},
+		{"sigcontext.err", unsafe.Offsetof(frame.context.err), 40 + 19*8},
+		{"sigcontext.cr2", unsafe.Offsetof(frame.context.cr2), 40 + 22*8},
+		{"ucontext.uc_sigmask", unsafe.Offsetof(frame.context.mask), 296},
+		{"siginfo.si_addr", unsafe.Offsetof(frame.info.addr), 16},
+		{"siginfo", unsafe.Sizeof(frame.info), 128},
+		{"stack_t.ss_size", unsafe.Offsetof(stack{}.size), 16},
+		{"sigaction", unsafe.Sizeof(sigaction{}), 32},
+		{"stat.st_mode", unsafe.Offsetof(st.mode), 24},
+		{"stat.st_size", unsafe.Offsetof(st.size), 48},
+		{"stat.st_mtime", unsafe.Offsetof(st.modified), 88},
+		{"stat", unsafe.Sizeof(st), 144},
+		{"epoll_event", unsafe.Sizeof(epollEvent{}), 12},
+
+		{"GDTR", unsafe.Sizeof(tables), 10},
+		{"TSS", unsafe.Sizeof(tss), 104},
+		{"trap frame below the CPU's", unsafe.Offsetof(trap.cpu), 16 * 8},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d, the specification says %d", c.name, c.got, c.want)
+		}
+	}
+	if unsafe.Offsetof(bootCore.kernelStack) >= unsafe.Offsetof(bootCore.trapStack) || unsafe.Offsetof(bootCore.trapStack) >= unsafe.Offsetof(bootCore.abortStack) {
+		t.Error("the stacks of a core are not in the order that trap relies on")
+	}
+	tss.setIST(1, 0x1234_5678_9ABC)
+	if tss[9] != 0x5678_9AB0 || tss[10] != 0x1234 { // 8.7: IST1 at byte 36
+		t.Errorf("IST 1: %#x %#x", tss[9], tss[10])
+	}
+	tables.set(0x1122_3344_5566_7788, 0x1000)
+	if tables.base() != 0x1122_3344_5566_7788 || tables.limit != 0xFFF {
+		t.Errorf("table register: base %#x limit %#x", tables.base(), tables.limit)
+	}
+}
+
+// TestGUIDs writes the GUIDs as the specification prints them.
+func TestGUIDs(t *testing.T) {
+	for want, g := range map[string]guid{
+		"5b1b31a1-9562-11d2-8e3f-00a0c969723b": loadedImageGUID,
+		"752f3136-4e16-4fdc-a22a-e5f46812f4ca": shellParametersGUID,
+		"964e5b22-6459-11d2-8e39-00a0c969723b": simpleFileSystemGUID,
+		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
+		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,
+	} {
+		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

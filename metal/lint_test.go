@@ -1,0 +1,116 @@
+//go:build linux && amd64
+
+package metal_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/arch/x86/x86asm"
+
+	"bootllama/internal/efi"
+)
+
+// What kernel code may call besides itself. The panics are bugs: without an m they
+// fault at once, which ends in the kernel's dump.
+var kernelMayCall = map[string]bool{
+	"runtime.morestack_noctxt": true, // in every prologue, for a stack that is never full
+	"runtime.panicBounds":      true,
+	"runtime.panicdivide":      true,
+}
+
+// The one place where the kernel calls an address that it got from elsewhere.
+const callsFirmware = "bootllama/metal.callFirmware"
+
+// TestKernelCalls disassembles the linked kernel. Kernel code runs without a P and
+// between any two instructions of the program: a call into the allocator, a write
+// barrier or a map would corrupt the heap, and the compiler inserts them silently.
+func TestKernelCalls(t *testing.T) {
+	file, err := efi.Link(t.Context(), efi.Options{Package: "bootllama/metal/internal/exercise", Symbols: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbols, err := f.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := f.Section(".text")
+	code, err := text.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(symbols, func(a, b elf.Symbol) int { return int(int64(a.Value) - int64(b.Value)) })
+	var functions []elf.Symbol
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC && s.Value >= text.Addr && s.Value+s.Size <= text.Addr+text.Size {
+			functions = append(functions, s)
+		}
+	}
+	called := map[string]bool{}
+	kernel := 0
+	for _, s := range functions {
+		if !strings.HasPrefix(s.Name, "bootllama/metal.") {
+			continue
+		}
+		kernel++
+		for at := s.Value; at < s.Value+s.Size; {
+			inst, err := x86asm.Decode(code[at-text.Addr:], 64)
+			if err != nil {
+				inst.Len = undecoded(code[at-text.Addr:])
+				if inst.Len == 0 {
+					t.Errorf("%s+%#x: cannot decode % x", s.Name, at-s.Value, code[at-text.Addr:][:8])
+					break
+				}
+			}
+			next := at + uint64(inst.Len)
+			target, direct := inst.Args[0].(x86asm.Rel)
+			switch {
+			case direct: // a call or any jump
+				name := functionAt(functions, next+uint64(int64(target)))
+				if !strings.HasPrefix(name, "bootllama/metal.") {
+					called[name] = true
+					if !kernelMayCall[name] {
+						t.Errorf("%s+%#x calls %s", s.Name, at-s.Value, name)
+					}
+				}
+			case inst.Op == x86asm.CALL && strings.TrimSuffix(s.Name, ".abi0") != callsFirmware:
+				t.Errorf("%s+%#x: %v: an indirect call", s.Name, at-s.Value, inst)
+			}
+			at = next
+		}
+	}
+	if kernel < 100 {
+		t.Errorf("found %d kernel functions: the test looks at the wrong place", kernel)
+	}
+	t.Logf("%d functions, calls outside: %v", kernel, slices.Sorted(maps.Keys(called)))
+}
+
+// functionAt names the function around an address.
+func functionAt(functions []elf.Symbol, address uint64) string {
+	i, _ := slices.BinarySearchFunc(functions, address+1, func(s elf.Symbol, a uint64) int { return int(int64(s.Value) - int64(a)) })
+	if i == 0 || address >= functions[i-1].Value+functions[i-1].Size {
+		return "?"
+	}
+	return strings.TrimSuffix(functions[i-1].Name, ".abi0")
+}
+
+// undecoded gives the length of instructions that x86asm does not know.
+func undecoded(code []byte) int {
+	for _, known := range [][]byte{
+		{0x0F, 0x01, 0xD0}, // XGETBV
+		{0x0F, 0x01, 0xD1}, // XSETBV
+	} {
+		if bytes.HasPrefix(code, known) {
+			return len(known)
+		}
+	}
+	return 0
+}
