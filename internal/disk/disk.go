@@ -1,0 +1,326 @@
+// Package disk writes a disk image that a PC boots from: a GUID partition table
+// with one EFI System Partition, FAT32, and files in it. It needs no root, no
+// loop device and no external program.
+//
+// The partition table and the file system are go-diskfs's. What that library
+// does not do, or not so that fsck.vfat and EDK2 find no fault, is in
+// fat32.go, each with its reason.
+//
+// Sources: UEFI specification 2.10, chapters 5 and 13.3; Microsoft, "FAT32 File
+// System Specification" 1.03.
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/diskfs/go-diskfs/backend"
+	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/partition/gpt"
+)
+
+const (
+	sectorSize = 512
+	mib        = 1 << 20
+	// partitionStart is where partitioning tools put the first partition: a
+	// multiple of every flash page and RAID stripe.
+	partitionStart = mib
+	// gptBackup is the room after the partition for the second table, 33 sectors.
+	gptBackup = mib
+)
+
+// maxFile is the largest file: FAT keeps 32 bits of size, and go-diskfs counts
+// in int, which is smaller on a 32-bit host.
+const maxFile = min(math.MaxUint32, math.MaxInt)
+
+// File is a file of the image.
+type File struct {
+	// Path in the image, slash separated without a leading slash. Every element
+	// is an 8.3 name in capitals, as ShortName makes.
+	Path string
+	// Size in bytes, at most 4 GiB - 1.
+	Size int64
+	// Open opens the contents, exactly Size bytes. It is called once; the reader
+	// is closed.
+	Open func() (io.ReadCloser, error)
+}
+
+// Options of Write. With the zero value the same files give the same bytes.
+type Options struct {
+	// Free is how many bytes a file written later shall find room for, at least.
+	Free int64
+	// Label is the volume label, at most 11 capitals, digits and spaces.
+	// Empty: BOOTLLAMA.
+	Label string
+	// Serial is the volume serial number. 0: one of bootllama's own.
+	Serial uint32
+	// DiskGUID and PartitionGUID name disk and partition. Empty: bootllama's own.
+	// A machine with two such disks may need them to differ.
+	DiskGUID, PartitionGUID string
+	// Time is the time of all files. Zero: 1980-01-01, where FAT's time begins.
+	Time time.Time
+	// Progress, if not nil, is told how many bytes of all files' total are written.
+	Progress func(done, total int64)
+}
+
+// Fixed by default, so that the same input gives the same bytes.
+const (
+	defaultLabel         = "BOOTLLAMA"
+	defaultSerial        = 0xB0071A3A
+	defaultDiskGUID      = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A001"
+	defaultPartitionGUID = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A002"
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Label == "" {
+		o.Label = defaultLabel
+	}
+	if o.Serial == 0 {
+		o.Serial = defaultSerial
+	}
+	if o.DiskGUID == "" {
+		o.DiskGUID = defaultDiskGUID
+	}
+	if o.PartitionGUID == "" {
+		o.PartitionGUID = defaultPartitionGUID
+	}
+	if o.Time.IsZero() {
+		o.Time = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if y := o.Time.Year(); y < 1980 || y > 2107 {
+		return o, fmt.Errorf("disk image: FAT knows the years 1980 to 2107, not %d", y)
+	}
+	if len(o.Label) > 11 || strings.Trim(o.Label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") != "" || o.Label[0] == ' ' {
+		return o, fmt.Errorf("disk image: volume label %q: want at most 11 capitals, digits, _, - and spaces", o.Label)
+	}
+	if o.Free < 0 {
+		return o, fmt.Errorf("disk image: %d free bytes", o.Free)
+	}
+	return o, nil
+}
+
+// Write writes the image to a file called name, which it replaces. On any
+// failure, also when ctx ends, it returns an error and leaves no file behind and
+// a file of that name as it was.
+func Write(ctx context.Context, name string, files []File, opt Options) (err error) {
+	opt, err = opt.withDefaults()
+	if err != nil {
+		return err
+	}
+	t, err := newTree(files)
+	if err != nil {
+		return err
+	}
+	l, err := plan(t, opt.Free)
+	if err != nil {
+		return err
+	}
+	// A device would be replaced by a file, not written.
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file: write the image to a file, then copy it to the stick", name)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	tmp := fmt.Sprintf("%s.%08x.tmp", name, rand.Uint32())
+	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(writeImage(ctx, f, t, l, opt), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("disk image %s: %w", name, err), os.Remove(tmp))
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
+}
+
+// writeImage writes everything to f, which is new and empty.
+func writeImage(ctx context.Context, f *os.File, t *tree, l layout, opt Options) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	size := partitionStart + l.size + gptBackup
+	// What is not written stays a hole that reads as zeros.
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	storage := file.New(f, false)
+	if err := writeGPT(storage, size, l, opt); err != nil {
+		return err
+	}
+	v, err := createVolume(storage, l, opt)
+	if err != nil {
+		return err
+	}
+	for _, dir := range t.dirs {
+		if err := v.fs.Mkdir(dir); err != nil {
+			return fmt.Errorf("folder %s: %w", dir, err)
+		}
+	}
+	p := &progress{total: t.bytes, report: opt.Progress}
+	for _, file := range t.files {
+		if err := v.writeFile(ctx, file, p); err != nil {
+			return fmt.Errorf("%s: %w", file.Path, err)
+		}
+	}
+	return v.finish(t, opt)
+}
+
+// writeGPT writes the protective MBR and both partition tables.
+func writeGPT(storage backend.Storage, size int64, l layout, opt Options) error {
+	table := &gpt.Table{
+		LogicalSectorSize:  sectorSize,
+		PhysicalSectorSize: sectorSize,
+		GUID:               opt.DiskGUID,
+		ProtectiveMBR:      true,
+		Partitions: []*gpt.Partition{{
+			Index: 1,
+			Start: partitionStart / sectorSize,
+			End:   uint64(partitionStart+l.size)/sectorSize - 1,
+			Type:  gpt.EFISystemPartition,
+			Name:  "EFI System",
+			GUID:  opt.PartitionGUID,
+		}},
+	}
+	w, err := storage.Writable()
+	if err != nil {
+		return err
+	}
+	return table.Write(w, size)
+}
+
+// progress counts the bytes of files.
+type progress struct {
+	done, total int64
+	report      func(done, total int64)
+}
+
+func (p *progress) add(n int64) {
+	p.done += n
+	if p.report != nil {
+		p.report(p.done, p.total)
+	}
+}
+
+// tree is the checked list of files and the folders that they need.
+type tree struct {
+	files   []File
+	dirs    []string       // parents before children
+	entries map[string]int // files and folders in each folder; "" is the root
+	bytes   int64          // sum of all sizes
+}
+
+func newTree(files []File) (*tree, error) {
+	t := &tree{files: files, entries: map[string]int{"": 0}}
+	isFile := make(map[string]bool)
+	for _, f := range files {
+		elements := strings.Split(f.Path, "/")
+		for _, e := range elements {
+			if !isShortName(e) {
+				return nil, fmt.Errorf("disk image: path %q: %q is not an 8.3 name in capitals, like LLAMA.TXT", f.Path, e)
+			}
+		}
+		if f.Size < 0 || f.Size > maxFile {
+			return nil, fmt.Errorf("disk image: %s: %d bytes; a file on FAT32 has at most %d", f.Path, f.Size, int64(maxFile))
+		}
+		if f.Open == nil {
+			return nil, fmt.Errorf("disk image: %s: no contents", f.Path)
+		}
+		parent := ""
+		for i := 1; i < len(elements); i++ {
+			dir := strings.Join(elements[:i], "/")
+			if isFile[dir] {
+				return nil, fmt.Errorf("disk image: %s is a file and a folder of %s", dir, f.Path)
+			}
+			if _, ok := t.entries[dir]; !ok {
+				t.dirs = append(t.dirs, dir)
+				t.entries[dir] = 0
+				t.entries[parent]++
+			}
+			parent = dir
+		}
+		if _, isDir := t.entries[f.Path]; isDir || isFile[f.Path] {
+			return nil, fmt.Errorf("disk image: %s is there twice", f.Path)
+		}
+		isFile[f.Path] = true
+		t.entries[parent]++
+		t.bytes += f.Size
+	}
+	return t, nil
+}
+
+// shortNameChars are the characters that FAT allows in an 8.3 name.
+const shortNameChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'()-@^_`{}~"
+
+// isShortName reports whether name can be stored as it is in an 8.3 entry.
+func isShortName(name string) bool {
+	stem, ext, dot := strings.Cut(name, ".")
+	return len(stem) >= 1 && len(stem) <= 8 && len(ext) <= 3 && (!dot || ext != "") &&
+		strings.Trim(stem+ext, shortNameChars) == "" && !isDevice(stem)
+}
+
+// isDevice reports whether Windows takes a file of this name for a device,
+// whatever its extension.
+func isDevice(stem string) bool {
+	if len(stem) == 4 && (stem[:3] == "COM" || stem[:3] == "LPT") {
+		return stem[3] >= '1' && stem[3] <= '9'
+	}
+	return slices.Contains([]string{"CON", "PRN", "AUX", "NUL"}, stem)
+}
+
+// ShortName derives an 8.3 name in capitals from a file name or path, different
+// from all names in taken, and adds it there. stories260K.bin becomes
+// STORIES2.BIN; the next one of that kind STORIE~1.BIN.
+func ShortName(name string, taken map[string]bool) string {
+	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	stem, ext := name, ""
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		stem, ext = name[:i], name[i+1:]
+	}
+	stem, ext = shortChars(stem), shortChars(ext)
+	if stem == "" {
+		stem = "FILE"
+	}
+	if isDevice(stem) {
+		stem += "_"
+	}
+	if ext != "" {
+		ext = "." + ext[:min(len(ext), 3)]
+	}
+	short := stem[:min(len(stem), 8)] + ext
+	for i := 1; taken[short]; i++ {
+		tail := fmt.Sprintf("~%d", i)
+		short = stem[:min(len(stem), 8-len(tail))] + tail + ext
+	}
+	if taken != nil {
+		taken[short] = true
+	}
+	return short
+}
+
+// shortChars is s in capitals, without dots and spaces, with _ for what FAT
+// does not allow.
+func shortChars(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '.' || r == ' ':
+			return -1
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r < 0x80 && strings.ContainsRune(shortNameChars, r):
+			return r
+		}
+		return '_'
+	}, s)
+}

@@ -1,0 +1,754 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bootllama/internal/efi"
+)
+
+// need skips a test loudly where a program is not installed.
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("SKIPPED: the image is not read back: %v", err)
+		}
+	}
+}
+
+func run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+func content(path string, b []byte) File {
+	return File{Path: path, Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+}
+
+// random is n bytes that differ from name to name.
+func random(name string, n int) []byte {
+	r := rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%-32.32s", name))))
+	b := make([]byte, n)
+	r.Read(b)
+	return b
+}
+
+func write(t testing.TB, files []File, opt Options) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "image")
+	if err := Write(t.Context(), name, files, opt); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// partition copies the image's partition to a file of its own, holes as holes.
+func partition(t testing.TB, image string) string {
+	t.Helper()
+	in, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "partition")
+	out, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	size := st.Size() - partitionStart - gptBackup
+	if err := out.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	b, zero := make([]byte, mib), make([]byte, mib)
+	for off := int64(0); off < size; off += mib {
+		if runtime.GOOS == "linux" { // skip holes without reading them
+			const seekData = 3
+			data, err := in.Seek(partitionStart+off, seekData)
+			if errors.Is(err, syscall.ENXIO) {
+				break
+			}
+			if off = max(off, (data-partitionStart)/mib*mib); off >= size {
+				break
+			}
+		}
+		if _, err := in.ReadAt(b, partitionStart+off); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(b, zero) {
+			if _, err := out.WriteAt(b, off); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return name
+}
+
+// fsck holds the partition against fsck.vfat, which prints two lines if all is well.
+func fsck(t testing.TB, image string) {
+	t.Helper()
+	out, err := exec.Command("fsck.vfat", "-n", partition(t, image)).CombinedOutput()
+	if err != nil || strings.Count(string(out), "\n") != 2 {
+		t.Errorf("fsck.vfat: %v\n%s", err, out)
+	}
+}
+
+// at is mtools' name for the image's partition.
+func at(image string) string { return fmt.Sprintf("%s@@%d", image, partitionStart) }
+
+// TestReadBack writes file sets and reads them with mtools and fsck.vfat.
+func TestReadBack(t *testing.T) {
+	need(t, "mcopy", "mdir", "fsck.vfat")
+	sizes := func(sizes ...int) (files []File) {
+		for i, n := range sizes {
+			name := fmt.Sprintf("F%d.BIN", i)
+			files = append(files, content(name, random(name, n)))
+		}
+		return files
+	}
+	many := func(n int, format string) (files []File) {
+		for i := range n {
+			name := fmt.Sprintf(format, i)
+			files = append(files, content(name, random(name, i*37)))
+		}
+		return files
+	}
+	for _, c := range []struct {
+		name  string
+		files []File
+		opt   Options
+	}{
+		{"nothing", nil, Options{}},
+		{"empty", sizes(0), Options{}},
+		{"one byte", sizes(1), Options{}},
+		{"around a cluster", sizes(511, 512, 513, 0, 1023, 1024, 1025, 0), Options{}},
+		{"around a 4 KiB cluster", sizes(4095, 4096, 4097, 0, 8191, 8192, 8193, 1<<20-1, 1<<20, 1<<20+1), Options{Free: 300 * mib}},
+		{"many in the root", many(100, "N%d.X"), Options{}},
+		{"many in a folder", many(200, "A/N%d"), Options{}},
+		{"directory cluster exactly full", many(15, "N%d"), Options{}},
+		{"subdirectory cluster exactly full", many(14, "S/N%d"), Options{}},
+		{"nested", append(many(20, "A/B/C/D%d/E.TXT"), sizes(5, 70000)...), Options{}},
+		{"all characters", []File{content("!#$%&'().-@^", []byte("x")), content("_`{}~/0.9", nil)}, Options{}},
+		{"named as the label", []File{content("BOOTLLAM.A", []byte("x"))}, Options{}},
+		{"30 MiB", sizes(30 * mib), Options{}},
+		{"40 MiB", append(sizes(40*mib-7), content("EFI/BOOT/BOOTX64.EFI", random("x", 3*mib+5))), Options{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			image := write(t, c.files, c.opt)
+			fsck(t, image)
+			var want []string
+			for _, f := range c.files {
+				want = append(want, "::/"+f.Path)
+				got, err := exec.Command("mcopy", "-i", at(image), "::/"+f.Path, "-").Output()
+				if err != nil {
+					t.Fatalf("mcopy %s: %v", f.Path, err)
+				}
+				r, err := f.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b, err := io.ReadAll(r); err != nil || !bytes.Equal(got, b) {
+					t.Errorf("%s: mcopy gives %d bytes that are not the %d written (%v)", f.Path, len(got), len(b), err)
+				}
+			}
+			if len(want) == 0 {
+				return // mdir takes an empty volume for an error
+			}
+			var got []string
+			for line := range strings.Lines(run(t, "mdir", "-i", at(image), "-/", "-b", "::")) {
+				if line = strings.TrimSpace(line); !strings.HasSuffix(line, "/") {
+					got = append(got, line)
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			// mdir -b prints capitals of 8.3 names as they are stored.
+			if !slices.Equal(got, want) {
+				t.Errorf("mdir lists %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestSize: small images are as small as FAT32 can be, and all are sparse; Free
+// bytes can in fact be written afterwards.
+func TestSize(t *testing.T) {
+	need(t, "mcopy", "fsck.vfat")
+	for _, c := range []struct {
+		bytes, free int64
+		want        int64 // MiB
+	}{
+		{0, 0, 35},
+		{25 * mib, 0, 35},
+		{0, 32 * mib, 35},
+		{32 * mib, 0, 35},
+		{33 * mib, 0, 36},
+		{64 * mib, 0, 68},
+		{250 * mib, 0, 256},
+		{257 * mib, 0, 263}, // 4 KiB clusters from here
+		{20 * mib, 400 * mib, 423},
+	} {
+		image := write(t, []File{content("A.BIN", random("a", int(c.bytes)))}, Options{Free: c.free})
+		st, err := os.Stat(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Size() != c.want*mib {
+			t.Errorf("%d MiB and %d free: image of %d MiB, want %d", c.bytes/mib, c.free/mib, st.Size()/mib, c.want)
+		}
+		if runtime.GOOS == "linux" {
+			if got, most := allocated(t, image), c.bytes+6*mib; got > most {
+				t.Errorf("%d MiB and %d free: %d bytes on disk, more than %d: not sparse", c.bytes/mib, c.free/mib, got, most)
+			}
+		}
+		if c.free > 0 {
+			extra := filepath.Join(t.TempDir(), "extra")
+			if err := os.WriteFile(extra, random("extra", int(c.free)), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			run(t, "mcopy", "-i", at(image), extra, "::/EXTRA.BIN")
+			fsck(t, image)
+		}
+	}
+}
+
+// TestHoles: zeros in a source take no room on the host's disk.
+func TestHoles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: sizes on disk are read with du -k on Linux")
+	}
+	f, _ := sparse("A.BIN", 100*mib)
+	if got := allocated(t, write(t, []File{f}, Options{})); got > 5*mib {
+		t.Errorf("100 MiB of zeros take %d bytes on disk", got)
+	}
+}
+
+// allocated is how many bytes a file takes on the host's disk.
+func allocated(t *testing.T, name string) int64 {
+	var kib int64
+	if _, err := fmt.Sscan(run(t, "du", "-k", name), &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// TestVolume reads the volume's headers with minfo and fsck.vfat's eyes.
+func TestVolume(t *testing.T) {
+	need(t, "minfo", "mlabel")
+	image := write(t, []File{content("EFI/BOOT/BOOTX64.EFI", []byte("x"))}, Options{})
+	out := run(t, "minfo", "-i", at(image), "::")
+	for _, want := range []string{
+		"sector size: 512 bytes", "cluster size: 1 sectors", "reserved (boot) sectors: 32", "fats: 2",
+		"hidden sectors: 2048", "serial number: B0071A3A", "disk type=\"FAT32   \"", "disk label=\"BOOTLLAMA  \"",
+		"backup boot sector=6", "infoSector location=1", "free clusters=66508", "last allocated cluster=6",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("minfo does not say %q:\n%s", want, out)
+		}
+	}
+	if out := run(t, "mlabel", "-s", "-i", at(image), "::"); !strings.Contains(out, "BOOTLLAMA") {
+		t.Errorf("mlabel: %s", out)
+	}
+}
+
+// TestHeaders checks what minfo does not show: both copies and the dates.
+func TestHeaders(t *testing.T) {
+	opt := Options{Label: "MY STICK", Serial: 0x01020304, Time: time.Date(2026, 7, 8, 9, 10, 11, 0, time.UTC)}
+	image := write(t, []File{content("D/A.BIN", nil), content("B.BIN", []byte("b"))}, opt)
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	read := func(off, n int64) []byte {
+		b := make([]byte, n)
+		if _, err := f.ReadAt(b, partitionStart+off); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	head := read(0, 2*sectorSize)
+	if !bytes.Equal(head, read(6*sectorSize, 2*sectorSize)) {
+		t.Error("backup boot sector and FSInfo differ from the first ones")
+	}
+	if s := le.Uint32(head[67:]); s != opt.Serial {
+		t.Errorf("BS_VolID %#x, want %#x", s, opt.Serial)
+	}
+	if s := string(head[71:82]); s != "MY STICK   " {
+		t.Errorf("BS_VolLab %q", s)
+	}
+	if s := le.Uint32(head[28:]); s != 2048 {
+		t.Errorf("BPB_HiddSec %d, want 2048", s)
+	}
+	fat := int64(le.Uint32(head[36:])) * sectorSize
+	table := read(32*sectorSize, fat)
+	if !bytes.Equal(table, read(32*sectorSize+fat, fat)) {
+		t.Error("the two FATs differ")
+	}
+	// Root, D and B.BIN have a cluster each, the empty A.BIN none.
+	clusters := (int64(le.Uint32(head[32:])) - 32 - 2*fat/sectorSize)
+	if clusters < 65525 || fat/4 < clusters+2 {
+		t.Errorf("%d clusters, FAT of %d entries", clusters, fat/4)
+	}
+	if free := le.Uint32(head[512+488:]); int64(free) != clusters-3 {
+		t.Errorf("FSI_Free_Count %d, want %d", free, clusters-3)
+	}
+	if next := le.Uint32(head[512+492:]); next < 2 || le.Uint32(table[4*next:]) != 0 {
+		t.Errorf("FSI_Nxt_Free %d is not free", next)
+	}
+	data := 32*sectorSize + 2*fat
+	for _, folder := range [][]byte{read(data, 512), read(data+512, 512)} {
+		for e := folder; e[0] != 0; e = e[32:] {
+			const date, clock = (2026-1980)<<9 | 7<<5 | 8, 9<<11 | 10<<5 | 11/2
+			if le.Uint16(e[14:]) != clock || le.Uint16(e[16:]) != date || le.Uint16(e[18:]) != date || le.Uint16(e[22:]) != clock || le.Uint16(e[24:]) != date {
+				t.Errorf("%q has times % x, % x", e[:11], e[13:20], e[22:26])
+			}
+			if cluster := le.Uint16(e[26:]); string(e[:3]) == ".. " && cluster != 0 {
+				t.Errorf("'..' of a folder in the root names cluster %d, want 0", cluster)
+			}
+		}
+	}
+}
+
+// TestGPT reads both partition tables at the offsets of the UEFI specification,
+// chapter 5.
+func TestGPT(t *testing.T) {
+	image := write(t, nil, Options{})
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := uint64(len(b)/512 - 1)
+	if b[510] != 0x55 || b[511] != 0xaa || b[446] != 0 || b[450] != 0xee || le.Uint32(b[454:]) != 1 || uint64(le.Uint32(b[458:])) != last {
+		t.Errorf("protective MBR % x", b[446:512])
+	}
+	var arrays [2][]byte
+	for i, h := range [][]byte{b[512:1024], b[last*512:]} {
+		my, alternate, entries := uint64(1), last, uint64(2)
+		if i == 1 {
+			my, alternate, entries = last, 1, last-32
+		}
+		sum := bytes.Clone(h[:92])
+		clear(sum[16:20])
+		if string(h[:8]) != "EFI PART" || le.Uint32(h[8:]) != 0x10000 || le.Uint32(h[12:]) != 92 || le.Uint32(h[16:]) != crc32.ChecksumIEEE(sum) {
+			t.Errorf("GPT header %d: % x", i, h[:24])
+		}
+		if le.Uint64(h[24:]) != my || le.Uint64(h[32:]) != alternate || le.Uint64(h[40:]) != 34 || le.Uint64(h[48:]) != last-33 || le.Uint64(h[72:]) != entries {
+			t.Errorf("GPT header %d: LBAs % x", i, h[24:80])
+		}
+		if le.Uint32(h[80:]) != 128 || le.Uint32(h[84:]) != 128 {
+			t.Errorf("GPT header %d: %d entries of %d", i, le.Uint32(h[80:]), le.Uint32(h[84:]))
+		}
+		arrays[i] = b[entries*512:][:128*128]
+		if le.Uint32(h[88:]) != crc32.ChecksumIEEE(arrays[i]) {
+			t.Errorf("GPT header %d: wrong checksum of the entries", i)
+		}
+	}
+	e := arrays[0]
+	esp := []byte{0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b}
+	if !bytes.Equal(e, arrays[1]) || !bytes.Equal(e[:16], esp) || le.Uint64(e[32:]) != 2048 || le.Uint64(e[40:]) != last-2048 {
+		t.Errorf("partition entry % x", e[:64])
+	}
+	if !bytes.Equal(e[128:], make([]byte, 127*128)) {
+		t.Error("more than one partition")
+	}
+	for _, c := range []struct{ name, arg, want string }{{"sgdisk", "-v", "No problems found"}, {"sfdisk", "-V", "No errors detected"}} {
+		if _, err := exec.LookPath(c.name); err != nil {
+			t.Logf("SKIPPED: not verified with %s: %v", c.name, err)
+			continue
+		}
+		if out := run(t, c.name, c.arg, image); !strings.Contains(out, c.want) {
+			t.Errorf("%s: %s", c.name, out)
+		}
+	}
+}
+
+// TestReproducible: another time, place and environment, the same bytes.
+func TestReproducible(t *testing.T) {
+	files := []File{content("A/B.BIN", random("b", 5000)), content("LLAMA.TXT", []byte("run\n")), content("EMPTY", nil)}
+	a, err := os.ReadFile(write(t, files, Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	b, err := os.ReadFile(write(t, files, Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Error("two images of the same files differ")
+	}
+	b, err = os.ReadFile(write(t, files, Options{DiskGUID: "11111111-2222-3333-4444-555555555555", PartitionGUID: "66666666-2222-3333-4444-555555555555"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(a[:2048*512], b[:2048*512]) || !bytes.Equal(a[2048*512:len(b)-mib], b[2048*512:len(b)-mib]) {
+		t.Error("GUIDs change nothing, or more than the partition table")
+	}
+}
+
+// sparse is n zeros but for the last bytes. (A file with a hole would fill the
+// host's page cache with zeros.)
+func sparse(path string, n int64) (File, []byte) {
+	tail := random(path, 5000)
+	return File{Path: path, Size: n, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, n-int64(len(tail))), bytes.NewReader(tail))), nil
+	}}, tail
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+// TestLarge: a model of 420 MiB with contents and the largest file that FAT has.
+func TestLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: large files (-short)")
+	}
+	need(t, "mcopy", "mshowfat", "fsck.vfat")
+	full := random("420", 420*mib)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	image := write(t, []File{content("MODEL.BIN", full)}, Options{})
+	t.Logf("420 MiB: %v", time.Since(start))
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64*mib {
+		t.Errorf("%d MiB allocated to write 420 MiB", n/mib)
+	}
+	fsck(t, image)
+	got, err := exec.Command("mcopy", "-i", at(image), "::/MODEL.BIN", "-").Output()
+	if err != nil || !bytes.Equal(got, full) {
+		t.Errorf("mcopy gives other bytes: %v", err)
+	}
+	got, full = nil, nil
+
+	const largest = int64(1<<32 - 1)
+	if largest > maxFile {
+		t.Skip("SKIPPED: files of 4 GiB on a 32-bit host")
+	}
+	source, tail := sparse("LARGEST.BIN", largest)
+	runtime.ReadMemStats(&before)
+	start = time.Now()
+	image = write(t, []File{source, content("AFTER.BIN", []byte("after"))}, Options{})
+	t.Logf("4 GiB - 1: %v", time.Since(start))
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 256*mib {
+		t.Errorf("%d MiB allocated to write 4 GiB", n/mib)
+	}
+	// fsck.vfat 4.2 multiplies clusters in 32 bits: it says this of the same file
+	// on an image made by mkfs.vfat and mcopy, too, and must say nothing else.
+	out, _ := exec.Command("fsck.vfat", "-n", partition(t, image)).CombinedOutput()
+	if n := strings.Count(string(out), "\n"); n != 2 && !(n == 7 && strings.Contains(string(out), "/LARGEST.BIN\n  File size is 4294967295 bytes, cluster chain length is 0 bytes.\n")) {
+		t.Errorf("fsck.vfat:\n%s", out)
+	}
+	// Where it lies, from mtools' walk along the chain: ::/LARGEST.BIN <3-1048578>.
+	var first, last int64
+	if _, err := fmt.Sscanf(run(t, "mshowfat", "-i", at(image), "::/LARGEST.BIN"), "::/LARGEST.BIN <%d-%d>", &first, &last); err != nil || last-first+1 != 1<<20 {
+		t.Fatalf("clusters %d to %d, %v; want %d in one range", first, last, err, 1<<20)
+	}
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := make([]byte, len(tail))
+	l := layoutOf(imageSize(t, f)-partitionStart-gptBackup, 4096)
+	if _, err := f.ReadAt(b, partitionStart+l.dataStart()+(first-2)*4096+largest-int64(len(tail))); err != nil || !bytes.Equal(b, tail) {
+		t.Errorf("the last bytes of the largest file differ: %v", err)
+	}
+	if got := run(t, "mcopy", "-i", at(image), "::/AFTER.BIN", "-"); got != "after" {
+		t.Errorf("the file after the largest has %q", got)
+	}
+}
+
+func imageSize(t testing.TB, f *os.File) int64 {
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Size()
+}
+
+// TestErrors: bad requests are refused before anything is written, and nothing
+// is left of a write that failed.
+func TestErrors(t *testing.T) {
+	reads := func(n int64, r io.Reader) File {
+		return File{Path: "A.BIN", Size: n, Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	}
+	broken := errors.New("bad sector")
+	x := content("X", nil)
+	for _, c := range []struct {
+		name  string
+		files []File
+		opt   Options
+		want  string
+	}{
+		{"too large", []File{{Path: "A.BIN", Size: 1 << 32, Open: x.Open}}, Options{}, "A.BIN: 4294967296 bytes; a file on FAT32 has at most 4294967295"},
+		{"negative", []File{{Path: "A.BIN", Size: -1, Open: x.Open}}, Options{}, "-1 bytes"},
+		{"no contents", []File{{Path: "A.BIN"}}, Options{}, "no contents"},
+		{"twice", []File{x, content("X", nil)}, Options{}, "X is there twice"},
+		{"file and folder", []File{x, content("X/Y", nil)}, Options{}, "X is a file and a folder"},
+		{"folder and file", []File{content("X/Y", nil), x}, Options{}, "X is there twice"},
+		{"no path", []File{content("", nil)}, Options{}, "not an 8.3 name"},
+		{"leading slash", []File{content("/X", nil)}, Options{}, "not an 8.3 name"},
+		{"dots", []File{content("A/../X", nil)}, Options{}, "not an 8.3 name"},
+		{"small letters", []File{content("llama.txt", nil)}, Options{}, `"llama.txt" is not an 8.3 name`},
+		{"long stem", []File{content("STORIES26.BIN", nil)}, Options{}, "not an 8.3 name"},
+		{"long extension", []File{content("STORIES.BINS", nil)}, Options{}, "not an 8.3 name"},
+		{"two dots", []File{content("A.B.C", nil)}, Options{}, "not an 8.3 name"},
+		{"last dot", []File{content("A.", nil)}, Options{}, "not an 8.3 name"},
+		{"not ASCII", []File{content("Ä", nil)}, Options{}, "not an 8.3 name"},
+		{"device", []File{content("AUX.BIN", nil)}, Options{}, "not an 8.3 name"},
+		{"label", nil, Options{Label: "TWELVE CHARS"}, "volume label"},
+		{"label in small letters", nil, Options{Label: "boot"}, "volume label"},
+		{"free", nil, Options{Free: -1}, "-1 free bytes"},
+		{"free too much", nil, Options{Free: 1 << 40}, "largest volume"},
+		{"free overflows", nil, Options{Free: math.MaxInt64}, "largest volume"},
+		{"year", nil, Options{Time: time.Unix(0, 0)}, "not 1970"},
+		{"GUID", nil, Options{DiskGUID: "x"}, "UUID"},
+		{"source shrank", []File{reads(3*mib, bytes.NewReader(make([]byte, 2*mib)))}, Options{}, "A.BIN: the source ended after 2097152 of 3145728 bytes"},
+		{"source grew", []File{reads(3, strings.NewReader("four"))}, Options{}, "A.BIN: the source is longer than 3 bytes"},
+		{"empty source grew", []File{reads(0, strings.NewReader("f"))}, Options{}, "A.BIN: the source is longer than 0 bytes"},
+		{"source unreadable", []File{reads(10, io.MultiReader(strings.NewReader("four"), errReader{broken}))}, Options{}, "bad sector"},
+		{"source unreadable after the end", []File{reads(4, io.MultiReader(strings.NewReader("four"), errReader{broken}))}, Options{}, "bad sector"},
+		{"source absent", []File{x, {Path: "A.BIN", Size: 1, Open: func() (io.ReadCloser, error) { return os.Open("/no/such/file") }}}, Options{}, "/no/such/file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			name := filepath.Join(dir, "image")
+			if err := os.WriteFile(name, []byte("old"), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			err := Write(t.Context(), name, c.files, c.opt)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want one line with %q", err, c.want)
+			}
+			leftBehind(t, dir, "image")
+			if b, err := os.ReadFile(name); string(b) != "old" {
+				t.Errorf("the file that was there has %d other bytes, %v", len(b), err)
+			}
+		})
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// leftBehind fails if dir holds anything but the names given.
+func leftBehind(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if !slices.Equal(got, names) {
+		t.Errorf("%s holds %q, want %q", dir, got, names)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	dir := t.TempDir()
+	f, _ := sparse("A.BIN", 64*mib)
+	opt := Options{Progress: func(done, total int64) {
+		if done > total/2 {
+			cancel()
+		}
+	}}
+	if err := Write(ctx, filepath.Join(dir, "image"), []File{f}, opt); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	leftBehind(t, dir)
+}
+
+func TestProgress(t *testing.T) {
+	var calls []int64
+	opt := Options{Progress: func(done, total int64) {
+		if total != 3*mib+6 {
+			t.Errorf("total %d", total)
+		}
+		calls = append(calls, done)
+	}}
+	write(t, []File{content("A", make([]byte, 3*mib)), content("B", nil), content("C", make([]byte, 6))}, opt)
+	if !slices.IsSorted(calls) || len(calls) < 4 || calls[len(calls)-1] != 3*mib+6 {
+		t.Errorf("progress %v", calls)
+	}
+}
+
+// TestNotRegular: a device must not be replaced by a file.
+func TestNotRegular(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(t.Context(), dir, nil, Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("error %v", err)
+	}
+	if err := Write(t.Context(), filepath.Join(dir, "none", "image"), nil, Options{}); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	leftBehind(t, dir)
+}
+
+// TestFull writes to a full file system: a small tmpfs, which needs root.
+func TestFull(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: no full disk to be had: %v: %s", err, out)
+	}
+	defer func() { run(t, "umount", dir) }()
+	err := Write(t.Context(), filepath.Join(dir, "image"), []File{content("A.BIN", random("a", 20*mib))}, Options{})
+	if err == nil || !strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	leftBehind(t, dir)
+}
+
+func TestShortName(t *testing.T) {
+	taken := map[string]bool{"LLAMA.TXT": true}
+	for _, c := range []struct{ name, want string }{
+		{"stories260K.bin", "STORIES2.BIN"},
+		{"stories260K-q80.bin", "STORIE~1.BIN"},
+		{"../models/stories260K.bin", "STORIE~2.BIN"},
+		{`C:\models\tok512.bin`, "TOK512.BIN"},
+		{"tok512.bin", "TOK512~1.BIN"},
+		{"llama.txt", "LLAMA~1.TXT"},
+		{"a b.c.json", "ABC.JSO"},
+		{".hidden", "HIDDEN"},
+		{"...", "FILE"},
+		{"", "FILE~1"},
+		{"größe.bin", "GR__E.BIN"},
+		{"a+b=c;[d],", "A_B_C__D"},
+		{"con.bin", "CON_.BIN"},
+		{"com1", "COM1_"},
+		{"com10", "COM10"},
+		{"model", "MODEL"},
+		{"x.", "X"},
+	} {
+		got := ShortName(c.name, taken)
+		if got != c.want || !taken[got] || !isShortName(got) {
+			t.Errorf("ShortName(%q) = %q, want %q (in taken: %v)", c.name, got, c.want, taken[got])
+		}
+	}
+	for range 200 {
+		n := len(taken)
+		if got := ShortName("stories260K.bin", taken); !isShortName(got) || len(taken) != n+1 {
+			t.Fatalf("%q is not new or not an 8.3 name", got)
+		}
+	}
+	if got := ShortName("a.bin", nil); got != "A.BIN" {
+		t.Errorf("ShortName with nothing taken: %q", got)
+	}
+}
+
+// TestPlan: every planned volume is a valid FAT32 with room for its files, for
+// sizes around each change of the cluster size.
+func TestPlan(t *testing.T) {
+	for _, around := range []int64{0, 33 * mib, 255 * mib, 259 * mib, 260 * mib, 262 * mib, 8 << 30, 16 << 30, 32 << 30, 127 << 30} {
+		for d := int64(-3); d <= 3; d++ {
+			free := max(0, around+d*(mib/2)+d)
+			l, err := plan(&tree{entries: map[string]int{"": 0}}, free)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l.clusters < 65525 || l.clusters > 0x0ffffff5 || l.fat/4 < l.clusters+2 || l.dataStart()+l.clusters*l.cluster > l.size ||
+				l.clusters*l.cluster < free || l.fat/sectorSize > math.MaxUint16 || l.size%mib != 0 {
+				t.Errorf("%d bytes: %+v", free, l)
+			}
+			if waste := l.size - l.fat*2 - free; waste > 36*mib && l.cluster > 512 && free > 300*mib && free < 7<<30 {
+				t.Errorf("%d bytes: %+v is %d larger than needed", free, l, waste)
+			}
+		}
+	}
+}
+
+// TestClusters counts by hand, for clusters of 512 bytes: 16 entries.
+func TestClusters(t *testing.T) {
+	var files []File
+	for i := range 15 { // 14 in the folder fill a cluster with . and ..
+		files = append(files, content(fmt.Sprintf("A/B/F%d", i), make([]byte, i)))
+	}
+	files = append(files, content("BIG", make([]byte, 513)))
+	tr, err := newTree(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Root 1, A 1, B 2, small files 15, BIG 2.
+	if got := tr.clusters(512); got != 21 {
+		t.Errorf("%d clusters, want 21", got)
+	}
+}
+
+// TestBoot boots an image in QEMU: the firmware finds the partition, the volume
+// and \EFI\BOOT\BOOTX64.EFI, loads it, relocates it (its ImageBase cannot be
+// had) and calls it; it says hello through a pointer in its data.
+func TestBoot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: boot (-short)")
+	}
+	const code, vars = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		t.Skipf("SKIPPED: no boot: %v", err)
+	}
+	store, err := os.ReadFile(vars)
+	if err != nil {
+		t.Skipf("SKIPPED: no boot: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "vars"), store, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, base := range []uint64{0, 0x10_0000_0000} {
+		app, err := efi.Build(t.Context(), efi.Options{Dir: filepath.Join("..", "efi", "testdata", "tiny"), ImageBase: base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		image := write(t, []File{content("EFI/BOOT/BOOTX64.EFI", app), content("MODEL.BIN", random("m", 40*mib))}, Options{})
+		out := filepath.Join(dir, "out")
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", "256",
+			"-display", "none", "-nic", "none", "-serial", "none", "-monitor", "none", "-no-reboot",
+			"-drive", "if=pflash,format=raw,readonly=on,file="+code, "-drive", "if=pflash,format=raw,file="+filepath.Join(dir, "vars"),
+			"-drive", "format=raw,snapshot=on,file="+image,
+			"-chardev", "file,id=out,path="+out, "-device", "isa-debugcon,iobase=0xe9,chardev=out", "-device", "isa-debug-exit,iobase=0xf4")
+		log, err := c.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 0x2a<<1|1 {
+			t.Errorf("ImageBase %#x: QEMU: %v, want exit status 85\n%s", base, err, log)
+		}
+		if b, err := os.ReadFile(out); err != nil || string(b) != "hello from Go\n" {
+			t.Errorf("ImageBase %#x: the machine said %q, %v", base, b, err)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+// Package efi builds a Go program as a UEFI application with the stock Go
+// toolchain and nothing else: go build for linux/amd64 with metal's entry point,
+// then internal/pe.
+package efi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"bootllama/internal/pe"
+)
+
+const (
+	module       = "bootllama"
+	entry        = "bootllama/metal.entry"
+	defaultBuild = "bootllama/cmd/efi"
+)
+
+// Options of Build and Link. The zero value builds the application of this
+// project for any x86-64 processor.
+type Options struct {
+	// Dir is a folder of the module that holds Package. Empty: the working
+	// directory or a parent of it if that is a checkout of bootllama, else the
+	// folder that this program was compiled from.
+	Dir string
+	// Package is the import path of package main, which must import
+	// bootllama/metal. Empty: bootllama/cmd/efi.
+	Package string
+	// GOAMD64 is the microarchitecture level, v1 to v4. Empty: v1.
+	GOAMD64 string
+	// ImageBase is pe.Options.ImageBase.
+	ImageBase uint64
+	// Symbols keeps the ELF's symbol table and DWARF. The EFI application has
+	// neither in any case.
+	Symbols bool
+}
+
+// Build returns the package as an EFI application. The same source and
+// toolchain give the same bytes wherever and by whomever it is built.
+func Build(ctx context.Context, opt Options) ([]byte, error) {
+	elf, err := Link(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	out, err := pe.Convert(bytes.NewReader(elf), pe.Options{ImageBase: opt.ImageBase})
+	if err != nil {
+		return nil, fmt.Errorf("converting %s to an EFI application: %w", opt.pkg(), err)
+	}
+	return out, nil
+}
+
+// Link returns the ELF file that Build converts.
+func Link(ctx context.Context, opt Options) (elf []byte, err error) {
+	switch opt.GOAMD64 { // go build itself takes any text
+	case "":
+		opt.GOAMD64 = "v1"
+	case "v1", "v2", "v3", "v4":
+	default:
+		return nil, fmt.Errorf("GOAMD64 %q: want v1 to v4", opt.GOAMD64)
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		return nil, fmt.Errorf("building the EFI application needs the Go toolchain, 1.26 or newer, in PATH: get it from https://go.dev/dl/ (%w)", err)
+	}
+	dir := opt.Dir
+	if dir == "" {
+		if dir, err = sourceDir(); err != nil {
+			return nil, err
+		}
+	}
+	env, err := environ(ctx, goTool, dir, opt.GOAMD64)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp("", "bootllama-efi-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+
+	ldflags := "-E " + entry
+	if !opt.Symbols {
+		ldflags = "-s -w " + ldflags
+	}
+	// -o with a folder: go build then refuses a package that is not main.
+	_, stderr, err := run(ctx, dir, env, goTool, "build", "-buildmode=pie", "-trimpath", "-buildvcs=false",
+		"-ldflags="+ldflags, "-o", tmp+string(filepath.Separator), opt.pkg())
+	if err != nil {
+		if strings.Contains(stderr, "missing entry symbol") {
+			return nil, fmt.Errorf("%s has no entry point for the firmware: add import _ %q to its package main", opt.pkg(), module+"/metal")
+		}
+		return nil, fmt.Errorf("go build %s in %s: %w\n%s", opt.pkg(), dir, err, strings.TrimRight(stderr, "\n"))
+	}
+	files, err := os.ReadDir(tmp)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, fmt.Errorf("go build %s wrote %d files, want 1: name one package main", opt.pkg(), len(files))
+	}
+	return os.ReadFile(filepath.Join(tmp, files[0].Name()))
+}
+
+func (o Options) pkg() string {
+	if o.Package == "" {
+		return defaultBuild
+	}
+	return o.Package
+}
+
+// passed are the settings that say where the toolchain, modules and caches come
+// from. All other GO variables could change the result and are not inherited.
+var passed = []string{
+	"GOTOOLCHAIN", "GOPROXY", "GOCACHE", "GOMODCACHE", "GOPATH", "GOCACHEPROG", "GOTMPDIR",
+	"GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
+}
+
+// environ is the environment for go build. The settings of go env -w count too
+// (an empty variable would not override them), so that file is switched off and
+// what is passed is asked for.
+func environ(ctx context.Context, goTool, dir, goamd64 string) ([]string, error) {
+	stdout, stderr, err := run(ctx, dir, os.Environ(), goTool, append([]string{"env", "-json"}, passed...)...)
+	if err != nil {
+		return nil, fmt.Errorf("go env in %s: %w\n%s", dir, err, strings.TrimRight(stderr, "\n"))
+	}
+	settings := make(map[string]string)
+	if err := json.Unmarshal([]byte(stdout), &settings); err != nil {
+		return nil, fmt.Errorf("go env -json: %w", err)
+	}
+	var env []string
+	for _, e := range os.Environ() {
+		// Windows compares names without case.
+		if name := strings.ToUpper(strings.SplitN(e, "=", 2)[0]); !strings.HasPrefix(name, "GO") && !strings.HasPrefix(name, "CGO_") {
+			env = append(env, e)
+		}
+	}
+	for _, name := range passed {
+		env = append(env, name+"="+settings[name])
+	}
+	return append(env, "GOENV=off", "GOWORK=off", "GOFIPS140=off", "CGO_ENABLED=0",
+		"GOOS=linux", "GOARCH=amd64", "GOAMD64="+goamd64), nil
+}
+
+// run runs a command; when ctx ends the command, its error is ctx's.
+func run(ctx context.Context, dir string, env []string, name string, args ...string) (stdout, stderr string, err error) {
+	var o, e bytes.Buffer
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, &o, &e
+	c.WaitDelay = 5 * time.Second // go leaves compilers behind that hold the pipes
+	err = c.Run()
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return o.String(), e.String(), err
+}
+
+// sourceDir finds the checkout to build from, see Options.Dir.
+func sourceDir() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		if ok, err := isModule(dir); ok || err != nil {
+			return dir, err
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	// With -trimpath the file is not an absolute path.
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
+		dir := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+		if ok, err := isModule(dir); ok || err != nil {
+			return dir, err
+		}
+	}
+	return "", fmt.Errorf("building the EFI application needs the source of %s: run this inside its checkout (%s is not)", module, wd)
+}
+
+// isModule reports whether dir holds the go.mod of this module.
+func isModule(dir string) (bool, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) >= 2 && f[0] == "module" {
+			return strings.Trim(f[1], "\"`") == module, nil
+		}
+	}
+	return false, nil
+}

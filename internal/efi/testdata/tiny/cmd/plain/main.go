@@ -1,0 +1,4 @@
+// Command plain does not import metal and cannot boot.
+package main
+
+func main() {}

@@ -1,0 +1,3 @@
+module bootllama
+
+go 1.26
