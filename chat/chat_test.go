@@ -1,0 +1,173 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"bootllama"
+)
+
+// session returns a session with the random model at temperature 0: its stories
+// are noise, and the same each time.
+func session(t *testing.T, steps int) *Session {
+	t.Helper()
+	c, err := llama.LoadCheckpoint("../testdata/random.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := llama.LoadTokenizer("../testdata/random-tok.bin", c.Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Session{
+		Generator: &llama.Generator{
+			Transformer: llama.NewTransformer(c),
+			Tokenizer:   tok,
+			Sampler:     llama.NewSampler(c.Config.VocabSize, 0, 0, 1),
+		},
+		Steps: steps,
+	}
+}
+
+// story returns what the session's model tells.
+func story(t *testing.T, s *Session, beginning string) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := s.Generator.GenerateText(context.Background(), &b, beginning, s.Steps); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestSession(t *testing.T) {
+	s := session(t, 12)
+	once, own := story(t, s, "once"), story(t, s, "")
+	if !strings.HasPrefix(once, "once") || once == own {
+		t.Fatalf("stories %q, %q", once, own)
+	}
+	long := strings.Repeat("xyz ", 10)
+	for _, c := range []struct{ name, in, want string }{
+		{"end of input", "", prompt + "\n"},
+		{"quit", "/quit\nonce\n", prompt},
+		{"a story", "once\n/quit\n", prompt + once + prompt},
+		{"a line of a DOS machine", "once\r\n /quit \r\n", prompt + once + prompt},
+		{"an empty line", "\n\n/quit\n", prompt + own + prompt + own + prompt},
+		{"a last line without an end", "once", prompt + once + prompt + "\n"},
+		{"too long for the steps", long + "\nonce\n/quit\n", prompt + "That line is 42 tokens long and the story may have 12. Try a shorter one.\n" + prompt + once + prompt},
+		{"too long to read", strings.Repeat("x", 3*maxLine) + "\nonce\n/quit\n", prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + once + prompt},
+		{"too long to read, then nothing", strings.Repeat("x", 3*maxLine), prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out strings.Builder
+			if err := s.Run(context.Background(), strings.NewReader(c.in), &out); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.TrimPrefix(out.String(), usage); got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestLongestLine: a line may fill the steps, its story is the line itself.
+func TestLongestLine(t *testing.T) {
+	s := session(t, 12)
+	var out strings.Builder
+	if err := s.Run(context.Background(), strings.NewReader("xyzxyzxyzx\n"), &out); err != nil { // BOS, space, 10 bytes
+		t.Fatal(err)
+	}
+	if got := strings.TrimPrefix(out.String(), usage+prompt); !strings.HasPrefix(got, "xyzxyzxyzx") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// onWrite calls f after each Write.
+type onWrite struct {
+	text strings.Builder
+	f    func(string)
+}
+
+func (w *onWrite) Write(b []byte) (int, error) {
+	defer w.f(string(b))
+	return w.text.Write(b)
+}
+
+// TestInterruptStory: the story stops, the session goes on, and an interrupt at
+// its prompt ends it although input has not ended.
+func TestInterruptStory(t *testing.T) {
+	s := session(t, 0)
+	interrupt := make(chan os.Signal) // unbuffered: a send returns when it was heard
+	s.Interrupt = interrupt
+	in, keys := io.Pipe()
+	defer keys.Close()
+	whole := story(t, s, "once")
+	prompts := 0
+	out := &onWrite{}
+	out.f = func(text string) {
+		switch {
+		case text == prompt:
+			prompts++
+			if prompts == 1 {
+				go io.WriteString(keys, "once\n")
+			} else {
+				go func() { interrupt <- os.Interrupt }()
+			}
+		case text == "once":
+			interrupt <- os.Interrupt
+		}
+	}
+	if err := s.Run(context.Background(), in, out); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.TrimPrefix(out.text.String(), usage+prompt)
+	if !strings.HasPrefix(got, "once") || len(got) >= len(whole) || !strings.HasSuffix(got, "\n"+prompt+"\n") || prompts != 2 {
+		t.Errorf("%d prompts, %q", prompts, got)
+	}
+}
+
+// TestCancelled: the session ends when its context does, at the prompt or in a story.
+func TestCancelled(t *testing.T) {
+	for _, at := range []string{prompt, "once"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		in, keys := io.Pipe()
+		out := &onWrite{f: func(text string) {
+			if text == at {
+				cancel()
+			} else if text == prompt {
+				go io.WriteString(keys, "once\n")
+			}
+		}}
+		if err := session(t, 0).Run(ctx, in, out); err != nil {
+			t.Errorf("cancelled at %q: %v", at, err)
+		}
+		keys.Close()
+	}
+}
+
+// failing fails from the n-th Write on.
+type failing int
+
+func (w *failing) Write(b []byte) (int, error) {
+	if *w--; *w < 0 {
+		return 0, errors.New("broken console")
+	}
+	return len(b), nil
+}
+
+func TestFailures(t *testing.T) {
+	s := session(t, 5)
+	if err := s.Run(context.Background(), iotest.ErrReader(errors.New("broken keyboard")), io.Discard); err == nil || err.Error() != "broken keyboard" {
+		t.Errorf("a reader's error: %v", err)
+	}
+	for n := range 6 {
+		w := failing(n)
+		if err := s.Run(context.Background(), strings.NewReader("once\nonce\n"), &w); err == nil || err.Error() != "broken console" {
+			t.Errorf("a writer's error at write %d: %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package llama
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+)
+
+// Generator is what it takes to generate text. Its parts have the same
+// vocabulary size.
+type Generator struct {
+	Transformer *Transformer
+	Tokenizer   *Tokenizer
+	Sampler     *Sampler
+}
+
+// Stats tells what a generation did.
+type Stats struct {
+	Positions int           // positions that went through the model
+	Elapsed   time.Duration // from the end of the first of them to the end of the last
+}
+
+// TokensPerSecond returns the speed as run.c reports it: the first position,
+// which can be slower, does not count.
+func (s Stats) TokensPerSecond() float64 {
+	return float64(s.Positions-1) / max(s.Elapsed, 1).Seconds()
+}
+
+// Steps returns how many positions a request for steps means: 0, or more than
+// the model has, is all of them.
+func (g *Generator) Steps(steps int) int {
+	if seqLen := g.Transformer.Config.SeqLen; steps <= 0 || steps > seqLen {
+		return seqLen
+	}
+	return steps
+}
+
+// Generate writes a text that starts with prompt, token by token: emit gets
+// each token after BOS, the prompt's own first, with its text, a piece as
+// Decode returns it. It ends after steps positions (see Steps), a prompt that is
+// longer included, or when the model generates BOS, which is not emitted. When
+// ctx is done it ends before the next token and returns ctx.Err().
+func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit func(token int, piece string) error) (Stats, error) {
+	var stats Stats
+	promptTokens, err := g.Tokenizer.Encode(prompt, true, false)
+	if err != nil {
+		return stats, fmt.Errorf("prompt: %w", err)
+	}
+	steps = g.Steps(steps)
+	var start time.Time
+	token := promptTokens[0]
+	for pos := 0; pos < steps; {
+		if err := ctx.Err(); err != nil {
+			return stats, err
+		}
+		logits := g.Transformer.Forward(token, pos)
+		var next int
+		if pos < len(promptTokens)-1 {
+			next = promptTokens[pos+1]
+		} else {
+			next = g.Sampler.Sample(logits)
+		}
+		pos++
+		if pos == 1 {
+			start = time.Now()
+		}
+		stats = Stats{pos, time.Since(start)}
+		if next == BOS {
+			break
+		}
+		if err := emit(next, g.Tokenizer.Decode(token, next)); err != nil {
+			return stats, err
+		}
+		token = next
+	}
+	return stats, nil
+}
+
+// GenerateText generates like Generate and writes the text to w as it comes,
+// with a newline after it however it ends.
+func (g *Generator) GenerateText(ctx context.Context, w io.Writer, prompt string, steps int) (Stats, error) {
+	text := NewTextWriter(w)
+	stats, err := g.Generate(ctx, prompt, steps, func(_ int, piece string) error {
+		return text.WritePiece(piece)
+	})
+	if e := text.end(); err == nil {
+		err = e
+	}
+	return stats, err
+}
+
+// TextWriter writes pieces of text for a person to see. It drops what run.c's
+// safe_printf drops, pieces of a single byte that would be a control code, except that
+// bytes of 0x80 and above stay: they are the parts of a UTF-8 character that
+// came as byte tokens. Such a character is written whole, in one Write, since
+// consoles cannot put it together from parts.
+type TextWriter struct {
+	w   io.Writer
+	buf []byte // what waits for the rest of its character, and scratch
+}
+
+// NewTextWriter returns a TextWriter on w.
+func NewTextWriter(w io.Writer) *TextWriter {
+	return &TextWriter{w, make([]byte, 0, 256)}
+}
+
+// WritePiece writes a piece, up to its last complete character.
+func (t *TextWriter) WritePiece(piece string) error {
+	if len(piece) == 1 && isControl(piece[0]) {
+		return nil
+	}
+	t.buf = append(t.buf, piece...)
+	n := complete(t.buf)
+	if n == 0 {
+		return nil
+	}
+	_, err := t.w.Write(t.buf[:n])
+	t.buf = t.buf[:copy(t.buf, t.buf[n:])]
+	return err
+}
+
+// Flush writes what waits, also if it is no complete character: at the end of a text.
+func (t *TextWriter) Flush() error {
+	if len(t.buf) == 0 {
+		return nil
+	}
+	_, err := t.w.Write(t.buf)
+	t.buf = t.buf[:0]
+	return err
+}
+
+// end flushes and ends the line, in one Write.
+func (t *TextWriter) end() error {
+	t.buf = append(t.buf, '\n')
+	return t.Flush()
+}
+
+// isControl reports whether b is neither printable nor white space in ASCII
+// (C's isprint and isspace), nor part of a longer character.
+func isControl(b byte) bool {
+	return (b < ' ' && (b < '\t' || b > '\r')) || b == 0x7f
+}
+
+// complete returns the length of b without an unfinished UTF-8 character at its end.
+func complete(b []byte) int {
+	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				return i
+			}
+			break
+		}
+	}
+	return len(b)
+}

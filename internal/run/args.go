@@ -1,0 +1,71 @@
+package run
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxArgs bounds the size of an argument file in bytes.
+const maxArgs = 1 << 20
+
+// ReadArgs reads an argument list such as LLAMA.TXT, the command line of a
+// machine that has none: UTF-8, one argument a line. Empty lines and lines that
+// start with # are comments; a line that starts with a quotation mark is a Go
+// string literal. A byte order mark and carriage returns, which some editors
+// write, do not count. Errors name the line.
+func ReadArgs(r io.Reader) ([]string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxArgs+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxArgs {
+		return nil, fmt.Errorf("more than %d bytes", maxArgs)
+	}
+	var args []string
+	n := 0
+	for line := range strings.SplitSeq(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
+		n++
+		line = strings.TrimSuffix(line, "\r")
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '"':
+			arg, err := strconv.Unquote(line)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: not a complete quoted string: %s", n, line)
+			}
+			args = append(args, arg)
+		case !utf8.ValidString(line):
+			return nil, fmt.Errorf("line %d: not UTF-8", n)
+		default:
+			args = append(args, line)
+		}
+	}
+	return args, nil
+}
+
+// WriteArgs writes args for ReadArgs: plainly where that is possible, quoted
+// where it is not or would be hard to see.
+func WriteArgs(w io.Writer, args []string) error {
+	var b strings.Builder
+	for _, arg := range args {
+		if !plain(arg) {
+			arg = strconv.Quote(arg)
+		}
+		b.WriteString(arg + "\n")
+	}
+	if b.Len() > maxArgs {
+		return fmt.Errorf("the arguments take %d bytes, more than %d", b.Len(), maxArgs)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// plain reports whether a line that is arg itself reads back as arg.
+func plain(arg string) bool {
+	return arg != "" && arg[0] != '#' && arg[0] != '"' && arg == strings.TrimSpace(arg) &&
+		utf8.ValidString(arg) && !strings.ContainsFunc(arg, func(r rune) bool { return !unicode.IsPrint(r) })
+}

@@ -1,0 +1,210 @@
+package run
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Help is what -h prints.
+const Help = `Usage: run MODEL [options]        one text on standard output
+       console MODEL [options]    a session: type how a story begins, read it
+
+MODEL is a llama2.c checkpoint (legacy, float32), such as stories15M.bin.
+
+  -z, --tokenizer FILE   the model's tokenizer (default tokenizer.bin)
+  -t, --temperature T    0: always the likeliest token; 1: the model's own
+                         distribution; above: wilder (default 1.0)
+  -p, --topp P           choose among the likeliest tokens that have this
+                         probability together; 0 or 1: among all (default 0.9)
+  -s, --seed SEED        the same seed, the same text; 0 (default): by the clock
+  -n, --steps N          tokens to generate, the prompt's included; 0: as many
+                         as the model's context holds (default 256)
+  -i, --prompt TEXT      how the text begins
+      --ids              print token ids, space separated, in place of text
+  -m, --mode MODE        generate (default); chat is not supported yet
+  -y, --system TEXT      system prompt of mode chat
+  -h, --help             print this
+`
+
+// Options are what the commands run and console take.
+type Options struct {
+	Model       string  // file of the checkpoint
+	Temperature float64 // 0 or more
+	TopP        float64 // 0 to 1
+	Seed        uint64  // 0: from the time
+	Steps       int     // 0: all of the model's context
+	Prompt      string
+	HasPrompt   bool   // a prompt was given, perhaps an empty one
+	Tokenizer   string // file of the tokenizer
+	Mode        string // "generate"
+	System      string
+	IDs         bool // token ids in place of text
+}
+
+// usageError is an error of the person at the command line.
+type usageError struct{ error }
+
+// Parse parses the arguments after "run" or "console". MODEL may stand before,
+// between or after the options. Like run.c it takes a temperature below 0 as 0, a
+// topp outside 0 to 1 as 0.9, and steps below 0 as 0. It prints one line about an
+// error, or the help, for which it returns flag.ErrHelp, to stderr.
+func Parse(args []string, stderr io.Writer) (Options, error) {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		io.WriteString(stderr, Help)
+	} else if err != nil {
+		fmt.Fprintf(stderr, "bootllama: %v (-h lists the options)\n", err)
+	}
+	return o, err
+}
+
+func parse(args []string) (Options, error) {
+	var o Options
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	o.Register(fs)
+	return o, o.ParseFlags(fs, args)
+}
+
+// ParseFlags parses args with fs, in which o and perhaps more is registered; the
+// operand, which may stand anywhere, is the model. It prints nothing. The error
+// is flag.ErrHelp when help is asked for.
+func (o *Options) ParseFlags(fs *flag.FlagSet, args []string) error {
+	fs.SetOutput(io.Discard)
+	var models []string
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return err
+			}
+			return usageError{err}
+		}
+		// Parse stops at an operand or after "--", which may also be the value
+		// of an option: then that option is incomplete without it.
+		rest := fs.Args()
+		n := len(args) - len(rest)
+		if n > 0 && args[n-1] == "--" && fs.Parse(args[:n-1]) == nil {
+			models = append(models, rest...)
+			break
+		}
+		if len(rest) == 0 {
+			break
+		}
+		models = append(models, rest[0])
+		args = rest[1:]
+	}
+	return o.finish(models)
+}
+
+// Register defines the options as flags of fs, in their short and long forms, and
+// sets o to their defaults. A command with more options adds its own to fs and
+// calls ParseFlags.
+func (o *Options) Register(fs *flag.FlagSet) {
+	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Tokenizer: "tokenizer.bin", Mode: "generate"}
+	define := func(short, long string, set func(string) error) {
+		fs.Func(short, "", set)
+		fs.Func(long, "", set)
+	}
+	text := func(dst *string) func(string) error {
+		return func(s string) error { *dst = s; return nil }
+	}
+	number := func(dst *float64) func(string) error {
+		return func(s string) error {
+			v, err := strconv.ParseFloat(s, 64)
+			if err != nil || math.IsNaN(v) {
+				return errors.New("not a number")
+			}
+			*dst = v
+			return nil
+		}
+	}
+	define("t", "temperature", number(&o.Temperature))
+	define("p", "topp", number(&o.TopP))
+	define("s", "seed", func(s string) error {
+		v, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return errors.New("not a whole number from 0 to 18446744073709551615")
+		}
+		o.Seed = v
+		return nil
+	})
+	define("n", "steps", func(s string) error {
+		v, err := strconv.ParseInt(s, 10, 32)
+		if err != nil {
+			return errors.New("not a whole number")
+		}
+		o.Steps = int(v)
+		return nil
+	})
+	define("i", "prompt", func(s string) error {
+		o.Prompt, o.HasPrompt = s, true
+		return nil
+	})
+	define("z", "tokenizer", text(&o.Tokenizer))
+	define("m", "mode", text(&o.Mode))
+	define("y", "system", text(&o.System))
+	fs.BoolVar(&o.IDs, "ids", false, "")
+}
+
+// finish takes what is left beside the options, clamps and checks.
+func (o *Options) finish(models []string) error {
+	if len(models) > 1 {
+		return usageError{fmt.Errorf("one MODEL, not %d: %q", len(models), models)}
+	}
+	if len(models) == 1 {
+		o.Model = models[0]
+	}
+	if o.Model == "" {
+		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
+	}
+	if o.Mode == "chat" {
+		return usageError{errors.New("mode chat is not supported yet")}
+	}
+	if o.Mode != "generate" {
+		return usageError{fmt.Errorf("unknown mode %q", o.Mode)}
+	}
+	if o.Temperature < 0 {
+		o.Temperature = 0
+	}
+	if o.TopP < 0 || o.TopP > 1 {
+		o.TopP = 0.9
+	}
+	if o.Steps < 0 {
+		o.Steps = 0
+	}
+	return nil
+}
+
+// Args returns arguments that Parse turns into o again.
+func (o Options) Args() []string {
+	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	var args []string
+	operand := !strings.HasPrefix(o.Model, "-")
+	if o.Model != "" && operand {
+		args = append(args, o.Model)
+	}
+	args = append(args,
+		"-z", o.Tokenizer,
+		"-t", float(o.Temperature),
+		"-p", float(o.TopP),
+		"-s", strconv.FormatUint(o.Seed, 10),
+		"-n", strconv.Itoa(o.Steps),
+		"-m", o.Mode)
+	if o.HasPrompt {
+		args = append(args, "-i", o.Prompt)
+	}
+	if o.System != "" {
+		args = append(args, "-y", o.System)
+	}
+	if o.IDs {
+		args = append(args, "--ids")
+	}
+	if !operand {
+		args = append(args, "--", o.Model)
+	}
+	return args
+}

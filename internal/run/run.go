@@ -1,0 +1,155 @@
+// Package run is the program that the host and the metal share: the commands
+// run and console, their options, and the file that carries them to a machine
+// without a command line. What it prints must be the same bytes in both worlds.
+package run
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"time"
+
+	"bootllama"
+	"bootllama/chat"
+)
+
+// Exit statuses of Main.
+const (
+	statusOK          = 0
+	statusFailed      = 1
+	statusUsage       = 2
+	statusInterrupted = 128 + 2 // as a shell reports SIGINT
+)
+
+// Main runs one command, "run" or "console" followed by its options, and returns
+// the exit status: 0, 1 (failed), 2 (usage), or 130 when run was interrupted.
+// Text goes to stdout, all else to stderr. It handles os.Interrupt once the
+// model is loaded.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := command(ctx, args, stdin, stdout, stderr)
+	var usage usageError
+	switch {
+	case err == nil:
+		return statusOK
+	case errors.Is(err, context.Canceled):
+		return statusInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "bootllama: %v (-h lists the options)\n", err)
+		return statusUsage
+	default:
+		fmt.Fprintf(stderr, "bootllama: %v\n", err)
+		return statusFailed
+	}
+}
+
+func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return usageError{errors.New("no command: run or console")}
+	}
+	if args[0] != "run" && args[0] != "console" {
+		return usageError{fmt.Errorf("unknown command %q: run or console", args[0])}
+	}
+	o, err := parse(args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		_, err := io.WriteString(stdout, Help)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if args[0] == "console" {
+		return console(ctx, o, stdin, stdout)
+	}
+	return generate(ctx, o, stdout, stderr)
+}
+
+// Load reads the model and its tokenizer.
+func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
+	c, err := llama.LoadCheckpoint(o.Model)
+	if err != nil {
+		return nil, nil, fmt.Errorf("model: %w", err)
+	}
+	tok, err := llama.LoadTokenizer(o.Tokenizer, c.Config.VocabSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("tokenizer: %w (-z names the model's tokenizer)", err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return c, tok, nil
+}
+
+// newGenerator loads what the options ask for.
+func newGenerator(o Options) (*llama.Generator, error) {
+	c, tok, err := Load(o)
+	if err != nil {
+		return nil, err
+	}
+	seed := o.Seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	return &llama.Generator{
+		Transformer: llama.NewTransformer(c),
+		Tokenizer:   tok,
+		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed),
+	}, nil
+}
+
+// generate is the command run: one text, as run.c's generate.
+func generate(ctx context.Context, o Options, stdout, stderr io.Writer) error {
+	g, err := newGenerator(o)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	var stats llama.Stats
+	if o.IDs {
+		stats, err = generateIDs(ctx, g, o, stdout)
+	} else {
+		stats, err = g.GenerateText(ctx, stdout, o.Prompt, o.Steps)
+	}
+	if err != nil {
+		return err
+	}
+	if stats.Positions > 1 {
+		_, err = fmt.Fprintf(stderr, "achieved tok/s: %f\n", stats.TokensPerSecond())
+	}
+	return err
+}
+
+// generateIDs writes the tokens' ids in one line in place of the text.
+func generateIDs(ctx context.Context, g *llama.Generator, o Options, stdout io.Writer) (llama.Stats, error) {
+	sep := ""
+	stats, err := g.Generate(ctx, o.Prompt, o.Steps, func(token int, _ string) error {
+		_, err := fmt.Fprintf(stdout, "%s%d", sep, token)
+		sep = " "
+		return err
+	})
+	if _, e := io.WriteString(stdout, "\n"); err == nil {
+		err = e
+	}
+	return stats, err
+}
+
+// console is the session on stdin and stdout.
+func console(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer) error {
+	if o.HasPrompt || o.IDs {
+		return usageError{errors.New("console takes neither a prompt nor --ids: they are options of run")}
+	}
+	g, err := newGenerator(o)
+	if err != nil {
+		return err
+	}
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt)
+	defer signal.Stop(interrupt)
+	s := chat.Session{Generator: g, Steps: o.Steps, Interrupt: interrupt}
+	return s.Run(ctx, stdin, stdout)
+}

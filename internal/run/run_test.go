@@ -1,0 +1,289 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	model     = "../../testdata/random.bin"
+	tokenizer = "../../testdata/random-tok.bin"
+)
+
+// runMain runs Main and returns its status and what it wrote.
+func runMain(stdin string, args ...string) (status int, stdout, stderr string) {
+	var out, errs strings.Builder
+	status = Main(context.Background(), args, strings.NewReader(stdin), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func TestRun(t *testing.T) {
+	status, text, errs := runMain("", "run", model, "-z", tokenizer, "-t", "0", "-n", "9", "-i", "once and")
+	if status != 0 || !strings.HasPrefix(text, "once and") || !strings.HasSuffix(text, "\n") {
+		t.Errorf("status %d, text %q", status, text)
+	}
+	if ok := strings.HasPrefix(errs, "achieved tok/s: ") && strings.Count(errs, "\n") == 1; !ok {
+		t.Errorf("stderr %q", errs)
+	}
+	// Long forms, the model last.
+	status, again, _ := runMain("", "run", "--temperature=0", "--steps", "9", "--tokenizer", tokenizer, "--prompt", "once and", model)
+	if status != 0 || again != text {
+		t.Errorf("status %d, text %q, want %q", status, again, text)
+	}
+	// One step: no timing line, as in run.c.
+	if _, _, errs := runMain("", "run", model, "-z", tokenizer, "-n", "1"); errs != "" {
+		t.Errorf("one step: stderr %q", errs)
+	}
+}
+
+// TestIDs: the golden's tokens, in one line.
+func TestIDs(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/random.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gs []struct{ Tokens []int }
+	if err := json.Unmarshal(data, &gs); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Trim(strings.ReplaceAll(strings.Trim(jsonString(gs[0].Tokens), "[]"), ",", " "), " ") + "\n"
+	status, got, _ := runMain("", "run", model, "-z", tokenizer, "-t", "0", "-s", "1", "-n", "64", "-i", "once the aaaaaé", "--ids")
+	if status != 0 || got != want {
+		t.Errorf("status %d, %q, want %q", status, got, want)
+	}
+}
+
+func jsonString(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// TestSeed: a seed repeats a text, 0 does not.
+func TestSeed(t *testing.T) {
+	text := func(seed string) string {
+		_, out, _ := runMain("", "run", model, "-z", tokenizer, "-s", seed, "-n", "40", "--ids")
+		return out
+	}
+	if a, b := text("5"), text("5"); a != b {
+		t.Errorf("seed 5: %q, then %q", a, b)
+	}
+	if a, b := text("0"), text("0"); a == b {
+		t.Errorf("seed 0, twice: %q", a)
+	}
+}
+
+func TestConsole(t *testing.T) {
+	status, out, errs := runMain("once\n/quit\n", "console", model, "-z", tokenizer, "-n", "6", "-t", "0")
+	if status != 0 || strings.Count(out, "> ") != 2 || !strings.Contains(out, "> once") || errs != "" {
+		t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}} {
+		if status, out, errs := runMain("", args...); status != 0 || out != Help || errs != "" {
+			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, out, errs)
+		}
+	}
+	for line := range strings.Lines(Help) {
+		if len(line) > 81 {
+			t.Errorf("wider than a terminal: %q", line)
+		}
+	}
+	// Every option is there, short and long.
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	new(Options).Register(fs)
+	fs.VisitAll(func(f *flag.Flag) {
+		if dash := "-" + strings.Repeat("-", min(len(f.Name)-1, 1)); !strings.Contains(Help, dash+f.Name) {
+			t.Errorf("the help lacks %s%s", dash, f.Name)
+		}
+	})
+}
+
+// TestErrors: the status, one line on stderr, nothing on stdout.
+func TestErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, b []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	good, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string
+	}{
+		{"no command", nil, 2, "no command"},
+		{"unknown command", []string{"walk"}, 2, `unknown command "walk"`},
+		{"no model", []string{"run", "-t", "0"}, 2, "no MODEL"},
+		{"two models", []string{"run", "a", "-t", "0", "b"}, 2, "one MODEL, not 2"},
+		{"unknown option", []string{"run", "a", "-q"}, 2, "-q"},
+		{"no value", []string{"run", "a", "-t"}, 2, "-t"},
+		{"temperature", []string{"run", "a", "-t", "warm"}, 2, `"warm" for flag -t: not a number`},
+		{"temperature NaN", []string{"run", "a", "-t", "nan"}, 2, `"nan" for flag -t: not a number`},
+		{"topp", []string{"run", "a", "--topp", "x"}, 2, `"x" for flag -topp: not a number`},
+		{"seed negative", []string{"run", "a", "-s", "-1"}, 2, `"-1" for flag -s: not a whole number`},
+		{"steps", []string{"run", "a", "-n", "1.5"}, 2, `"1.5" for flag -n: not a whole number`},
+		{"steps huge", []string{"run", "a", "-n", "99999999999"}, 2, "flag -n: not a whole number"},
+		{"chat", []string{"run", "a", "-m", "chat"}, 2, "mode chat is not supported yet"},
+		{"unknown mode", []string{"run", "a", "-m", "sing"}, 2, `unknown mode "sing"`},
+		{"a prompt for console", []string{"console", "a", "-i", "x"}, 2, "options of run"},
+		{"model missing", []string{"run", "missing.bin"}, 1, "model: open missing.bin"},
+		{"model empty", []string{"run", file("empty.bin", nil)}, 1, "empty.bin: offset 0"},
+		{"model truncated", []string{"run", file("short.bin", good[:9999])}, 1, "short.bin: offset 9999: truncated"},
+		{"model too long", []string{"run", file("long.bin", append(good, 0))}, 1, "too long"},
+		{"model a directory", []string{"run", dir}, 1, "not a regular file"},
+		{"tokenizer missing", []string{"run", model}, 1, "-z names the model's tokenizer"},
+		{"tokenizer nonsense", []string{"run", model, "-z", model}, 1, "random.bin: offset 18: the length of token 1 is -19660800"},
+		{"tokenizer short", []string{"run", model, "-z", file("tok.bin", good[:100])}, 1, "tok.bin: offset 0: the file has 100 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, out, errs := runMain("", c.args...)
+			if status != c.status || out != "" || strings.Count(errs, "\n") != 1 ||
+				!strings.HasPrefix(errs, "bootllama: ") || !strings.Contains(errs, c.want) {
+				t.Errorf("status %d, stdout %q, stderr %q; want %d, one line with %q", status, out, errs, c.status, c.want)
+			}
+		})
+	}
+}
+
+// failing fails to write.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWriteFails(t *testing.T) {
+	for _, extra := range []string{"--ids=false", "--ids"} {
+		var errs strings.Builder
+		status := Main(context.Background(), []string{"run", model, "-z", tokenizer, extra}, nil, failing{}, &errs)
+		if status != 1 || errs.String() != "bootllama: no space left\n" {
+			t.Errorf("%s: status %d, stderr %q", extra, status, errs.String())
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: 256, Tokenizer: "tokenizer.bin", Mode: "generate"}
+	with := func(f func(*Options)) Options { o := std; f(&o); return o }
+	for _, c := range []struct {
+		args string
+		want Options
+	}{
+		{"m", std},
+		{"-- m", std},
+		{"-n 256 m", std},
+		{"m -t -0.5 -p 1.5 -n -3", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0, 0.9, 0 })},
+		{"-p -1 m", std},
+		{"-s 18446744073709551615 m --ids", with(func(o *Options) { o.Seed, o.IDs = 1<<64-1, true })},
+		{"m -i -x", with(func(o *Options) { o.Prompt, o.HasPrompt = "-x", true })},
+		{"-i -- m -t 0", with(func(o *Options) { o.Prompt, o.HasPrompt, o.Temperature = "--", true, 0 })},
+		{"-t 0 -- -m", with(func(o *Options) { o.Model, o.Temperature = "-m", 0 })},
+		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.Tokenizer = "sys", "t" })},
+	} {
+		var errs strings.Builder
+		got, err := Parse(strings.Fields(c.args), &errs)
+		if err != nil || got != c.want || errs.Len() != 0 {
+			t.Errorf("%s: %+v, %v, %q; want %+v", c.args, got, err, errs.String(), c.want)
+		}
+	}
+	if o, err := Parse([]string{"m", "-i", ""}, nil); err != nil || !o.HasPrompt || o.Prompt != "" {
+		t.Errorf("an empty prompt: %+v, %v", o, err)
+	}
+	var errs strings.Builder
+	if _, err := Parse([]string{"-h"}, &errs); !errors.Is(err, flag.ErrHelp) || errs.String() != Help {
+		t.Errorf("-h: %v, %q", err, errs.String())
+	}
+	errs.Reset()
+	if _, err := Parse([]string{"-x"}, &errs); err == nil || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("-x: %v, %q", err, errs.String())
+	}
+}
+
+// TestArgs: Parse and the file give back every option.
+func TestArgs(t *testing.T) {
+	for _, o := range []Options{
+		{Model: "STORIES2.BIN", Temperature: 0.1, TopP: 1.0 / 3, Seed: 1<<64 - 1, Steps: 7, Tokenizer: "TOK512.BIN", Mode: "generate"},
+		{Model: "-odd-", Temperature: 1e-300, TopP: 0, Tokenizer: "", Mode: "generate", HasPrompt: true, IDs: true, System: "s"},
+		{Model: "m", Tokenizer: "--", Mode: "generate", HasPrompt: true, Prompt: "# two\nlines, \"quoted\" \x00\xff"},
+		{Model: "m", Tokenizer: "t", Mode: "generate", HasPrompt: true, Prompt: "--"},
+	} {
+		var file bytes.Buffer
+		if err := WriteArgs(&file, o.Args()); err != nil {
+			t.Fatal(err)
+		}
+		args, err := ReadArgs(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Parse(args, os.Stderr); err != nil || !reflect.DeepEqual(got, o) {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", args, got, err, o)
+		}
+	}
+}
+
+func TestReadArgs(t *testing.T) {
+	const file = "\ufeff# what to do\r\nrun\r\n\r\nSTORIES2.BIN\n-i\n\"two\\nlines \\\"\"\n#x\n\"\"\nZoé said\n -t"
+	want := []string{"run", "STORIES2.BIN", "-i", "two\nlines \"", "", "Zoé said", " -t"}
+	if got, err := ReadArgs(strings.NewReader(file)); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for _, c := range []struct{ file, want string }{
+		{"run\n\"open", "line 2: not a complete quoted string"},
+		{"run\n\n\"a\" b", "line 3: not a complete quoted string"},
+		{"\xff\xfer\x00u\x00n\x00", "line 1: not UTF-8"},
+		{strings.Repeat("x", 1<<20+1), "more than 1048576 bytes"},
+	} {
+		if got, err := ReadArgs(strings.NewReader(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.20q: %q, %v, want %s", c.file, got, err, c.want)
+		}
+	}
+}
+
+func TestWriteArgs(t *testing.T) {
+	var file strings.Builder
+	if err := WriteArgs(&file, []string{"run", "M.BIN", "", "#1", "\"", "a b", " a", "a\n", "é", "\u200b"}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "run\nM.BIN\n\"\"\n\"#1\"\n\"\\\"\"\na b\n\" a\"\n\"a\\n\"\né\n\"\\u200b\"\n"
+	if file.String() != want {
+		t.Errorf("%q, want %q", file.String(), want)
+	}
+	if err := WriteArgs(&file, []string{strings.Repeat("x", 1<<20)}); err == nil {
+		t.Error("a file that ReadArgs refuses was written")
+	}
+}
+
+// FuzzArgs: what WriteArgs writes, ReadArgs reads.
+func FuzzArgs(f *testing.F) {
+	f.Add("run", "a\r", "\ufeff")
+	f.Add("", "\"", "\xff")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		args := []string{a, b, c}
+		var file bytes.Buffer
+		if err := WriteArgs(&file, args); err != nil {
+			return
+		}
+		if got, err := ReadArgs(&file); err != nil || !slices.Equal(got, args) {
+			t.Errorf("%q, %v, want %q", got, err, args)
+		}
+	})
+}

@@ -1,0 +1,135 @@
+package llama
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestSameBits: every bit of the logits is the same on every CPU, compiler and
+// setting. It fails where a compiler fuses a product with a sum, which
+// GOAMD64=v3 and arm64 do, or a function of package math differs.
+func TestSameBits(t *testing.T) {
+	g := randomGenerator(t, 0, 0, 1)
+	hash := fnv.New64a()
+	token := BOS
+	for pos := range g.Transformer.Config.SeqLen {
+		logits := g.Transformer.Forward(token, pos)
+		if err := binary.Write(hash, binary.LittleEndian, logits); err != nil {
+			t.Fatal(err)
+		}
+		token = g.Sampler.Sample(logits)
+	}
+	const want = 0x8cca0d34a78be5e
+	if got := hash.Sum64(); got != want {
+		t.Errorf("the logits' bits have the hash %#x, want %#x", got, uint64(want))
+	}
+}
+
+// TestForwardRestarts: a sequence that starts again at 0 does not see the last one.
+func TestForwardRestarts(t *testing.T) {
+	g := randomGenerator(t, 0, 0, 1)
+	first := append([]float32(nil), g.Transformer.Forward(BOS, 0)...)
+	for pos := range 10 {
+		g.Transformer.Forward(20+pos, pos)
+	}
+	for i, v := range g.Transformer.Forward(BOS, 0) {
+		if v != first[i] {
+			t.Fatalf("logit %d is %g after other sequences, %g at first", i, v, first[i])
+		}
+	}
+}
+
+func TestForwardPanics(t *testing.T) {
+	tr := randomGenerator(t, 0, 0, 1).Transformer
+	for _, c := range [][2]int{{-1, 0}, {300, 0}, {0, -1}, {0, 64}} {
+		func() {
+			defer func() {
+				if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "llama: Forward") {
+					t.Errorf("Forward(%d, %d): panic %v, want llama's own", c[0], c[1], s)
+				}
+			}()
+			tr.Forward(c[0], c[1])
+		}()
+	}
+}
+
+// TestNoAllocation: nothing is allocated per token.
+func TestNoAllocation(t *testing.T) {
+	for _, c := range []struct{ temperature, topP float32 }{{0, 0}, {1, 1}, {1, 0.9}} {
+		g := randomGenerator(t, c.temperature, c.topP, 1)
+		text := NewTextWriter(discard{})
+		pos, token := 0, BOS
+		if n := testing.AllocsPerRun(40, func() {
+			next := g.Sampler.Sample(g.Transformer.Forward(token, pos))
+			if err := text.WritePiece(g.Tokenizer.Decode(token, next)); err != nil {
+				t.Fatal(err)
+			}
+			pos, token = pos+1, next
+		}); n != 0 {
+			t.Errorf("temperature %g, top-p %g: %g allocations per token, want 0", c.temperature, c.topP, n)
+		}
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// TestMatmul: each row's sum is taken in order, for every number of rows that
+// the blocks of four leave over.
+func TestMatmul(t *testing.T) {
+	for d := range 10 {
+		for n := 1; n < 9; n++ {
+			x, w := make([]float32, n), make([]float32, n*d)
+			for i := range x {
+				x[i] = 1 / float32(i+3)
+			}
+			for i := range w {
+				w[i] = 1 / float32(i-7*n-1)
+			}
+			got := make([]float32, d)
+			matmul(got, x, w)
+			for i := range got {
+				var want float32
+				for j := range x {
+					want += float32(w[i*n+j] * x[j])
+				}
+				if math.Float32bits(got[i]) != math.Float32bits(want) {
+					t.Fatalf("%d rows of %d: row %d is %g, want %g", d, n, i, got[i], want)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkForward(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		p    Config
+	}{
+		{"260K", Config{64, 172, 5, 8, 4, 512, 512}},
+		{"15M", Config{288, 768, 6, 6, 6, 32000, 256}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			ck := &Checkpoint{Config: c.p}
+			for _, x := range ck.tensors(true) {
+				if x.dst != nil {
+					*x.dst = make([]float32, x.len)
+					for i := range *x.dst {
+						(*x.dst)[i] = float32(i%19-9) / 50
+					}
+				}
+			}
+			ck.Weights.WCls = ck.Weights.TokenEmbeddingTable
+			tr := NewTransformer(ck)
+			b.ResetTimer()
+			for i := range b.N {
+				tr.Forward(5, i%256)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}

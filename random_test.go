@@ -1,0 +1,102 @@
+package llama
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+// The random model: small enough to be committed, with what the shared models
+// do not have, a separate classifier. Its stories are noise; it serves the tests
+// that need a model but no story. testdata/README.md says where it is used.
+const (
+	randomModel     = "testdata/random.bin"
+	randomTokenizer = "testdata/random-tok.bin"
+)
+
+var update = flag.Bool("update", false, "write testdata/random.bin and random-tok.bin anew")
+
+// TestRandomModel: the committed files are what the functions below make.
+func TestRandomModel(t *testing.T) {
+	for name, want := range map[string][]byte{
+		randomModel:     checkpointBytes(Config{8, 12, 2, 2, 1, 300, 64}, false),
+		randomTokenizer: tokenizerBytes(300),
+	} {
+		if *update {
+			if err := os.WriteFile(name, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what this test makes (go test -run TestRandomModel -update)", name)
+		}
+	}
+}
+
+// checkpointBytes returns a legacy checkpoint of that shape with random weights.
+func checkpointBytes(p Config, shared bool) []byte {
+	var b bytes.Buffer
+	vocab := p.VocabSize
+	if !shared {
+		vocab = -vocab
+	}
+	for _, v := range []int{p.Dim, p.HiddenDim, p.NLayers, p.NHeads, p.NKVHeads, vocab, p.SeqLen} {
+		binary.Write(&b, binary.LittleEndian, int32(v))
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, t := range (&Checkpoint{Config: p}).tensors(shared) {
+		for range t.len {
+			v := float32(rng.IntN(2001)-1000) / 500
+			if t.dst == nil {
+				v = 12345 // the unused values: must not reach the classifier
+			}
+			binary.Write(&b, binary.LittleEndian, v)
+		}
+	}
+	return b.Bytes()
+}
+
+// tokenizerBytes returns a tokenizer.bin with vocabSize pieces, 300 at most: the
+// three control tokens, the bytes, single characters, and merges of them.
+func tokenizerBytes(vocabSize int) []byte {
+	pieces := []string{"<unk>", "\n<s>\n", "\n</s>\n"}
+	for b := range 256 {
+		pieces = append(pieces, "<0x"+string("0123456789ABCDEF"[b>>4])+string("0123456789ABCDEF"[b&15])+">")
+	}
+	pieces = append(pieces, " ", "a", "b", "c", "d", "e", "h", "i", "n", "o", "r", "s", "t", "é", "日", "🙂",
+		"th", "he", "in", "er", " t", "the", " the", "an", "nd", "and", " and", "aa", "aaa", "aaaa", "on", "onc", "once",
+		" o", " on", " once", "é日", "ab", "bc", "cd", "dé")
+	var b bytes.Buffer
+	binary.Write(&b, binary.LittleEndian, int32(8))
+	for i, p := range pieces[:vocabSize] {
+		score := float32(0)
+		if i >= byteFallback+256 {
+			score = -float32((i - byteFallback - 256) / 2) // two pieces share each score
+		}
+		binary.Write(&b, binary.LittleEndian, score)
+		binary.Write(&b, binary.LittleEndian, int32(len(p)))
+		b.WriteString(p)
+	}
+	return b.Bytes()
+}
+
+// randomGenerator returns a generator of the random model.
+func randomGenerator(t testing.TB, temperature, topP float32, seed uint64) *Generator {
+	t.Helper()
+	c, err := LoadCheckpoint(randomModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := LoadTokenizer(randomTokenizer, c.Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Generator{NewTransformer(c), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed)}
+}

@@ -1,0 +1,113 @@
+package llama
+
+import (
+	"math"
+	"math/rand/v2"
+	"sort"
+	"testing"
+)
+
+// TestRandom: run.c's generator, seed 1234, as printed by it at llama2.c 350e04fe.
+func TestRandom(t *testing.T) {
+	state := uint64(1234)
+	for i, want := range []uint32{3159758022, 1306163061, 1764681998, 1393191135} {
+		if got := randomU32(&state); got != want {
+			t.Errorf("number %d is %d, want %d", i, got, want)
+		}
+	}
+	if got := randomF32(&state); got != 0.9794752 {
+		t.Errorf("randomF32 = %.9g, want 0.9794752", got)
+	}
+}
+
+func TestArgmaxTakesFirst(t *testing.T) {
+	if got := sampleArgmax([]float32{-3, 2, 5, 5, 1}); got != 2 {
+		t.Errorf("got %d, want 2", got)
+	}
+}
+
+func TestMult(t *testing.T) {
+	p := []float32{0.25, 0, 0.5, 0.125} // sums to less than 1, as rounding may
+	for _, c := range []struct {
+		coin float32
+		want int
+	}{{0, 0}, {0.2499999, 0}, {0.25, 2}, {0.7499999, 2}, {0.75, 3}, {0.99, 3}} {
+		if got := sampleMult(p, c.coin); got != c.want {
+			t.Errorf("coin %g: %d, want %d", c.coin, got, c.want)
+		}
+	}
+}
+
+// TestTopPEquals: tokens of the same probability stay in the order of their ids,
+// likelier ones come before them. The set of 0.6 is {4, 1, 2}.
+func TestTopPEquals(t *testing.T) {
+	p := []float32{0.0625, 0.1875, 0.1875, 0.1875, 0.25, 0.125}
+	for _, c := range []struct {
+		coin float32
+		want int
+	}{{0, 4}, {0.39, 4}, {0.41, 1}, {0.69, 1}, {0.71, 2}, {0.999, 2}} {
+		if got := sampleTopP(p, 0.6, make([]probIndex, len(p)), c.coin); got != c.want {
+			t.Errorf("coin %g: token %d, want %d", c.coin, got, c.want)
+		}
+	}
+}
+
+// TestTopPCutoff: leaving out the unlikely tokens before sorting changes nothing.
+func TestTopPCutoff(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 3000 {
+		logits := make([]float32, 3+rng.IntN(60))
+		spread := 8 * rng.Float32()
+		for i := range logits {
+			logits[i] = spread * rng.Float32()
+		}
+		softmax(logits)
+		topP, coin := 0.02+0.96*rng.Float32(), rng.Float32()
+		if got, want := sampleTopP(logits, topP, make([]probIndex, len(logits)), coin), nucleus(logits, topP, coin); got != want {
+			t.Fatalf("top-p %g of %v, coin %g: token %d, want %d", topP, logits, coin, got, want)
+		}
+	}
+}
+
+// nucleus is top-p sampling without the cutoff.
+func nucleus(p []float32, topP, coin float32) int {
+	ids := make([]int, len(p))
+	for i := range ids {
+		ids[i] = i
+	}
+	sort.SliceStable(ids, func(a, b int) bool { return p[ids[a]] > p[ids[b]] })
+	var cumulative float32
+	for i, id := range ids {
+		if cumulative += p[id]; cumulative > topP {
+			ids = ids[:i+1]
+			break
+		}
+	}
+	var cdf float32
+	for _, id := range ids {
+		if cdf += p[id]; coin*cumulative < cdf {
+			return id
+		}
+	}
+	return ids[len(ids)-1]
+}
+
+// TestTopPNoCandidate: where run.c reads before its array.
+func TestTopPNoCandidate(t *testing.T) {
+	if got := sampleTopP([]float32{0.24, 0.24, 0.28, 0.24}, 0.1, make([]probIndex, 4), 0.5); got != 2 {
+		t.Errorf("nearly equal probabilities: %d, want the likeliest, 2", got)
+	}
+	nan := float32(math.NaN())
+	if got := NewSampler(3, 1, 0.9, 1).Sample([]float32{nan, nan, nan}); got != 0 {
+		t.Errorf("logits that are no numbers: %d, want 0", got)
+	}
+}
+
+// TestTemperature: half the temperature squares the odds.
+func TestTemperature(t *testing.T) {
+	logits := []float32{0, 1, 3}
+	NewSampler(3, 0.5, 0.9, 1).Sample(logits)
+	if got, want := float64(logits[2]/logits[1]), math.Exp(4); math.Abs(got/want-1) > 1e-6 {
+		t.Errorf("odds %g, want %g", got, want)
+	}
+}
