@@ -3,24 +3,20 @@
 package metal_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
 	"bootllama/internal/vm"
+	"bootllama/internal/vm/vmtest"
 )
 
 // forcedBase is an image base where no memory is, so that the firmware must relocate.
@@ -46,85 +42,30 @@ var applications = struct {
 	built map[uint64][]byte
 }{built: map[uint64][]byte{}}
 
-// bench is a machine whose UEFI shell runs a script, and what it said.
-type bench struct {
-	vm.Machine
-	out, err, log bytes.Buffer
-}
-
-// newBench makes a machine that finds the exercises as EX.EFI and runs the lines, each
-// of them an exercise with its arguments or, with a leading "!", a shell command.
-func newBench(t *testing.T, app []byte, free int64, lines ...string) *bench {
+// newBench makes a machine whose shell runs the lines, each an exercise with its
+// arguments or, with a leading "!", a shell command.
+func newBench(t *testing.T, app []byte, free int64, lines ...string) *vmtest.Bench {
 	t.Helper()
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
-	script := "@echo -off\r\nfs0:\r\n"
-	for _, line := range lines {
-		if command, ok := strings.CutPrefix(line, "!"); ok {
-			script += command + "\r\n"
-		} else {
-			script += "EX.EFI " + line + "\r\n"
+	for i, line := range lines {
+		command, ok := strings.CutPrefix(line, "!")
+		if !ok {
+			command = "EX.EFI " + line
 		}
+		lines[i] = command
 	}
-	script += "reset -s\r\n"
-	image := filepath.Join(t.TempDir(), "disk.img")
-	files := []disk.File{content("EX.EFI", app), content("STARTUP.NSH", utf16File(script))}
-	if err := disk.Write(t.Context(), image, files, disk.Options{Free: free}); err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{}
-	b.Machine = vm.Machine{Disk: image, Stay: true, Timeout: 4 * time.Minute, Accel: "tcg", Stdout: &b.out, Stderr: &b.err, Log: &b.log}
-	return b
-}
-
-// utf16File encodes a script so that the shell takes it for UTF-16.
-func utf16File(s string) []byte {
-	var b []byte
-	for _, u := range utf16.Encode([]rune("\uFEFF" + s)) {
-		b = binary.LittleEndian.AppendUint16(b, u)
-	}
-	return b
-}
-
-func content(name string, b []byte) disk.File {
-	return disk.File{Path: name, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(b)), nil
-	}}
-}
-
-// run runs the machine until it is off and returns the exit statuses of its programs.
-func (b *bench) run(t *testing.T) []int {
-	t.Helper()
-	r, err := b.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = r.Wait()
-	t.Logf("stdout:\n%s\nstderr:\n%s", &b.out, &b.err)
-	if err != nil {
-		t.Fatalf("%v\nconsole:\n%s", err, plain(&b.log))
-	}
-	return r.Statuses()
+	return vmtest.New(t, []disk.File{vmtest.Content("EX.EFI", app)}, free, lines...)
 }
 
 // expect runs the machine and wants status 0 and an ok from every exercise.
-func (b *bench) expect(t *testing.T, exercises ...string) {
+func expect(t *testing.T, b *vmtest.Bench, exercises ...string) {
 	t.Helper()
-	statuses := b.run(t)
-	if want := make([]int, len(exercises)); fmt.Sprint(statuses) != fmt.Sprint(want) {
-		t.Errorf("exit statuses %v, want %v", statuses, want)
-	}
+	b.WantStatuses(t, make([]int, len(exercises))...)
 	for _, name := range exercises {
-		if !strings.Contains(b.out.String(), name+": ok\n") {
+		if !strings.Contains(b.Out.String(), name+": ok\n") {
 			t.Errorf("%s did not say ok", name)
 		}
 	}
 }
-
-var escape = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]`)
-
-func plain(b *bytes.Buffer) string { return escape.ReplaceAllString(b.String(), "") }
 
 // figure finds a number in what the machine said.
 func figure(t *testing.T, text, pattern string) int {
@@ -143,15 +84,15 @@ func figure(t *testing.T, text, pattern string) int {
 func TestExercises(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 64<<20, "args one \"two three\" é", "time", "panics", "deep", "zero", "random", "signals", "files", "memory")
-	b.expect(t, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory")
-	if want := `["one" "two three" "é"]`; !strings.Contains(b.out.String(), want) {
+	expect(t, b, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory")
+	if want := `["one" "two three" "é"]`; !strings.Contains(b.Out.String(), want) {
 		t.Errorf("the arguments are not %s", want)
 	}
-	stamp, err := time.Parse(time.RFC3339, regexp.MustCompile(`time: (\S+),`).FindStringSubmatch(b.out.String())[1])
+	stamp, err := time.Parse(time.RFC3339, regexp.MustCompile(`time: (\S+),`).FindStringSubmatch(b.Out.String())[1])
 	if err != nil || time.Since(stamp).Abs() > 5*time.Minute {
 		t.Errorf("the machine's date is %v: %v", stamp, err)
 	}
-	if late := figure(t, b.out.String(), `late by at most (\d+)ms`); late > 250 {
+	if late := figure(t, b.Out.String(), `late by at most (\d+)ms`); late > 250 {
 		t.Errorf("sleeps are late by %d ms", late)
 	}
 }
@@ -162,7 +103,7 @@ func TestSoak(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, forcedBase), 0, "soak 30 64")
 	b.MemoryMiB = 256
-	b.expect(t, "soak")
+	expect(t, b, "soak")
 }
 
 // TestMachines boots where memory and processor differ.
@@ -186,9 +127,9 @@ func TestMachines(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, application(t, c.base), 0, "memory", "panics", fmt.Sprint("grow ", c.grow))
 			b.MemoryMiB, b.CPU = c.memory, c.cpu
-			b.expect(t, "memory", "panics", "grow")
-			taken := figure(t, b.out.String(), `taken (\d+) MiB`)
-			high := figure(t, b.out.String(), `above 4 GiB (\d+) MiB`)
+			expect(t, b, "memory", "panics", "grow")
+			taken := figure(t, b.Out.String(), `taken (\d+) MiB`)
+			high := figure(t, b.Out.String(), `above 4 GiB (\d+) MiB`)
 			if taken < c.memory/2 || c.memory > 4096 && high < c.memory-4096 {
 				t.Errorf("took %d MiB, %d of them above 4 GiB, of %d", taken, high, c.memory)
 			}
@@ -201,12 +142,9 @@ func TestEnds(t *testing.T) {
 	t.Parallel()
 	show := "!echo last %lasterror%"
 	b := newBench(t, application(t, 0), 0, "exit 0", show, "exit 7", show, "panic", show, "throw", show, "crash", show, "exit 0", show)
-	statuses := b.run(t)
-	if want := []int{0, 7, 2, 2, 134, 0}; fmt.Sprint(statuses) != fmt.Sprint(want) {
-		t.Errorf("exit statuses %v, want %v", statuses, want)
-	}
+	b.WantStatuses(t, 0, 7, 2, 2, 134, 0)
 	// The shell shows a status without its two top bits; 0x15 is EFI_ABORTED.
-	console := plain(&b.log)
+	console := b.Console()
 	at := 0
 	for _, want := range []string{"0x0", "0x7", "0x2", "0x2", "0x15", "0x0"} {
 		i := strings.Index(console[at:], "last "+want+"\r\n")
@@ -220,7 +158,7 @@ func TestEnds(t *testing.T) {
 		"panic: as asked", "goroutine 1 [running]", "fatal error: sync: unlock of unlocked mutex",
 		"metal: the kernel failed: exception 14 (page fault)", "address 0x0000123456789000", "in system call 1 of thread 1",
 	} {
-		if !strings.Contains(b.err.String(), want) {
+		if !strings.Contains(b.Err.String(), want) {
 			t.Errorf("stderr lacks %q", want)
 		}
 	}
@@ -231,11 +169,8 @@ func TestEnds(t *testing.T) {
 func TestNothingLost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "memory", "crash", "memory", "files", "memory", "exit 3", "memory", "throw", "memory")
-	statuses := b.run(t)
-	if want := []int{0, 0, 134, 0, 0, 0, 3, 0, 2, 0}; fmt.Sprint(statuses) != fmt.Sprint(want) {
-		t.Errorf("exit statuses %v, want %v", statuses, want)
-	}
-	free := regexp.MustCompile(`memory: (\d+) pages free, taken \d+ MiB`).FindAllString(b.out.String(), -1)
+	b.WantStatuses(t, 0, 0, 134, 0, 0, 0, 3, 0, 2, 0)
+	free := regexp.MustCompile(`memory: (\d+) pages free, taken \d+ MiB`).FindAllString(b.Out.String(), -1)
 	if len(free) != 6 {
 		t.Fatalf("%d programs told the firmware's free memory", len(free))
 	}
@@ -250,15 +185,15 @@ func TestVolumes(t *testing.T) {
 	t.Parallel()
 	t.Run("full", func(t *testing.T) {
 		b := newBench(t, application(t, 0), 0, "full")
-		b.expect(t, "full")
-		if !strings.Contains(b.out.String(), "no space left on device") {
+		expect(t, b, "full")
+		if !strings.Contains(b.Out.String(), "no space left on device") {
 			t.Error("a full volume was not reported as such")
 		}
 	})
 	t.Run("write-protected", func(t *testing.T) {
 		b := newBench(t, application(t, 0), 0, "readonly")
 		b.ReadOnly = true
-		b.expect(t, "readonly")
+		expect(t, b, "readonly")
 	})
 }
 
@@ -283,7 +218,7 @@ func TestConsole(t *testing.T) {
 		{"signals: ok\n", "reset -s\r"}, // the shell too has seen Ctrl-C, and left its script
 	} {
 		if err := r.Await(ctx, vm.Stdout, step.await); err != nil {
-			t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", step.await, err, &b.out, &b.err)
+			t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", step.await, err, &b.Out, &b.Err)
 		}
 		if err := r.Type(step.typed); err != nil {
 			t.Fatal(err)
@@ -295,8 +230,8 @@ func TestConsole(t *testing.T) {
 	if got := fmt.Sprint(r.Statuses()); got != "[0 0]" {
 		t.Errorf("exit statuses %s", got)
 	}
-	if !strings.Contains(b.out.String(), "mistax\b \bke") {
-		t.Errorf("no echo of an erased key in %q", &b.out)
+	if !strings.Contains(b.Out.String(), "mistax\b \bke") {
+		t.Errorf("no echo of an erased key in %q", &b.Out)
 	}
 }
 
@@ -314,7 +249,7 @@ func TestNextToolchain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, app, 64<<20, "panics", "deep", "zero", "files", "soak 8 64")
-	b.expect(t, "panics", "deep", "zero", "files", "soak")
+	expect(t, b, "panics", "deep", "zero", "files", "soak")
 }
 
 const nextToolchain = "go1.27.4"

@@ -1,0 +1,52 @@
+//go:build linux && amd64
+
+// The EFI application: what `bootllama run` is on the host, on a machine with no
+// operating system. Linked with -E bootllama/metal.entry it boots; see package metal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"bootllama/internal/run"
+	"bootllama/metal"
+)
+
+// argumentsFile holds the command for a machine that was started without arguments:
+// from a stick or an appliance's disk rather than from the UEFI shell.
+const argumentsFile = "/LLAMA.TXT"
+
+func main() {
+	if !metal.On() {
+		fmt.Fprintln(os.Stderr, "bootllama: this program runs on UEFI; on an operating system use the bootllama command")
+		os.Exit(2)
+	}
+	args := os.Args[1:]
+	if len(args) == 0 {
+		var err error
+		if args, err = storedArguments(); err != nil {
+			fmt.Fprintf(os.Stderr, "bootllama: %v\n", err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+func storedArguments() ([]string, error) {
+	f, err := os.Open(argumentsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("nothing to do: no arguments, and no %s on the boot volume; make an image with `bootllama image`", argumentsFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	args, err := run.ReadArgs(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", argumentsFile, err)
+	}
+	return args, nil
+}

@@ -1,0 +1,324 @@
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// shellMachine is a machine with one core whose firmware finds nothing to start but its own UEFI shell, which runs the
+// script. The shell's mm command writes the three ports. QEMU makes the FAT volume of a folder, without a file of ours.
+func shellMachine(t *testing.T, script ...string) Machine {
+	t.Helper()
+	qemu, err := FindQEMU()
+	if err == nil {
+		_, err = findFirmware("/", qemu, "")
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	t.Cleanup(func() { checkNothingLeft(t, os.Getenv("TMPDIR")) })
+	volume := t.TempDir()
+	if script != nil {
+		text := strings.Join(append(script, ""), "\r\n")
+		if err := os.WriteFile(filepath.Join(volume, "startup.nsh"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Machine{Disk: "fat:rw:" + volume, Timeout: 2 * time.Minute, shell: true}
+}
+
+// start starts m, to be switched off at the end of the test at the latest.
+func start(t *testing.T, m Machine) *Running {
+	t.Helper()
+	r, err := m.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Wait() }) // t.Context has ended
+	return r
+}
+
+// checkNothingLeft fails if the folder is not empty or a process has it in its arguments.
+func checkNothingLeft(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v %v", left, err)
+	}
+	if users := processes(dir); len(users) > 0 {
+		t.Errorf("processes left: %v", users)
+	}
+}
+
+// processes are the processes other than this one that have text in their arguments (Linux; elsewhere none).
+func processes(text string) []string {
+	var found []string
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		line, err := os.ReadFile(file) // an error: the process has just ended
+		if err == nil && bytes.Contains(line, []byte(text)) && bytes.Contains(line, []byte("qemu")) {
+			found = append(found, file)
+		}
+	}
+	return found
+}
+
+func TestStreams(t *testing.T) {
+	m := shellMachine(t, "echo on the console", "mm E9 48 -w 1 -IO -n", "mm EA 45 -w 1 -IO -n", "mm EB 3 -w 1 -IO -n",
+		"mm E9 0A -w 1 -IO -n", "mm EB FF -w 1 -IO -n", "mm E9 49 -w 1 -IO -n", "pause", "reset -s")
+	var stdout, stderr, log bytes.Buffer
+	m.Stdout, m.Stderr, m.Log, m.Stay = &stdout, &stderr, &log, true
+	r := start(t, m)
+	await := func(s Stream, text string) {
+		t.Helper()
+		if err := r.Await(t.Context(), s, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(Console, "Press ESC in")
+	select {
+	case <-r.Started():
+		t.Error("started before anything was heard")
+	default:
+	}
+	if err := r.Type("\r"); err != nil { // do not wait five seconds
+		t.Fatal(err)
+	}
+	await(Console, "Shell> echo on the console")
+	await(Stdout, "H\nI")
+	await(Console, "pause")
+	picture, err := r.Screenshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := colours(picture); c < 2 || picture.Bounds().Dx() < 640 {
+		t.Errorf("a picture of %v with %d colours", picture.Bounds(), c)
+	}
+	if err := r.Type("\r"); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := r.Wait(); last != 255 || err != nil {
+		t.Errorf("ended with %d, %v", last, err)
+	}
+	if stdout.String() != "H\nI" || stderr.String() != "E" || !slices.Equal(r.Statuses(), []int{3, 255}) {
+		t.Errorf("stdout %q, stderr %q, statuses %v", &stdout, &stderr, r.Statuses())
+	}
+	if !strings.Contains(log.String(), "\r\non the console\r\n") {
+		t.Errorf("console log %q", &log)
+	}
+	if err := r.Await(t.Context(), Stdout, "more"); err == nil || !strings.Contains(err.Error(), `never said "more"`) {
+		t.Errorf("await after the end: %v", err)
+	}
+}
+
+func colours(picture image.Image) int {
+	seen := map[any]bool{}
+	for x := range picture.Bounds().Dx() {
+		for y := range picture.Bounds().Dy() {
+			seen[picture.At(x, y)] = true
+		}
+	}
+	return len(seen)
+}
+
+// lateKeys fails the test if its keys are asked for before the program was heard.
+type lateKeys struct {
+	t     *testing.T
+	heard atomic.Bool
+	text  *strings.Reader
+}
+
+func (k *lateKeys) Write(p []byte) (int, error) {
+	k.heard.Store(true)
+	return len(p), nil
+}
+
+func (k *lateKeys) Read(p []byte) (int, error) {
+	if !k.heard.Load() {
+		k.t.Error("keys before the program was heard")
+	}
+	return k.text.Read(p)
+}
+
+// The machine ends with the first status, whatever stands after it in the script; keys come after the first output.
+func TestKeysAndStatus(t *testing.T) {
+	m := shellMachine(t, "mm E9 41 -w 1 -IO -n")
+	keys := &lateKeys{t: t, text: strings.NewReader("mm EB 7 -w 1 -IO -n\r")}
+	m.Stdout, m.Keys = keys, keys
+	if status, err := m.Run(t.Context()); status != 7 || err != nil {
+		t.Errorf("status %d, %v; want 7", status, err)
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	m := shellMachine(t, "fs0:", "echo text > new.txt", "mm EB 1 -w 1 -IO -n")
+	m.Disk, m.ReadOnly = strings.Replace(m.Disk, ":rw", "", 1), true
+	r := start(t, m)
+	if err := r.Await(t.Context(), Console, "echo text > new.txt"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Await(t.Context(), Console, "Unable to redirect file"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNotStarted(t *testing.T) {
+	m := shellMachine(t)
+	m.shell = false
+	_, err := m.Run(t.Context())
+	if !errors.Is(err, ErrNotStarted) || !strings.Contains(err.Error(), "Not Found") {
+		t.Error(err)
+	}
+	if strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("escape sequences in %q", err)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	m := shellMachine(t)
+	m.Timeout = time.Second
+	begin := time.Now()
+	_, err := m.Run(t.Context())
+	if !errors.Is(err, ErrTimeout) || !errors.Is(err, ErrNotStarted) || !strings.Contains(err.Error(), "1s") {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	m := shellMachine(t)
+	reason := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r, err := m.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel(reason)
+	if _, err := r.Wait(); !errors.Is(err, reason) {
+		t.Error(err)
+	}
+	if _, err := m.Run(ctx); !errors.Is(err, reason) {
+		t.Error("started although cancelled:", err)
+	}
+}
+
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, errors.New("the paper is out") }
+
+func TestWriteError(t *testing.T) {
+	m := shellMachine(t, "mm E9 41 -w 1 -IO -n", "mm EB 0 -w 1 -IO -n")
+	m.Stdout = fullWriter{}
+	if _, err := m.Run(t.Context()); err == nil || err.Error() != "the paper is out" {
+		t.Error(err)
+	}
+}
+
+func TestBadDisk(t *testing.T) {
+	m := shellMachine(t)
+	m.Disk = filepath.Join(t.TempDir(), "a,b.img")
+	_, err := m.Run(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "QEMU did not start: ") || !strings.Contains(err.Error(), "a,b.img': No such file") {
+		t.Error(err)
+	}
+	m.Disk, m.CPU = "fat:"+t.TempDir(), "abacus"
+	if _, err = m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "abacus") {
+		t.Error(err)
+	}
+	m.CPU, m.Accel = "", "steam"
+	if _, err = m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "want auto, kvm or tcg") {
+		t.Error(err)
+	}
+}
+
+// A process that is killed takes its machine along (Linux).
+func TestKilled(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a parent-death signal")
+	}
+	if os.Getenv("BOOTLLAMA_VM_VICTIM") != "" {
+		_, err := shellMachine(t).Run(t.Context())
+		t.Fatal("not killed:", err)
+	}
+	shellMachine(t) // skips where there is no QEMU
+	dir := t.TempDir()
+	victim := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+	victim.Env = append(os.Environ(), "BOOTLLAMA_VM_VICTIM=1", "TMPDIR="+dir)
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(what string, until func(int) bool) {
+		t.Helper()
+		for begin := time.Now(); !until(len(processes(dir))); time.Sleep(20 * time.Millisecond) {
+			if time.Since(begin) > 20*time.Second {
+				t.Errorf("still no %s after 20 s", what)
+				return
+			}
+		}
+	}
+	wait("QEMU", func(n int) bool { return n > 0 })
+	if err := victim.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Wait(); err == nil {
+		t.Error("the victim ended well")
+	}
+	wait("end of QEMU", func(n int) bool { return n == 0 })
+}
+
+func TestDecodePPM(t *testing.T) {
+	picture, err := decodePPM(strings.NewReader("P6\n2 1\n255\n\n23abc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, g, b, _ := picture.At(0, 0).RGBA(); r>>8 != '\n' || g>>8 != '2' || b>>8 != '3' {
+		t.Error("first pixel", r, g, b)
+	}
+	for _, bad := range []string{"", "P5\n2 1\n255\n123abc", "P6\n2 1\n255\n123ab", "P6\n-1 -1\n255\n123", "P6\n999999999 999999999\n255\n1"} {
+		if _, err := decodePPM(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q is a picture", bad)
+		}
+	}
+}
+
+func TestPlainText(t *testing.T) {
+	log := "a\x1b[2J\x1b[01;01H\x1b[=3h\x1b[2J\x1b[01;01HBdsDxe: failed\r\n\r\n\x1b[1m\x1b[33m\x1b[40mone\x1b[0m\x1b[37m two\r\n \r\n\xff\x1b"
+	for size := 1; size <= len(log); size++ { // pieces of every size
+		var plain plainText
+		var text []byte
+		for piece := range slices.Chunk([]byte(log), size) {
+			text = append(text, plain.filter(piece)...)
+		}
+		if got := plainLines(text); !slices.Equal(got, []string{"a", "BdsDxe: failed", "one two", "\ufffd"}) {
+			t.Errorf("%d: %q", size, got)
+		}
+	}
+}
+
+func TestTapeKeepsTheEnd(t *testing.T) {
+	tape := newTape()
+	tape.add([]byte("first"))
+	tape.add(make([]byte, tapeSize))
+	tape.add([]byte("last"))
+	if text := tape.bytes(); len(text) != tapeSize || !bytes.HasSuffix(text, []byte("last")) || tape.contains("first") {
+		t.Errorf("%d bytes, end %q", len(text), text[len(text)-4:])
+	}
+	if err := tape.await(t.Context(), "last"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,99 @@
+// Package vmtest runs UEFI applications from a script of the UEFI shell, for tests:
+// one boot serves many programs.
+package vmtest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"bootllama/internal/disk"
+	"bootllama/internal/vm"
+)
+
+// Bench is a machine whose shell runs a script and then switches it off, and what it
+// said. Its fields may be changed before it is started.
+type Bench struct {
+	vm.Machine
+	Out, Err, Log bytes.Buffer
+}
+
+// New makes a machine with files on its volume, room for free bytes more, and lines
+// for its shell. It skips the test where there is no QEMU.
+func New(t *testing.T, files []disk.File, free int64, lines ...string) *Bench {
+	t.Helper()
+	if _, err := vm.FindQEMU(); err != nil {
+		t.Skip(err)
+	}
+	script := strings.Join(append(append([]string{"@echo -off", "fs0:"}, lines...), "reset -s", ""), "\r\n")
+	image := filepath.Join(t.TempDir(), "disk.img")
+	files = append(files, Content("STARTUP.NSH", utf16File(script)))
+	if err := disk.Write(t.Context(), image, files, disk.Options{Free: free}); err != nil {
+		t.Fatal(err)
+	}
+	b := &Bench{}
+	b.Machine = vm.Machine{Disk: image, Stay: true, Timeout: 8 * time.Minute, Accel: "tcg", Stdout: &b.Out, Stderr: &b.Err, Log: &b.Log}
+	return b
+}
+
+// Run runs the machine until it is off and returns the exit statuses of its programs.
+func (b *Bench) Run(t *testing.T) []int {
+	t.Helper()
+	r, err := b.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Wait()
+	t.Logf("stdout:\n%s\nstderr:\n%s", &b.Out, &b.Err)
+	if err != nil {
+		t.Fatalf("%v\nconsole:\n%s", err, b.Console())
+	}
+	return r.Statuses()
+}
+
+// WantStatuses runs the machine and compares the exit statuses.
+func (b *Bench) WantStatuses(t *testing.T, want ...int) {
+	t.Helper()
+	if got := b.Run(t); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("exit statuses %v, want %v", got, want)
+	}
+}
+
+// Console is what the firmware's console showed, without terminal control sequences.
+func (b *Bench) Console() string { return escape.ReplaceAllString(b.Log.String(), "") }
+
+var escape = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]`)
+
+// Content is a file of an image, from memory.
+func Content(name string, b []byte) disk.File {
+	return disk.File{Path: name, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}}
+}
+
+// Copy is a file of an image, from a file of the host.
+func Copy(t *testing.T, name, path string) disk.File {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return disk.File{Path: name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+// utf16File encodes a script so that the shell takes it for UTF-16.
+func utf16File(s string) []byte {
+	var b []byte
+	for _, u := range utf16.Encode([]rune("\uFEFF" + s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return b
+}
