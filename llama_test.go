@@ -1,16 +1,19 @@
 package llama
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/fnv"
 	"math"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 // TestSameBits: every bit of the logits is the same on every CPU, compiler and
-// setting. It fails where a compiler fuses a product with a sum, which
-// GOAMD64=v3 and arm64 do, or a function of package math differs.
+// setting.
 func TestSameBits(t *testing.T) {
 	g := randomGenerator(t, 0, 0, 1)
 	hash := fnv.New64a()
@@ -25,6 +28,32 @@ func TestSameBits(t *testing.T) {
 	const want = 0x8cca0d34a78be5e
 	if got := hash.Sum64(); got != want {
 		t.Errorf("the logits' bits have the hash %#x, want %#x", got, uint64(want))
+	}
+}
+
+// TestNothingFused: the compiler for arm64, which fuses a product with the sum
+// it goes into wherever it may, finds nothing to fuse. (amd64 does so for float64
+// alone, from GOAMD64=v3 on.)
+func TestNothingFused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles for arm64")
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skipf("SKIPPED, fused products were not looked for: %v", err)
+	}
+	cmd := exec.Command(goTool, "build", "-gcflags=-S", "-o", os.DevNull, ".")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+	listing, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, listing)
+	}
+	fused := regexp.MustCompile(`\((\S+\.go:\d+)\)\s+(FN?M(?:ADD|SUB)[SD])\s`)
+	if !bytes.Contains(listing, []byte("FMULS")) {
+		t.Fatal("the listing has no multiplication: this test sees nothing")
+	}
+	for _, m := range fused.FindAllSubmatch(listing, -1) {
+		t.Errorf("%s: %s: round the product before it is added", m[1], m[2])
 	}
 }
 

@@ -52,6 +52,13 @@ func TestTopPEquals(t *testing.T) {
 	}
 }
 
+// TestTopPExceeds: the set's probability must exceed top-p, not reach it.
+func TestTopPExceeds(t *testing.T) {
+	if got := sampleTopP([]float32{0.25, 0.5, 0.25}, 0.5, make([]probIndex, 3), 0.9); got != 0 {
+		t.Errorf("token %d, want 0, the second of the set {1, 0}", got)
+	}
+}
+
 // TestTopPCutoff: leaving out the unlikely tokens before sorting changes nothing.
 func TestTopPCutoff(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -59,6 +59,7 @@ func TestSession(t *testing.T) {
 		{"an empty line", "\n\n/quit\n", prompt + own + prompt + own + prompt},
 		{"a last line without an end", "once", prompt + once + prompt + "\n"},
 		{"too long for the steps", long + "\nonce\n/quit\n", prompt + "That line is 42 tokens long and the story may have 12. Try a shorter one.\n" + prompt + once + prompt},
+		{"a token too long", "xyzxyzxyzxy\n/quit\n", prompt + "That line is 13 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
 		{"too long to read", strings.Repeat("x", 3*maxLine) + "\nonce\n/quit\n", prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + once + prompt},
 		{"too long to read, then nothing", strings.Repeat("x", 3*maxLine), prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + "\n"},
 	} {

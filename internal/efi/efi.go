@@ -92,23 +92,28 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 	if !opt.Symbols {
 		ldflags = "-s -w " + ldflags
 	}
+	// go build works in a folder of ours too, which goes even when go build is killed.
+	output, work := filepath.Join(tmp, "output"), filepath.Join(tmp, "work")
+	if err := errors.Join(os.Mkdir(output, 0o700), os.Mkdir(work, 0o700)); err != nil {
+		return nil, err
+	}
 	// -o with a folder: go build then refuses a package that is not main.
-	_, stderr, err := run(ctx, dir, env, goTool, "build", "-buildmode=pie", "-trimpath", "-buildvcs=false",
-		"-ldflags="+ldflags, "-o", tmp+string(filepath.Separator), opt.pkg())
+	_, stderr, err := run(ctx, dir, append(env, "GOTMPDIR="+work), goTool, "build", "-buildmode=pie", "-trimpath", "-buildvcs=false",
+		"-ldflags="+ldflags, "-o", output+string(filepath.Separator), opt.pkg())
 	if err != nil {
 		if strings.Contains(stderr, "missing entry symbol") {
 			return nil, fmt.Errorf("%s has no entry point for the firmware: add import _ %q to its package main", opt.pkg(), module+"/metal")
 		}
 		return nil, fmt.Errorf("go build %s in %s: %w\n%s", opt.pkg(), dir, err, strings.TrimRight(stderr, "\n"))
 	}
-	files, err := os.ReadDir(tmp)
+	files, err := os.ReadDir(output)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) != 1 {
 		return nil, fmt.Errorf("go build %s wrote %d files, want 1: name one package main", opt.pkg(), len(files))
 	}
-	return os.ReadFile(filepath.Join(tmp, files[0].Name()))
+	return os.ReadFile(filepath.Join(output, files[0].Name()))
 }
 
 func (o Options) pkg() string {
@@ -121,7 +126,7 @@ func (o Options) pkg() string {
 // passed are the settings that say where the toolchain, modules and caches come
 // from. All other GO variables could change the result and are not inherited.
 var passed = []string{
-	"GOTOOLCHAIN", "GOPROXY", "GOCACHE", "GOMODCACHE", "GOPATH", "GOCACHEPROG", "GOTMPDIR",
+	"GOTOOLCHAIN", "GOPROXY", "GOCACHE", "GOMODCACHE", "GOPATH", "GOCACHEPROG",
 	"GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
 }
 
@@ -155,6 +160,9 @@ func environ(ctx context.Context, goTool, dir, goamd64 string) ([]string, error)
 func run(ctx context.Context, dir string, env []string, name string, args ...string) (stdout, stderr string, err error) {
 	var o, e bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...)
+	// An interrupt lets go build end its compilers before it goes; where a process
+	// cannot be sent one (Windows), the kill of WaitDelay follows.
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, &o, &e
 	c.WaitDelay = 5 * time.Second // go leaves compilers behind that hold the pipes
 	err = c.Run()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -45,29 +46,29 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestIDs: the golden's tokens, in one line.
+// TestIDs: the goldens' tokens, in one line; every option reaches the model.
 func TestIDs(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/random.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var gs []struct{ Tokens []int }
+	var gs []struct {
+		Temperature, TopP json.Number
+		Seed, Steps       json.Number
+		Prompt            string
+		Tokens            []int
+	}
 	if err := json.Unmarshal(data, &gs); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Trim(strings.ReplaceAll(strings.Trim(jsonString(gs[0].Tokens), "[]"), ",", " "), " ") + "\n"
-	status, got, _ := runMain("", "run", model, "-z", tokenizer, "-t", "0", "-s", "1", "-n", "64", "-i", "once the aaaaaé", "--ids")
-	if status != 0 || got != want {
-		t.Errorf("status %d, %q, want %q", status, got, want)
+	for _, g := range gs {
+		args := []string{"run", model, "-z", tokenizer, "-t", g.Temperature.String(), "-p", g.TopP.String(),
+			"-s", g.Seed.String(), "-n", g.Steps.String(), "-i", g.Prompt, "--ids"}
+		want := strings.Trim(fmt.Sprint(g.Tokens), "[]") + "\n"
+		if status, got, _ := runMain("", args...); status != 0 || got != want {
+			t.Errorf("%q: status %d, %q, want %q", args, status, got, want)
+		}
 	}
-}
-
-func jsonString(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
 }
 
 // TestSeed: a seed repeats a text, 0 does not.

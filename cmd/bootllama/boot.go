@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bootllama"
+	"bootllama/internal/run"
+	"bootllama/internal/vm"
+)
+
+const bootHelp = `Usage: boot MODEL [options]    build the disk image, boot it in QEMU, show what the machine prints
+
+With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit
+status. Otherwise the terminal is the machine's console.
+
+      --smp NUMBER          processor cores (default 1)
+      --memory MiB          memory (default: what the model needs, at least 512)
+      --cpu NAME            QEMU's processor model (default max)
+      --accel NAME          auto, kvm or tcg (default auto: KVM where it works, else TCG)
+      --firmware PATH       OVMF or edk2 image (default: the distribution's)
+      --screen              show the machine's screen in a window
+      --timeout DURATION    switch the machine off after it, such as 90s; 0: never
+                            (default 10m without a person at the console)
+      --log FILE            write what the firmware's console says
+      --console             hold a session also without a terminal: lines of standard input are typed
+      --no-check            leave it to the machine to find fault with the files
+  -v                        say what is going on
+
+And those of run:
+
+`
+
+// bootOptions are the options of boot.
+type bootOptions struct {
+	run.Options
+	machine vm.Machine
+	timeout time.Duration
+	log     string
+	console bool
+	noCheck bool
+	verbose bool
+}
+
+func parseBoot(args []string) (bootOptions, error) {
+	const byPerson = -1 * time.Second
+	var o bootOptions
+	flags := flag.NewFlagSet("boot", flag.ContinueOnError)
+	o.Register(flags)
+	flags.IntVar(&o.machine.CPUs, "smp", 1, "")
+	flags.IntVar(&o.machine.MemoryMiB, "memory", 0, "")
+	flags.StringVar(&o.machine.CPU, "cpu", "max", "")
+	flags.StringVar(&o.machine.Accel, "accel", "auto", "")
+	flags.StringVar(&o.machine.Firmware, "firmware", "", "")
+	flags.BoolVar(&o.machine.Screen, "screen", false, "")
+	flags.DurationVar(&o.timeout, "timeout", byPerson, "")
+	flags.StringVar(&o.log, "log", "", "")
+	flags.BoolVar(&o.console, "console", false, "")
+	flags.BoolVar(&o.noCheck, "no-check", false, "")
+	flags.BoolVar(&o.verbose, "v", false, "")
+	err := o.ParseFlags(flags, args)
+	timeoutGiven := false
+	flags.Visit(func(f *flag.Flag) { timeoutGiven = timeoutGiven || f.Name == "timeout" })
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return o, err
+	case err != nil:
+		return o, usageError{fmt.Errorf("%w (`bootllama help boot` lists the options)", err)}
+	case o.machine.CPUs < 1 || o.machine.CPUs > 255:
+		return o, usageError{fmt.Errorf("--smp %d: want 1 to 255 cores", o.machine.CPUs)}
+	case o.machine.MemoryMiB < 0 || o.machine.MemoryMiB > 0 && o.machine.MemoryMiB < 64:
+		return o, usageError{fmt.Errorf("--memory %d: want 64 MiB or more", o.machine.MemoryMiB)}
+	case o.machine.Accel != "auto" && o.machine.Accel != "kvm" && o.machine.Accel != "tcg":
+		return o, usageError{fmt.Errorf("--accel %s: want auto, kvm or tcg", o.machine.Accel)}
+	case timeoutGiven && o.timeout < 0:
+		return o, usageError{fmt.Errorf("--timeout %v: want 0 or more", o.timeout)}
+	case o.console && verb(o.Options) != "console":
+		return o, usageError{errors.New("--console takes neither -i nor --ids: a session asks for its prompts")}
+	}
+	o.machine.Timeout = o.timeout
+	return o, nil
+}
+
+// boot is the command boot.
+func boot(ctx context.Context, args []string, w world) (err error) {
+	o, err := parseBoot(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return showHelp([]string{"boot"}, w)
+	}
+	if err != nil {
+		return err
+	}
+	terminals := openTerminals(w)
+	session := o.console || terminals.in && terminals.out && verb(o.Options) == "console"
+	if o.timeout < 0 {
+		o.machine.Timeout = 10 * time.Minute
+		if session && terminals.in {
+			o.machine.Timeout = 0
+		}
+	}
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	say := func(format string, a ...any) {
+		if o.verbose || terminals.err {
+			fmt.Fprintf(w.stderr, "bootllama: "+format+"\n", a...) // a remark: nothing depends on it
+		}
+	}
+	if err := vm.Check(o.machine.Firmware); err != nil { // sooner than after the build
+		return err
+	}
+
+	dir, err := os.MkdirTemp("", "bootllama-boot-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	m := o.machine
+	m.Disk = filepath.Join(dir, "disk.img")
+	m.Stdout, m.Stderr = w.stdout, w.stderr
+	what := "run"
+	if session {
+		what = "console"
+	}
+	contents, err := newContents(what, o.Options, nil)
+	if err != nil {
+		return err
+	}
+	contents.partial = o.noCheck
+	say("building the application and the disk")
+	if err := contents.write(ctx, m.Disk); err != nil {
+		return err
+	}
+	if o.log != "" {
+		log, err := os.Create(o.log)
+		if err != nil {
+			return cannotWrite(o.log, err)
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+		m.Log = log
+	}
+	say("booting it in QEMU with %d MiB and --smp %d", m.MemoryMiB, m.CPUs)
+	var code int
+	if session {
+		code, err = hold(ctx, m, w, terminals)
+	} else {
+		code, err = m.Run(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return status(code)
+}
+
+// prepare checks the files, unless that is left to the machine, and decides how much memory it gets.
+func (o *bootOptions) prepare() error {
+	var memory int
+	if o.noCheck {
+		info, err := os.Stat(o.Model)
+		if err == nil {
+			memory = memoryMiB(info.Size(), llama.Config{})
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	} else {
+		config, err := check(o.Options)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(o.Model)
+		if err != nil {
+			return err
+		}
+		memory = memoryMiB(info.Size(), config)
+	}
+	if o.machine.MemoryMiB == 0 {
+		o.machine.MemoryMiB = max(512, memory)
+	}
+	return nil
+}
+
+// memoryMiB is what a machine needs for a model: its weights, the cache of keys and values (float32 each), a quarter on
+// top for the garbage collector, and 256 MiB for the firmware and the Go runtime.
+func memoryMiB(weights int64, c llama.Config) int {
+	cache := int64(0)
+	if c.NHeads > 0 {
+		cache = 2 * 4 * int64(c.NLayers) * int64(c.SeqLen) * int64(c.KVDim())
+	}
+	return 256 + int((weights+cache)*5/4>>20)
+}
+
+// hold boots the machine and lets the person, or the lines of standard input, talk to it.
+func hold(ctx context.Context, m vm.Machine, w world, t terminals) (int, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !t.in {
+		m.Keys = &typist{lines: w.stdin}
+		return m.Run(ctx)
+	}
+	if _, err := fmt.Fprintln(w.stderr, "bootllama: this terminal is the machine's console; Ctrl-] switches the machine off"); err != nil {
+		return 0, err
+	}
+	restore, err := t.raw()
+	if err != nil {
+		return 0, err
+	}
+	defer restore()
+	m.Keys = newKeyboard(w.stdin, func() { cancel(errSwitchedOff) })
+	if t.out {
+		m.Stdout = crlf{w.stdout}
+	}
+	if t.err {
+		m.Stderr = crlf{w.stderr}
+	}
+	return m.Run(ctx)
+}
+
+// errSwitchedOff is the end of a session by Ctrl-].
+var errSwitchedOff = errors.New("the machine was switched off with Ctrl-]")
+
+// typist reads lines as the keys that type them, and the end as Ctrl-D at the start of a line.
+type typist struct {
+	lines io.Reader
+	last  byte // the last key, 0: none
+	done  bool
+}
+
+func (t *typist) Read(p []byte) (int, error) {
+	const ctrlD = 4
+	if len(p) < 2 {
+		return 0, io.ErrShortBuffer
+	}
+	if t.done {
+		return 0, io.EOF
+	}
+	n, err := t.lines.Read(p[:len(p)-2])
+	for i, b := range p[:n] {
+		if b == '\n' {
+			p[i] = '\r'
+		}
+		t.last = p[i]
+	}
+	if err == io.EOF {
+		err, t.done = nil, true
+		if t.last != 0 && t.last != '\r' {
+			p[n] = '\r'
+			n++
+		}
+		p[n] = ctrlD
+		n++
+	}
+	return n, err
+}

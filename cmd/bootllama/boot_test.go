@@ -1,0 +1,95 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"bootllama"
+)
+
+// The same arguments say the same on the host and on a machine without an operating system.
+func TestBootSaysWhatRunSays(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	for _, options := range [][]string{
+		{"-t", "0", "-n", "256"},
+		{"-t", "0.8", "-s", "7", "-n", "40", "-i", "#1: \"Tom\"\nand Ümit ", "--ids"},
+	} {
+		args := append([]string{models + "stories260K.bin", "-z", models + "tok512.bin"}, options...)
+		want, _, status := invoke(t, "", append([]string{"run"}, args...)...)
+		if status != 0 {
+			t.Fatal("run", status)
+		}
+		log := filepath.Join(t.TempDir(), "log")
+		got, stderr, status := invoke(t, "", append([]string{"boot", "--log", log}, args...)...)
+		if status != 0 || got != want || !regexp.MustCompile(`^achieved tok/s: [0-9.]+\n$`).MatchString(stderr) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q; run says %q", options, status, got, stderr, want)
+		}
+		if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "BdsDxe") {
+			t.Errorf("console log %q, %v", text, err)
+		}
+	}
+}
+
+// What the host would have found, the machine finds too.
+func TestBootReportsFailure(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	stdout, stderr, status := invoke(t, "", "boot", "--no-check", "absent-model.bin", "-z", models+"tok512.bin")
+	if status != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "bootllama: ") ||
+		!strings.Contains(stderr, "ABSENTMO.BIN") && !strings.Contains(stderr, "ABSENT-M.BIN") {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+}
+
+// Piped lines are typed at the machine's console; their end is the end of the session.
+func TestBootConsole(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	stdout, stderr, status := invoke(t, "One day a dog\nThe end", "boot", models+"stories260K.bin", "-z", models+"tok512.bin",
+		"-t", "0", "-n", "30", "--console")
+	if status != 0 || stderr != "" {
+		t.Errorf("status %d, stderr %q", status, stderr)
+	}
+	for _, text := range []string{"One day a dog", "The end"} {
+		story, _, _ := invoke(t, "", "run", models+"stories260K.bin", "-z", models+"tok512.bin", "-t", "0", "-n", "30", "-i", text)
+		if !strings.Contains(stdout, strings.TrimSuffix(story, "\n")) {
+			t.Errorf("%q is not in %q", story, stdout)
+		}
+	}
+}
+
+func TestBootTimeout(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	stdout, stderr, status := invoke(t, "", "boot", models+"stories260K.bin", "-z", models+"tok512.bin", "--timeout", "100ms")
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "time limit reached (100ms)") {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	needModels(t)
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{models + "stories260K.bin", "-z", models + "tok512.bin"}, 512},
+		{[]string{models + "stories260K.bin", "-z", models + "tok512.bin", "--memory", "300"}, 300},
+		{[]string{models + "absent.bin", "--no-check"}, 512},
+	} {
+		o, err := parseBoot(c.args)
+		if err == nil {
+			err = o.prepare()
+		}
+		if err != nil || o.machine.MemoryMiB != c.want {
+			t.Errorf("%q: %d MiB, %v; want %d", c.args, o.machine.MemoryMiB, err, c.want)
+		}
+	}
+	if got := memoryMiB(1<<30, llama.Config{Dim: 4096, NLayers: 32, NHeads: 32, NKVHeads: 16, SeqLen: 2048}); got != 256+1280+1280 {
+		t.Errorf("%d MiB", got)
+	}
+}

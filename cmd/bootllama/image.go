@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bootllama"
+	"bootllama/internal/disk"
+	"bootllama/internal/efi"
+	"bootllama/internal/run"
+)
+
+const imageHelp = `Usage: image MODEL… -o FILE [options]    write a disk image that boots a PC
+
+  -o FILE   where to write it
+
+The machine starts with the first MODEL: with -i it writes that text, else it holds a session at its keyboard.
+
+`
+
+const imageAdvice = `To put it on a USB stick, which loses all that is on it (make sure that you name the right disk):
+  Linux    lsblk              then  sudo dd if=%[1]s of=/dev/sdX bs=4M conv=fsync
+  macOS    diskutil list      then  diskutil unmountDisk /dev/diskN && sudo dd if=%[1]s of=/dev/rdiskN bs=4m
+  Windows  Rufus ("DD image") or balenaEtcher
+Then start the PC from the stick, with Secure Boot off.
+`
+
+// image is the command image.
+func image(ctx context.Context, args []string, w world) error {
+	flags := flag.NewFlagSet("image", flag.ContinueOnError)
+	var o run.Options
+	o.Register(flags)
+	output := flags.String("o", "", "")
+	models, err := operands(flags, args)
+	if err == nil && len(models) > 0 { // run's own checks
+		if err = o.ParseFlags(flags, []string{"--", models[0]}); err != nil {
+			err = usageError{err}
+		}
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return showHelp([]string{"image"}, w)
+	case err != nil:
+		return err
+	case len(models) == 0:
+		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
+	case *output == "":
+		return usageError{errors.New("no -o FILE: where shall the image be written?")}
+	}
+	if err := checkOutput(*output); err != nil {
+		return err
+	}
+	for _, model := range models {
+		checked := o
+		checked.Model = model
+		if _, err := check(checked); err != nil {
+			return err
+		}
+	}
+	contents, err := newContents(verb(o), o, models[1:])
+	if err != nil {
+		return err
+	}
+	if err := contents.write(ctx, *output); err != nil {
+		return err
+	}
+	info, err := os.Stat(*output)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.stderr, "wrote %s: %s, with %s\n"+imageAdvice, *output, size(info.Size()), list(contents.names()), *output)
+	return err
+}
+
+// verb is the command of the machine: a text if there is one to begin, else a session.
+func verb(o run.Options) string {
+	if o.HasPrompt || o.IDs {
+		return "run"
+	}
+	return "console"
+}
+
+// check loads the model and its tokenizer as run does, with the same errors, and returns the model's configuration.
+func check(o run.Options) (llama.Config, error) {
+	c, _, err := run.Load(o)
+	if err != nil {
+		return llama.Config{}, err
+	}
+	return c.Config, nil
+}
+
+// contents are what goes on a disk beside the application.
+type contents struct {
+	files   []file
+	args    []byte // LLAMA.TXT
+	partial bool   // leave out files that do not exist: the machine will miss them
+}
+
+// file is a file of the host under its 8.3 name on the disk.
+type file struct{ name, source string }
+
+// newContents lays out a disk for `verb` with options o and further models.
+func newContents(verb string, o run.Options, more []string) (*contents, error) {
+	c := &contents{}
+	taken := map[string]bool{"LLAMA.TXT": true, "EFI": true}
+	add := func(source string) string {
+		name := disk.ShortName(filepath.Base(source), taken)
+		c.files = append(c.files, file{name, source})
+		return name
+	}
+	o.Model, o.Tokenizer = add(o.Model), add(o.Tokenizer)
+	for _, source := range more {
+		add(source)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# What bootllama does when this machine starts, one argument a line.\n# %s is the model, here are:\n", o.Model)
+	for _, f := range c.files {
+		fmt.Fprintf(&b, "#   %-12s %q\n", f.name, filepath.Base(f.source))
+	}
+	if err := run.WriteArgs(&b, append([]string{verb}, o.Args()...)); err != nil {
+		return nil, err
+	}
+	c.args = b.Bytes()
+	return c, nil
+}
+
+// names are the files on the disk, for a person.
+func (c *contents) names() []string {
+	names := []string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}
+	for _, f := range c.files {
+		name := f.name
+		if base := filepath.Base(f.source); !strings.EqualFold(base, name) {
+			name += " (" + base + ")"
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// write builds the application and writes the disk image.
+func (c *contents) write(ctx context.Context, output string) error {
+	application, err := efi.Build(ctx, efi.Options{})
+	if err != nil {
+		return err
+	}
+	files := []disk.File{memoryFile("EFI/BOOT/BOOTX64.EFI", application), memoryFile("LLAMA.TXT", c.args)}
+	for _, f := range c.files {
+		info, err := os.Stat(f.source)
+		if c.partial && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		files = append(files, disk.File{Path: f.name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(f.source) }})
+	}
+	return disk.Write(ctx, output, files, disk.Options{})
+}
+
+func memoryFile(path string, data []byte) disk.File {
+	return disk.File{Path: path, Size: int64(len(data)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
+}

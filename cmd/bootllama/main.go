@@ -1,0 +1,195 @@
+// Command bootllama runs a LLaMA model here, or on a machine with no operating system: it builds the UEFI application,
+// the disk image, and boots it in QEMU.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"bootllama/internal/run"
+)
+
+const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a machine with no operating system.
+
+  bootllama run     MODEL [options]          one text on standard output
+  bootllama console MODEL [options]          a session: type how a story begins, read it
+  bootllama boot    MODEL [options]          the same on a virtual PC that has nothing but UEFI firmware
+  bootllama image   MODEL… -o FILE [options] a disk image for a USB stick
+  bootllama efi     [-o FILE] [PACKAGE]      the UEFI application alone
+  bootllama help    [COMMAND]
+  bootllama version
+
+` + "`bootllama help COMMAND` lists a command's options.\n"
+
+// Exit statuses.
+const (
+	statusFailed = 1
+	statusUsage  = 2
+	statusSignal = 128 // and the signal's number, as shells have it
+)
+
+// world is what a command has of the world: its arguments come separately.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// exit is the status of a program that has said itself what went wrong.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is a write error, and what was begun is tidied up
+	os.Exit(command(context.Background(), os.Args[1:], world{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// command runs a command and returns the exit status.
+func command(ctx context.Context, args []string, w world) int {
+	err := dispatch(ctx, args, w)
+	var usage usageError
+	var status exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, &usage):
+		fmt.Fprintf(w.stderr, "bootllama: %v\n", err)
+		return statusUsage
+	}
+	fmt.Fprintf(w.stderr, "bootllama: %v\n", err)
+	return statusFailed
+}
+
+func dispatch(ctx context.Context, args []string, w world) error {
+	if len(args) == 0 {
+		return usageError{errors.New("no command (`bootllama help` lists them)")}
+	}
+	name, args := args[0], args[1:]
+	switch name {
+	case "run", "console":
+		return status(run.Main(ctx, append([]string{name}, args...), w.stdin, w.stdout, w.stderr))
+	case "boot":
+		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, w) })
+	case "image":
+		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, w) })
+	case "efi":
+		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, w) })
+	case "help", "-h", "-help", "--help":
+		return showHelp(args, w)
+	case "version", "-version", "--version":
+		return showVersion(w)
+	}
+	return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", name)}
+}
+
+// status is an exit status as an error.
+func status(s int) error {
+	if s == 0 {
+		return nil
+	}
+	return exit(s)
+}
+
+// interrupted is the end of a command by a signal.
+type interrupted struct{ os.Signal }
+
+func (i interrupted) Error() string { return i.String() }
+
+// withSignals runs a command whose context ends at a signal that asks it to stop. A second signal ends the process.
+func withSignals(ctx context.Context, command func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(interrupted{s})
+		case <-ctx.Done():
+		}
+	}()
+	err := command(ctx)
+	var by interrupted
+	if err != nil && errors.As(context.Cause(ctx), &by) {
+		if number, ok := by.Signal.(syscall.Signal); ok {
+			return exit(statusSignal + int(number))
+		}
+	}
+	return err
+}
+
+func showHelp(args []string, w world) error {
+	text := help
+	if len(args) > 0 {
+		switch args[0] {
+		case "run", "console":
+			text = run.Help
+		case "boot":
+			text = bootHelp + run.Help
+		case "image":
+			text = imageHelp + run.Help
+		case "efi":
+			text = efiHelp
+		case "help", "version":
+		default:
+			return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", args[0])}
+		}
+	}
+	_, err := io.WriteString(w.stdout, text)
+	return err
+}
+
+func showVersion(w world) error {
+	version := "bootllama"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version += " " + info.Main.Version + " " + info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" || s.Key == "GOOS" || s.Key == "GOARCH" {
+				version += " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintln(w.stdout, version)
+	return err
+}
+
+// operands parses the flags among args, wherever they stand, and returns the rest.
+func operands(flags *flag.FlagSet, args []string) ([]string, error) {
+	flags.SetOutput(io.Discard)
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{fmt.Errorf("%w (`bootllama help %s` lists the options)", err, flags.Name())}
+		}
+		left := flags.Args()
+		if len(left) == 0 {
+			return rest, nil
+		}
+		// Parse stops at an operand or behind "--": that is not the value of an option, which would be parsed with it.
+		if n := len(args) - len(left); n > 0 && args[n-1] == "--" && flags.Parse(args[:n-1]) == nil {
+			return append(rest, left...), nil
+		}
+		rest, args = append(rest, left[0]), left[1:]
+	}
+}
+
+// list joins names for a sentence.
+func list(names []string) string { return strings.Join(names, ", ") }

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"bootllama/internal/run"
+	"bootllama/internal/vm"
+)
+
+const models = "../../../shared/models/"
+
+// needModels skips the test where the small models of a development machine are not.
+func needModels(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(models + "stories260K.bin"); err != nil {
+		t.Skip("no models: ", err)
+	}
+}
+
+// needQEMU skips the test where QEMU or its firmware are not installed, and lets it leave nothing in the folder for
+// temporary files.
+func needQEMU(t *testing.T) {
+	t.Helper()
+	if err := vm.Check(""); err != nil {
+		t.Skip(err)
+	}
+	if err := exec.Command("go", "version").Run(); err != nil {
+		t.Skip("no Go toolchain: ", err)
+	}
+	leavesNothing(t)
+}
+
+func leavesNothing(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left in the temporary folder: %v %v", left, err)
+		}
+	})
+}
+
+// invoke runs a command in this process.
+func invoke(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = command(t.Context(), args, world{strings.NewReader(stdin), &out, &err})
+	return out.String(), err.String(), status
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string // in the one line
+	}{
+		{[]string{}, "no command"},
+		{[]string{"fly"}, `unknown command "fly"`},
+		{[]string{"help", "fly"}, `unknown command "fly"`},
+		{[]string{"run", "--fly"}, "fly"},
+		{[]string{"console"}, "no MODEL"},
+		{[]string{"boot"}, "no MODEL"},
+		{[]string{"boot", "m.bin", "--fly"}, "fly"},
+		{[]string{"boot", "m.bin", "n.bin"}, "one MODEL"},
+		{[]string{"boot", "--smp", "0", "m.bin"}, "--smp 0"},
+		{[]string{"boot", "--memory", "1", "m.bin"}, "--memory 1"},
+		{[]string{"boot", "--accel", "steam", "m.bin"}, "auto, kvm or tcg"},
+		{[]string{"boot", "--timeout", "-1s", "m.bin"}, "--timeout -1s"},
+		{[]string{"boot", "--timeout", "soon", "m.bin"}, "soon"},
+		{[]string{"boot", "--console", "m.bin", "-i", "x"}, "--console"},
+		{[]string{"boot", "--console", "m.bin", "--ids"}, "--console"},
+		{[]string{"boot", "m.bin", "-t"}, "-t"},
+		{[]string{"image", "-o", "x.img"}, "no MODEL"},
+		{[]string{"image", "m.bin"}, "no -o"},
+		{[]string{"image", "m.bin", "-o"}, "-o"},
+		{[]string{"image", "m.bin", "-o", "x", "-m", "dance"}, "dance"},
+		{[]string{"efi", "a", "b"}, "one PACKAGE"},
+		{[]string{"efi", "--fly"}, "fly"},
+	} {
+		stdout, stderr, status := invoke(t, "", c.args...)
+		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
+			!strings.HasPrefix(stderr, "bootllama: ") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", c.args, status, stdout, stderr, c.want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for want, args := range map[string][]string{
+		"bootllama image ": {"help"}, "bootllama boot ": {"--help"}, "bootllama efi ": {"help", "help"},
+		"--firmware PATH": {"boot", "-h"}, "-z, --tokenizer": {"boot", "--help"}, "--smp NUMBER": {"help", "boot"},
+		"-o FILE": {"help", "image"}, "write a disk image": {"image", "m.bin", "-h"}, "[PACKAGE]": {"efi", "-h"},
+		"--temperature": {"help", "run"}, "go1.": {"version"},
+	} {
+		stdout, stderr, status := invoke(t, "", args...)
+		if status != 0 || stderr != "" || !strings.Contains(stdout, want) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", args, status, stdout, stderr, want)
+		}
+	}
+}
+
+// What boot and image find wrong with the files on the host is what run says.
+func TestBadFiles(t *testing.T) {
+	needModels(t)
+	leavesNothing(t)
+	dir := t.TempDir()
+	model, err := os.ReadFile(models + "stories260K.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"empty.bin": nil, "short.bin": model[:len(model)-1], "long.bin": append(model, 0),
+		"noise.bin": bytes.Repeat([]byte{0xa5}, 4096)} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output := filepath.Join(dir, "out.img")
+	for _, c := range [][]string{
+		{filepath.Join(dir, "absent.bin"), "-z", models + "tok512.bin"},
+		{dir, "-z", models + "tok512.bin"},
+		{filepath.Join(dir, "empty.bin"), "-z", models + "tok512.bin"},
+		{filepath.Join(dir, "short.bin"), "-z", models + "tok512.bin"},
+		{filepath.Join(dir, "long.bin"), "-z", models + "tok512.bin"},
+		{filepath.Join(dir, "noise.bin"), "-z", models + "tok512.bin"},
+		{models + "stories260K.bin", "-z", filepath.Join(dir, "absent.bin")},
+		{models + "stories260K.bin", "-z", filepath.Join(dir, "empty.bin")},
+		{models + "stories260K.bin", "-z", filepath.Join(dir, "noise.bin")},
+		{models + "stories260K.bin", "-z", models + "tok105.bin"},
+		{models + "stories260K.bin"},
+	} {
+		_, want, status := invoke(t, "", append([]string{"run"}, c...)...)
+		if status != statusFailed || strings.Count(want, "\n") != 1 {
+			t.Errorf("run %q: status %d, stderr %q", c, status, want)
+		}
+		for _, args := range [][]string{append([]string{"boot"}, c...), append([]string{"image", "-o", output}, c...)} {
+			stdout, stderr, status := invoke(t, "", args...)
+			if status != statusFailed || stderr != want || stdout != "" {
+				t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", args, status, stdout, stderr, want)
+			}
+		}
+	}
+	if _, err := os.Stat(output); err == nil {
+		t.Error("there is an image")
+	}
+}
+
+func TestImage(t *testing.T) {
+	needModels(t)
+	leavesNothing(t)
+	output := filepath.Join(t.TempDir(), "stick.img")
+	stdout, stderr, status := invoke(t, "", "image", models+"stories260K.bin", "-o", output, "-z", models+"tok512.bin", "-t", "0",
+		models+"stories260K.bin")
+	if status != 0 || stdout != "" || !strings.Contains(stderr, "STORIES2.BIN (stories260K.bin)") ||
+		!strings.Contains(stderr, "of=/dev/sdX") || !strings.Contains(stderr, "right disk") {
+		t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	if _, err := exec.LookPath("mtype"); err != nil {
+		t.Skip("the image is not read back: ", err)
+	}
+	read := func(name string) []byte {
+		t.Helper()
+		text, err := exec.Command("mtype", "-i", output+"@@1M", "::"+name).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return text
+	}
+	text := read("LLAMA.TXT")
+	args, err := run.ReadArgs(bytes.NewReader(text))
+	if err != nil || args[0] != "console" {
+		t.Fatalf("%q, %v", args, err)
+	}
+	o, err := run.Parse(args[1:], io.Discard)
+	if err != nil || o.Model != "STORIES2.BIN" || o.Tokenizer != "TOK512.BIN" || o.Temperature != 0 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if !strings.Contains(string(text), "\n#   STORIE~1.BIN") {
+		t.Errorf("the second model is not in %q", text)
+	}
+	for name, source := range map[string]string{"STORIES2.BIN": "stories260K.bin", "STORIE~1.BIN": "stories260K.bin", "TOK512.BIN": "tok512.bin"} {
+		want, err := os.ReadFile(models + source)
+		if err != nil || !bytes.Equal(read(name), want) {
+			t.Errorf("%s is not %s (%v)", name, source, err)
+		}
+	}
+	if application := read("EFI/BOOT/BOOTX64.EFI"); !bytes.HasPrefix(application, []byte("MZ")) {
+		t.Errorf("the application begins %q", application[:min(2, len(application))])
+	}
+}
+
+func TestEFI(t *testing.T) {
+	leavesNothing(t)
+	dir := t.TempDir()
+	output := filepath.Join(dir, "a.efi")
+	_, stderr, status := invoke(t, "", "efi", "-o", output, "bootllama/cmd/efi")
+	application, err := os.ReadFile(output)
+	if status != 0 || err != nil || !bytes.HasPrefix(application, []byte("MZ")) || !strings.HasPrefix(stderr, "wrote "+output+": ") {
+		t.Errorf("status %d, stderr %q, %v", status, stderr, err)
+	}
+	if _, stderr, status = invoke(t, "", "efi", "-o", output, "bootllama/cmd/bootllama"); status != statusFailed {
+		t.Errorf("a package without metal: status %d, stderr %q", status, stderr)
+	}
+	if again, err := os.ReadFile(output); err != nil || !bytes.Equal(again, application) {
+		t.Error("a failure changed the file", err)
+	}
+	checkOnly(t, dir, "a.efi")
+}
+
+// checkOnly fails if the folder holds anything but these files.
+func checkOnly(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != len(names) {
+		t.Errorf("in %s: %v, %v; want %v", dir, files, err, names)
+	}
+}
+
+// A file that cannot be written: one line, status 1, nothing left.
+func TestCannotWrite(t *testing.T) {
+	needModels(t)
+	leavesNothing(t)
+	image := []string{"image", models + "stories260K.bin", "-z", models + "tok512.bin", "-o"}
+	efi := []string{"efi", "-o"}
+	check := func(folder, output string, args []string, want string) {
+		t.Helper()
+		stdout, stderr, status := invoke(t, "", append(args, output)...)
+		if status != statusFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) ||
+			!strings.Contains(stderr, output) {
+			t.Errorf("%s: status %d, stdout %q, stderr %q; want %q", output, status, stdout, stderr, want)
+		}
+		if folder != "" {
+			checkOnly(t, folder)
+		}
+	}
+	// A socket stands for what must not be replaced: the test would destroy a device if it had to fail.
+	socket := filepath.Join(t.TempDir(), "socket")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, args := range [][]string{image, efi} {
+		check("", filepath.Join(t.TempDir(), "absent", "out"), args, "no such file")
+		check("", socket, args, "not a plain file")
+		check("", t.TempDir(), args, "not a plain file")
+	}
+	full, readOnly, why := smallDisks(t)
+	if why != nil {
+		t.Skip("full and write-protected disks are not tested: ", why)
+	}
+	for _, args := range [][]string{image, efi} {
+		check(full, filepath.Join(full, "out"), args, "no space left on device")
+		check(readOnly, filepath.Join(readOnly, "out"), args, "read-only file system")
+	}
+}
+
+func TestTypist(t *testing.T) {
+	for text, want := range map[string]string{"": "\x04", "\n": "\r\x04", "a\nb\n": "a\rb\r\x04", "a\nb": "a\rb\r\x04"} {
+		keys, err := io.ReadAll(&typist{lines: iotest.OneByteReader(strings.NewReader(text))})
+		if string(keys) != want || err != nil {
+			t.Errorf("%q: %q, %v; want %q", text, keys, err, want)
+		}
+	}
+}
+
+func TestKeyboard(t *testing.T) {
+	for text, want := range map[string]string{"ab\x7f\r\x03": "ab\x08\r\x03", "ab\x1dxy": "ab", "\x1d": ""} {
+		stopped := make(chan bool, 1)
+		keys, err := io.ReadAll(newKeyboard(iotest.OneByteReader(strings.NewReader(text)), func() { stopped <- true }))
+		if string(keys) != want || err != nil || len(stopped) != strings.Count(text, "\x1d") {
+			t.Errorf("%q: %q, %v, stopped %d", text, keys, err, len(stopped))
+		}
+	}
+	pressed, hold := io.Pipe()
+	defer hold.Close()
+	stopped := make(chan bool)
+	newKeyboard(pressed, func() { close(stopped) }) // nobody reads from it
+	if _, err := hold.Write([]byte("early")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hold.Write([]byte{0x1d}); err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+}
+
+func TestCRLF(t *testing.T) {
+	var b strings.Builder
+	n, err := crlf{&b}.Write([]byte("a\nb\n"))
+	if n != 4 || err != nil || b.String() != "a\r\nb\r\n" {
+		t.Errorf("%d, %v, %q", n, err, b.String())
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// terminals tells which of a command's streams are terminals.
+type terminals struct {
+	in, out, err bool
+	fd           int // of in
+}
+
+func openTerminals(w world) terminals {
+	isTerminal := func(stream any) bool {
+		f, ok := stream.(*os.File)
+		return ok && term.IsTerminal(int(f.Fd()))
+	}
+	t := terminals{in: isTerminal(w.stdin), out: isTerminal(w.stdout), err: isTerminal(w.stderr)}
+	if t.in {
+		t.fd = int(w.stdin.(*os.File).Fd())
+	}
+	return t
+}
+
+// raw has the terminal pass on every key as it is and echo none: the machine does that. The function that it returns
+// puts the terminal back, once.
+func (t terminals) raw() (restore func(), err error) {
+	state, err := term.MakeRaw(t.fd)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		term.Restore(t.fd, state) // an error: the terminal has gone
+	}), nil
+}
+
+// keyboard passes on the keys of a terminal. It reads them as they are pressed, also while nobody wants them yet, so that
+// Ctrl-] works at any time.
+type keyboard struct {
+	pressed <-chan []byte // closed at the end
+	rest    []byte
+}
+
+// newKeyboard reads terminal until its end or Ctrl-], at which it calls stop. The key that erases is passed on as
+// backspace: most of the firmware's terminal types take a terminal's DEL for the Delete key.
+func newKeyboard(terminal io.Reader, stop func()) *keyboard {
+	const backspace, del, ctrlRightBracket = 0x08, 0x7f, 0x1d
+	pressed := make(chan []byte, 4096) // more than a person types ahead
+	go func() {
+		defer close(pressed)
+		for {
+			keys := make([]byte, 256)
+			n, err := terminal.Read(keys)
+			keys = bytes.ReplaceAll(keys[:n], []byte{del}, []byte{backspace})
+			if i := bytes.IndexByte(keys, ctrlRightBracket); i >= 0 {
+				stop()
+				return
+			}
+			pressed <- keys
+			if err != nil {
+				return // the terminal has gone; the signal for that ends the command
+			}
+		}
+	}()
+	return &keyboard{pressed: pressed}
+}
+
+func (k *keyboard) Read(p []byte) (int, error) {
+	for len(k.rest) == 0 {
+		keys, ok := <-k.pressed
+		if !ok {
+			return 0, io.EOF
+		}
+		k.rest = keys
+	}
+	n := copy(p, k.rest)
+	k.rest = k.rest[n:]
+	return n, nil
+}
+
+// crlf writes to a raw terminal, which does not return the carriage by itself.
+type crlf struct{ w io.Writer }
+
+func (c crlf) Write(p []byte) (int, error) {
+	if _, err := c.w.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

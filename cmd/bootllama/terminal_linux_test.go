@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// build builds the command.
+func build(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "bootllama")
+	if out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return name
+}
+
+// screen is what a program wrote to a terminal.
+type screen struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (s *screen) watch(terminal io.Reader) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := terminal.Read(buf)
+		s.mu.Lock()
+		s.text = append(s.text, buf[:n]...)
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.text)
+}
+
+// await waits for text on the screen.
+func (s *screen) await(t *testing.T, text string) {
+	t.Helper()
+	for begin := time.Now(); !strings.Contains(s.String(), text); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begin) > 2*time.Minute {
+			t.Fatalf("no %q on the screen but %q", text, s)
+		}
+	}
+}
+
+// openPTY opens a pseudo-terminal (pty(7)).
+func openPTY(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals: ", err)
+	}
+	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { person.Close(); program.Close() })
+	return person, program
+}
+
+// A person at a terminal: the machine echoes, edits and tells, the session ends with Ctrl-D, by Ctrl-] or by a signal, and
+// the terminal is as it was.
+func TestTerminal(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	name := build(t)
+	for _, c := range []struct {
+		about  string
+		early  bool // before the machine has booted
+		end    func(*os.Process, *os.File) error
+		status int
+		says   string
+	}{
+		{"Ctrl-D", false, func(_ *os.Process, p *os.File) error { _, err := p.WriteString("\x04"); return err }, 0, ""},
+		{"Ctrl-]", true, func(_ *os.Process, p *os.File) error { _, err := p.WriteString("\x1d"); return err }, 1, "bootllama: the machine was switched off with Ctrl-]\r\n"},
+		{"SIGTERM", true, func(p *os.Process, _ *os.File) error { return p.Signal(syscall.SIGTERM) }, 128 + 15, ""},
+	} {
+		person, program := openPTY(t)
+		before, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(name, "boot", models+"stories260K.bin", "-z", models+"tok512.bin", "-t", "0", "-n", "20")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill() }) // an error: it has ended
+		var s screen
+		go s.watch(person)
+		s.await(t, "Ctrl-] switches the machine off\r\n")
+		if during, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS); err != nil || during.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) != 0 {
+			t.Errorf("%s: the terminal is not raw: %+v, %v", c.about, during, err)
+		}
+		if !c.early {
+			s.await(t, "\r\n> ")
+			if _, err := person.WriteString("One dag\x7fy\r"); err != nil {
+				t.Fatal(err)
+			}
+			s.await(t, "\r\n> One dag\b \by\r\nOne day, a little girl")
+			s.await(t, "mom\r\n> ")
+		}
+		if err := c.end(cmd.Process, person); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait() // its error is the exit status
+		if status := cmd.ProcessState.ExitCode(); status != c.status {
+			t.Errorf("%s: status %d, want %d; screen %q", c.about, status, c.status, &s)
+		}
+		if c.says != "" {
+			s.await(t, c.says)
+		}
+		after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+		if err != nil || *after != *before {
+			t.Errorf("%s: terminal %+v, was %+v, %v", c.about, after, before, err)
+		}
+		if strings.Contains(strings.ReplaceAll(s.String(), "\r\n", ""), "\n") {
+			t.Errorf("%s: a line feed without carriage return in %q", c.about, &s)
+		}
+	}
+}
+
+// A signal, or a reader of the output that has gone, ends the machine and leaves nothing.
+func TestBootInterrupted(t *testing.T) {
+	needModels(t)
+	needQEMU(t)
+	name := build(t)
+	boot := func() (*exec.Cmd, *bytes.Buffer) {
+		cmd := exec.Command(name, "boot", models+"stories260K.bin", "-z", models+"tok512.bin", "-v")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		return cmd, &stderr
+	}
+	for _, after := range []time.Duration{0, 300 * time.Millisecond, 3 * time.Second} {
+		cmd, stderr := boot()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100*time.Millisecond + after)
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait() // its error is the exit status
+		if status := cmd.ProcessState.ExitCode(); status != 128+2 {
+			t.Errorf("after %v: status %d, stderr %q", after, status, stderr)
+		}
+		if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+			t.Errorf("after %v: left %v, %v", after, left, err)
+		}
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer writer.Close()
+	cmd, stderr := boot()
+	cmd.Stdout = writer
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "broken pipe") {
+		t.Errorf("%v, stderr %q", err, stderr)
+	}
+}
