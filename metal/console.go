@@ -21,6 +21,7 @@ const (
 
 var (
 	conIn, conOut uintptr
+	cursorHidden  bool // by the firmware; a person who types wants to see it
 	timerEvent    uintptr
 	waitEvents    [2]uintptr
 	waitIndex     uintptr
@@ -59,9 +60,25 @@ func initConsole() {
 }
 
 func closeConsole() {
+	if cursorHidden {
+		firmware(at[efiSimpleTextOutput](conOut).enableCursor, conOut, 0)
+		cursorHidden = false
+	}
 	if timerEvent != 0 {
 		firmware(bootServices().closeEvent, timerEvent)
 		timerEvent = 0
+	}
+}
+
+// showCursor shows the cursor from the first line that the program waits for until its
+// end. A console that cannot show one says EFI_UNSUPPORTED, which is fine.
+func showCursor() {
+	if conOut == 0 || cursorHidden {
+		return
+	}
+	out := at[efiSimpleTextOutput](conOut)
+	if !at[efiSimpleTextOutputMode](out.mode).cursorVisible {
+		cursorHidden = firmware(out.enableCursor, conOut, 1) == efiSuccess
 	}
 }
 
@@ -262,6 +279,7 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 		pumpKeys(nanotime())
 	}
 	if lineReady == 0 {
+		showCursor()
 		t.buffer, t.bufferSize = p, n
 		wait(t, stateConsole, never)
 		return 0

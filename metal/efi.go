@@ -88,9 +88,18 @@ type efiInputKey struct {
 	scanCode, unicodeChar uint16
 }
 
-// efiSimpleTextOutput is the beginning of EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL (12.4).
+// efiSimpleTextOutput is EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL (12.4).
 type efiSimpleTextOutput struct {
-	reset, outputString uintptr
+	reset, outputString, testString, queryMode, setMode uintptr
+	setAttribute, clearScreen                           uintptr
+	setCursorPosition, enableCursor                     uintptr
+	mode                                                uintptr // *efiSimpleTextOutputMode
+}
+
+// efiSimpleTextOutputMode is SIMPLE_TEXT_OUTPUT_MODE (12.4.1).
+type efiSimpleTextOutputMode struct {
+	maxMode, mode, attribute, cursorColumn, cursorRow int32
+	cursorVisible                                     bool
 }
 
 // efiLoadedImage is EFI_LOADED_IMAGE_PROTOCOL (9.1).

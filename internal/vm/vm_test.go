@@ -217,14 +217,23 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-type fullWriter struct{}
+// fullWriter fails to write once the program has ended.
+type fullWriter struct{ machine chan *Running }
 
-func (fullWriter) Write([]byte) (int, error) { return 0, errors.New("the paper is out") }
+func (w fullWriter) Write([]byte) (int, error) {
+	for r := <-w.machine; len(r.Statuses()) == 0; time.Sleep(time.Millisecond) {
+	}
+	return 0, errors.New("the paper is out")
+}
 
+// Output that is lost is an error, also when the program ended well.
 func TestWriteError(t *testing.T) {
 	m := shellMachine(t, "mm E9 41 -w 1 -IO -n", "mm EB 0 -w 1 -IO -n")
-	m.Stdout = fullWriter{}
-	if _, err := m.Run(t.Context()); err == nil || err.Error() != "the paper is out" {
+	w := fullWriter{make(chan *Running, 1)}
+	m.Stdout = w
+	r := start(t, m)
+	w.machine <- r
+	if _, err := r.Wait(); err == nil || err.Error() != "the paper is out" {
 		t.Error(err)
 	}
 }
@@ -251,14 +260,19 @@ func TestKilled(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has a parent-death signal")
 	}
-	if os.Getenv("BOOTLLAMA_VM_VICTIM") != "" {
-		_, err := shellMachine(t).Run(t.Context())
+	if on := os.Getenv("BOOTLLAMA_VM_VICTIM"); on != "" {
+		r := start(t, shellMachine(t))
+		if err := os.WriteFile(on, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Wait()
 		t.Fatal("not killed:", err)
 	}
 	shellMachine(t) // skips where there is no QEMU
 	dir := t.TempDir()
 	victim := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-	victim.Env = append(os.Environ(), "BOOTLLAMA_VM_VICTIM=1", "TMPDIR="+dir)
+	on := filepath.Join(dir, "on") // QEMU has passed the point where it would end by itself without its sockets
+	victim.Env = append(os.Environ(), "BOOTLLAMA_VM_VICTIM="+on, "TMPDIR="+dir)
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +285,7 @@ func TestKilled(t *testing.T) {
 			}
 		}
 	}
-	wait("QEMU", func(n int) bool { return n > 0 })
+	wait("QEMU", func(n int) bool { _, err := os.Stat(on); return n > 0 && err == nil })
 	if err := victim.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
