@@ -7,110 +7,168 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
+	"unsafe"
 )
 
 // Checkpoint is the content of a model file.
 type Checkpoint struct {
-	Config  Config
+	Header
 	Weights Weights
+
+	mapped [][]byte // memory of large arrays, see allocate
+}
+
+// Close gives the memory of the weights and of the Transformers of c back. Neither may
+// be used afterwards. A program that runs one model to its end need not call it.
+func (c *Checkpoint) Close() error {
+	var err error
+	for _, b := range c.mapped {
+		err = errors.Join(err, unmapMemory(b))
+	}
+	c.mapped, c.Weights = nil, Weights{}
+	return err
+}
+
+// large is the size in bytes from which on arrays do not go into the Go heap.
+const large = 64 << 10
+
+// allocate returns n zeroed values that live as long as c.
+func allocate[T float32 | int8](c *Checkpoint, n uint64) ([]T, error) {
+	var v T
+	size := n * uint64(unsafe.Sizeof(v))
+	if size < large {
+		return make([]T, n), nil
+	}
+	b, err := mapMemory(size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	c.mapped = append(c.mapped, b)
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n), nil // b is aligned to a page, or by make for 8-byte words
+}
+
+// Header is what a checkpoint says of itself before the weights.
+type Header struct {
+	// Version of llama2.c's format: 0 is the legacy one, 1 the same weights behind a
+	// proper header, both float32; 2 is int8 with a scale for each group of GroupSize.
+	Version          int
+	Config           Config
+	SharedClassifier bool // the embedding table serves as the classifier
+	GroupSize        int  // version 2; otherwise 0
+
+	name string // of the file, for error messages
 }
 
 // Largest values a header may hold, far above any published Llama model. They
-// keep every product of sizes below 2**64 and within what math.go is exact for.
+// keep every product of sizes below 2**64, what math.go computes exact, and the sum of
+// a group of int8 products within int32.
 const (
 	maxDim       = 1 << 17
 	maxHiddenDim = 1 << 19
 	maxLayers    = 1 << 12
 	maxVocabSize = 1 << 24
 	maxSeqLen    = 1 << 20
+	maxGroupSize = 1 << 16
 )
 
 const (
-	headerSize = 7 * 4
-	// magicAK42 starts the checkpoints of llama2.c's versions 1 and 2.
+	legacyHeaderSize = 7 * 4 // version 0
+	headerSize       = 256   // versions 1 and 2, padded with zeros
+	// magicAK42 starts the checkpoints of versions 1 and 2.
 	magicAK42 = 0x616b3432
 )
 
 // LoadCheckpoint reads a model from the file of that name: see ReadCheckpoint.
-func LoadCheckpoint(name string) (*Checkpoint, error) {
-	f, err := os.Open(name)
+func LoadCheckpoint(name string, progress func(done, total int64)) (*Checkpoint, error) {
+	f, size, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read only: nothing is lost when closing fails
-	size, err := fileSize(f)
-	if err != nil {
-		return nil, err
-	}
-	return ReadCheckpoint(f, size, name)
+	return ReadCheckpoint(f, size, name, progress)
 }
 
-// fileSize returns the size of an open regular file.
-func fileSize(f *os.File) (int64, error) {
+// LoadHeader reads the header of the model in the file of that name: see ReadHeader.
+func LoadHeader(name string) (Header, error) {
+	f, size, err := open(name)
+	if err != nil {
+		return Header{}, err
+	}
+	defer f.Close() // read only
+	return ReadHeader(f, size, name)
+}
+
+// open opens a regular file and returns its size.
+func open(name string) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
 	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", name)
+	}
 	if err != nil {
-		return 0, err
+		f.Close() // read only
+		return nil, 0, err
 	}
-	if !fi.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s: not a regular file", f.Name())
-	}
-	return fi.Size(), nil
+	return f, fi.Size(), nil
 }
 
-// ReadCheckpoint reads a model in llama2.c's legacy format (version 0, float32)
-// from r, which holds size bytes; name is for error messages:
+// ReadHeader reads the header of a checkpoint from r, which holds size bytes, and
+// leaves r at the weights; name is for error messages. The numbers are little endian:
 //
-//	7 int32, little endian: dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
+//	version 0: 7 int32: dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
 //	    a negative vocab_size says that the classifier is separate from the embedding
-//	the Weights in order, with (2, seq_len, head_size/2) unused values before WCls,
-//	    once the table of rotations; WCls only when it is separate
+//	version 1: "ak42" as uint32, int32 version, the same 7 int32, one byte: shared classifier;
+//	    zeros up to 256
+//	version 2: as version 1, with int32 group_size behind the byte, at offset 37
 //
-// Every field is checked before it is used, the size must be the one that the
-// header implies, and nothing is allocated before that holds.
-func ReadCheckpoint(r io.Reader, size int64, name string) (*Checkpoint, error) {
-	rd := &reader{r: r, name: name}
-	var header [headerSize]byte
-	if size < headerSize {
-		return nil, rd.errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, headerSize)
-	}
-	if err := rd.read(header[:], "header"); err != nil {
-		return nil, err
-	}
-	p, shared, err := parseHeader(header, name)
-	if err != nil {
-		return nil, err
-	}
-	c := &Checkpoint{Config: p}
-	tensors := c.tensors(shared)
-	if err := checkSize(p, tensors, size, name); err != nil {
-		return nil, err
-	}
-	buf := make([]byte, min(1<<20, size))
-	for _, t := range tensors {
-		if t.dst == nil {
-			err = rd.skip(4*t.len, t.name, buf)
-		} else {
-			*t.dst = make([]float32, t.len)
-			err = rd.floats(*t.dst, t.name, buf)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if shared {
-		c.Weights.WCls = c.Weights.TokenEmbeddingTable
-	}
-	return c, nil
+// Every field is checked before it is used, and the file's size must be the one that
+// the header implies.
+func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
+	return readHeader(&reader{r: r, name: name}, size)
 }
 
-// parseHeader checks the seven fields of a legacy header, each by itself and
-// against those before it.
-func parseHeader(b [headerSize]byte, name string) (p Config, shared bool, err error) {
-	field := func(i int) int32 { return int32(binary.LittleEndian.Uint32(b[4*i:])) }
-	if field(0) == magicAK42 {
-		return p, false, fmt.Errorf("%s: offset 4: checkpoint version %d is not supported, only version 0 (legacy, float32) is", name, field(1))
+func readHeader(rd *reader, size int64) (h Header, err error) {
+	h.name = rd.name
+	var b [headerSize]byte
+	if size < legacyHeaderSize {
+		return h, rd.errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, legacyHeaderSize)
 	}
-	shared = field(5) > 0
+	if err := rd.read(b[:legacyHeaderSize], "header"); err != nil {
+		return h, err
+	}
+	fields := 0
+	if magic := binary.LittleEndian.Uint32(b[:]); magic == magicAK42 {
+		fields = 8
+		h.Version = int(int32(binary.LittleEndian.Uint32(b[4:])))
+		if h.Version != 1 && h.Version != 2 {
+			return h, h.errorf(4, "version is %d: llama2.c has versions 1 and 2 of this format", h.Version)
+		}
+		if size < headerSize {
+			return h, rd.errorf("the file has %d bytes, too few for the header of %d", size, headerSize)
+		}
+		if err := rd.read(b[legacyHeaderSize:], "header"); err != nil {
+			return h, err
+		}
+	}
+	if err := h.parse(b[fields:], fields); err != nil {
+		return h, err
+	}
+	return h, h.checkSize(size)
+}
+
+// errorf returns an error at an offset of the file.
+func (h *Header) errorf(offset int, format string, a ...any) error {
+	return fmt.Errorf("%s: offset %d: %s", h.name, offset, fmt.Sprintf(format, a...))
+}
+
+// parse checks the fields from the shape on, each by itself and against those before
+// it; b begins at the shape, which stands at offset start of the file.
+func (h *Header) parse(b []byte, start int) error {
+	p := &h.Config
 	for i, f := range []struct {
 		name string
 		dst  *int
@@ -124,79 +182,166 @@ func parseHeader(b [headerSize]byte, name string) (p Config, shared bool, err er
 		{"vocab_size", &p.VocabSize, maxVocabSize},
 		{"seq_len", &p.SeqLen, maxSeqLen},
 	} {
-		v := int64(field(i))
-		if i == 5 && v < 0 {
-			v = -v
+		field := int64(int32(binary.LittleEndian.Uint32(b[4*i:])))
+		v := field
+		if f.dst == &p.VocabSize && h.Version == 0 {
+			h.SharedClassifier = v > 0
+			v = max(v, -v)
 		}
 		fail := func(format string, a ...any) error {
-			return fmt.Errorf("%s: offset %d: %s is %d, %s: not a llama2.c checkpoint, or a damaged one",
-				name, 4*i, f.name, field(i), fmt.Sprintf(format, a...))
+			return h.errorf(start+4*i, "%s is %d, %s: not a llama2.c checkpoint, or a damaged one", f.name, field, fmt.Sprintf(format, a...))
 		}
 		if v < 1 || v > f.max {
-			return p, false, fail("must be 1 to %d", f.max)
+			return fail("must be 1 to %d", f.max)
 		}
 		*f.dst = int(v)
 		switch f.dst {
 		case &p.NHeads:
 			if p.Dim%p.NHeads != 0 {
-				return p, false, fail("which does not divide dim %d", p.Dim)
+				return fail("which does not divide dim %d", p.Dim)
 			}
 			if p.HeadSize()%2 != 0 {
-				return p, false, fail("which makes heads of %d: rotary embedding needs an even size", p.HeadSize())
+				return fail("which makes heads of %d: rotary embedding needs an even size", p.HeadSize())
 			}
 		case &p.NKVHeads:
 			if p.NHeads%p.NKVHeads != 0 {
-				return p, false, fail("which does not divide n_heads %d", p.NHeads)
+				return fail("which does not divide n_heads %d", p.NHeads)
 			}
 		case &p.VocabSize:
 			if p.VocabSize <= EOS {
-				return p, false, fail("too few for <unk>, BOS and EOS")
+				return fail("too few for <unk>, BOS and EOS")
 			}
 		}
 	}
-	return p, shared, nil
+	if h.Version == 0 {
+		return nil
+	}
+	const flags = 36 // offset of the byte behind the shape
+	b = b[flags-start:]
+	if b[0] > 1 {
+		return h.errorf(flags, "shared_classifier is %d, must be 0 or 1: a damaged checkpoint", b[0])
+	}
+	h.SharedClassifier = b[0] == 1
+	b = b[1:]
+	if h.Version == 2 {
+		h.GroupSize = int(int32(binary.LittleEndian.Uint32(b)))
+		if err := h.checkGroupSize(flags + 1); err != nil {
+			return err
+		}
+		b = b[4:]
+	}
+	for i, v := range b { // up to the header's end
+		if v != 0 {
+			return h.errorf(headerSize-len(b)+i, "%#x where the header is padded with zeros: a damaged checkpoint, or a later format", v)
+		}
+	}
+	return nil
 }
 
-// tensor is a part of the file: where it goes (nil: nowhere) and its length in
-// float32.
-type tensor struct {
-	name string
-	dst  *[]float32
-	len  uint64
+// checkGroupSize refuses groups that straddle rows. export.py makes them when
+// group_size does not divide hidden_dim; runq.c then takes each row of w2 to begin a
+// group and leaves out its last hidden_dim % group_size columns. As long as that is
+// less than 1 column in 32 the file runs here as it does there (see Dropped).
+func (h *Header) checkGroupSize(offset int) error {
+	p, gs := h.Config, h.GroupSize
+	switch {
+	case gs < 1 || gs > maxGroupSize:
+		return h.errorf(offset, "group_size is %d, must be 1 to %d: a damaged checkpoint", gs, maxGroupSize)
+	case p.Dim%gs != 0:
+		return h.errorf(offset, "group_size is %d, which does not divide dim %d: groups would straddle rows", gs, p.Dim)
+	case h.Dropped()*32 >= p.HiddenDim:
+		return h.errorf(offset, "group_size is %d, which does not divide hidden_dim %d: groups straddle the rows of w2, and runq.c would leave out %d of its %d columns; export the model with a group size that divides both",
+			gs, p.HiddenDim, h.Dropped(), p.HiddenDim)
+	}
+	return nil
 }
 
-// tensors lists what follows the header, in order.
-func (c *Checkpoint) tensors(shared bool) []tensor {
-	w := &c.Weights
-	dim, hidden, layers := uint64(c.Config.Dim), uint64(c.Config.HiddenDim), uint64(c.Config.NLayers)
-	kvDim, vocab, seqLen := uint64(c.Config.KVDim()), uint64(c.Config.VocabSize), uint64(c.Config.SeqLen)
-	ts := []tensor{
-		{"token_embedding_table", &w.TokenEmbeddingTable, vocab * dim},
-		{"rms_att_weight", &w.RMSAttWeight, layers * dim},
-		{"wq", &w.WQ, layers * dim * dim},
-		{"wk", &w.WK, layers * kvDim * dim},
-		{"wv", &w.WV, layers * kvDim * dim},
-		{"wo", &w.WO, layers * dim * dim},
-		{"rms_ffn_weight", &w.RMSFFNWeight, layers * dim},
-		{"w1", &w.W1, layers * hidden * dim},
-		{"w2", &w.W2, layers * dim * hidden},
-		{"w3", &w.W3, layers * hidden * dim},
-		{"rms_final_weight", &w.RMSFinalWeight, dim},
-		{"freq_cis", nil, seqLen * uint64(c.Config.HeadSize())},
+// Dropped returns how many columns of w2 do not take part because the groups of a
+// version 2 checkpoint straddle its rows, as in runq.c; 0 for any sound checkpoint.
+func (h Header) Dropped() int {
+	if h.GroupSize == 0 {
+		return 0
 	}
-	if !shared {
-		ts = append(ts, tensor{"wcls", &w.WCls, vocab * dim})
+	return h.Config.HiddenDim % h.GroupSize
+}
+
+// kind is a run of tensors of one shape in the file: one for each layer, or one.
+type kind struct {
+	name       string
+	layers     int
+	rows, cols int
+	vector     bool       // float32 in every version: (layers, cols)
+	unused     bool       // in the file, but not in Weights
+	perLayer   *[]Matrix  // where a matrix for each layer goes,
+	single     *Matrix    // or the one there is,
+	norm       *[]float32 // or the vectors
+}
+
+// kinds lists what follows the header, in order, and where in w it goes.
+func (h Header) kinds(w *Weights) []kind {
+	p := h.Config
+	embedding := kind{name: "token_embedding_table", layers: 1, rows: p.VocabSize, cols: p.Dim, single: &w.TokenEmbeddingTable}
+	rmsAtt := kind{name: "rms_att_weight", layers: p.NLayers, rows: 1, cols: p.Dim, vector: true, norm: &w.RMSAttWeight}
+	rmsFFN := kind{name: "rms_ffn_weight", layers: p.NLayers, rows: 1, cols: p.Dim, vector: true, norm: &w.RMSFFNWeight}
+	rmsFinal := kind{name: "rms_final_weight", layers: 1, rows: 1, cols: p.Dim, vector: true, norm: &w.RMSFinalWeight}
+	attention := []kind{
+		{name: "wq", layers: p.NLayers, rows: p.Dim, cols: p.Dim, perLayer: &w.WQ},
+		{name: "wk", layers: p.NLayers, rows: p.KVDim(), cols: p.Dim, perLayer: &w.WK},
+		{name: "wv", layers: p.NLayers, rows: p.KVDim(), cols: p.Dim, perLayer: &w.WV},
+		{name: "wo", layers: p.NLayers, rows: p.Dim, cols: p.Dim, perLayer: &w.WO},
 	}
-	return ts
+	ffn := []kind{
+		{name: "w1", layers: p.NLayers, rows: p.HiddenDim, cols: p.Dim, perLayer: &w.W1},
+		{name: "w2", layers: p.NLayers, rows: p.Dim, cols: p.HiddenDim, perLayer: &w.W2},
+		{name: "w3", layers: p.NLayers, rows: p.HiddenDim, cols: p.Dim, perLayer: &w.W3},
+	}
+	var ks []kind
+	if h.Version == 0 {
+		// The table of rotations of older llama2.c, before the classifier.
+		freqCis := kind{name: "freq_cis", layers: 2, rows: p.SeqLen, cols: p.HeadSize() / 2, vector: true, unused: true}
+		ks = slices.Concat([]kind{embedding, rmsAtt}, attention, []kind{rmsFFN}, ffn, []kind{rmsFinal, freqCis})
+	} else {
+		ks = slices.Concat([]kind{rmsAtt, rmsFFN, rmsFinal, embedding}, attention, ffn)
+	}
+	if !h.SharedClassifier {
+		ks = append(ks, kind{name: "wcls", layers: 1, rows: p.VocabSize, cols: p.Dim, single: &w.WCls})
+	}
+	return ks
+}
+
+// values returns the number of values in one layer of k, and of the scales with them.
+func (h Header) values(k kind) (n, scales uint64) {
+	n = uint64(k.rows) * uint64(k.cols)
+	if h.Version == 2 && !k.vector {
+		scales = n / uint64(h.GroupSize)
+	}
+	return n, scales
+}
+
+// bytes returns the size of one layer of k, in the file and in memory.
+func (h Header) bytes(k kind) uint64 {
+	n, scales := h.values(k)
+	if scales == 0 {
+		return 4 * n
+	}
+	return n + 4*scales
+}
+
+// size returns the size of the header, in bytes.
+func (h Header) size() uint64 {
+	if h.Version == 0 {
+		return legacyHeaderSize
+	}
+	return headerSize
 }
 
 // checkSize compares the size of the file with what its header implies, and
 // the size of the state, which grows faster with the header than the file does,
 // with a generous multiple of the file.
-func checkSize(p Config, tensors []tensor, size int64, name string) error {
-	want := uint64(headerSize)
-	for _, t := range tensors {
-		want += 4 * t.len
+func (h *Header) checkSize(size int64) error {
+	want := h.size()
+	for _, k := range h.kinds(&Weights{}) {
+		want += uint64(k.layers) * h.bytes(k)
 	}
 	if want != uint64(size) {
 		what := "truncated"
@@ -204,15 +349,175 @@ func checkSize(p Config, tensors []tensor, size int64, name string) error {
 			what = "too long"
 		}
 		return fmt.Errorf("%s: offset %d: %s: the header (%v) implies %d bytes, the file has %d",
-			name, min(want, uint64(size)), what, p, want, size)
+			h.name, min(want, uint64(size)), what, h.Config, want, size)
 	}
-	state := 8 * uint64(p.NLayers) * uint64(p.SeqLen) * uint64(p.KVDim())
-	if limit := 64<<20 + 8*uint64(size); state > limit {
-		return fmt.Errorf("%s: offset 24: seq_len is %d: keys and values would take %d bytes, far more than a model of %d bytes warrants",
-			name, p.SeqLen, state, size)
+	cache := h.Memory().Cache
+	if limit := 64<<20 + 8*size; cache > limit {
+		offset := 24
+		if h.Version != 0 {
+			offset += 8
+		}
+		return h.errorf(offset, "seq_len is %d: keys and values would take %d bytes, far more than a model of %d bytes warrants",
+			h.Config.SeqLen, cache, size)
 	}
-	if want > math.MaxInt || state > math.MaxInt {
-		return fmt.Errorf("%s: the model (%d bytes and %d of state) exceeds this machine's address space", name, want, state)
+	if want > math.MaxInt || cache > math.MaxInt {
+		return fmt.Errorf("%s: the model (%d bytes and %d of state) exceeds this machine's address space", h.name, want, cache)
+	}
+	return nil
+}
+
+// Tensor is one array of numbers in a checkpoint.
+type Tensor struct {
+	Name          string // the matrices of version 2 are a tensor for each layer: wq[0], wq[0].scale
+	Shape         []int  // in storage order
+	Type          string // float32 or int8
+	Offset, Bytes int64
+	Unused        bool // by this program, as by llama2.c
+}
+
+// Tensors lists the arrays of the file in its order.
+func (h Header) Tensors() []Tensor {
+	var ts []Tensor
+	offset := int64(h.size())
+	add := func(name, typ string, n uint64, width int64, unused bool, shape ...int) {
+		t := Tensor{name, shape, typ, offset, int64(n) * width, unused}
+		ts = append(ts, t)
+		offset += t.Bytes
+	}
+	for _, k := range h.kinds(&Weights{}) {
+		n, scales := h.values(k)
+		switch {
+		case scales != 0:
+			for l := range k.layers {
+				name := k.name
+				if k.perLayer != nil {
+					name = fmt.Sprintf("%s[%d]", k.name, l)
+				}
+				add(name, "int8", n, 1, false, k.rows, k.cols)
+				add(name+".scale", "float32", scales, 4, false, int(scales))
+			}
+		case k.norm != nil && k.layers == 1:
+			add(k.name, "float32", n, 4, false, k.cols)
+		case k.norm != nil:
+			add(k.name, "float32", uint64(k.layers)*n, 4, false, k.layers, k.cols)
+		case k.single != nil:
+			add(k.name, "float32", n, 4, false, k.rows, k.cols)
+		default:
+			add(k.name, "float32", uint64(k.layers)*n, 4, k.unused, k.layers, k.rows, k.cols)
+		}
+	}
+	return ts
+}
+
+// Memory is what a model takes when it runs, in bytes.
+type Memory struct {
+	Weights int64 // as in the file, without what is unused
+	Cache   int64 // keys and values of all positions
+	State   int64 // activations, rotations, logits and what sampling needs
+}
+
+// Overhead is the most that a program needs beside Memory: the Go runtime, the
+// tokenizer, buffers.
+const Overhead = 48 << 20
+
+// Memory foretells what NewTransformer and NewSampler allocate, and the weights.
+func (h Header) Memory() (m Memory) {
+	for _, k := range h.kinds(&Weights{}) {
+		if !k.unused {
+			m.Weights += int64(uint64(k.layers) * h.bytes(k))
+		}
+	}
+	p := h.Config
+	m.Cache = 2 * 4 * int64(p.NLayers) * int64(p.SeqLen) * int64(p.KVDim())
+	m.State = 4 * (4*int64(p.Dim) + 2*int64(p.HiddenDim) + int64(p.SeqLen)*int64(1+p.HeadSize()) + int64(p.VocabSize))
+	m.State += int64(unsafe.Sizeof(probIndex{})) * int64(p.VocabSize)
+	if h.GroupSize != 0 {
+		m.State += (int64(p.Dim) + int64(p.HiddenDim)) * int64(4+h.GroupSize) / int64(h.GroupSize)
+	}
+	return m
+}
+
+// ReadCheckpoint reads a model in one of llama2.c's formats from r, which holds size
+// bytes; name is for error messages. The header is as ReadHeader says; behind it stand
+// the Weights,
+//
+//	version 0: in their order, with (2, seq_len, head_size/2) unused values before WCls,
+//	    once the table of rotations
+//	version 1: the three norms first, then the matrices
+//	version 2: as version 1, and each matrix of each layer as int8 (rows, columns)
+//	    followed by its float32 scales, one for each group
+//
+// and WCls only when it is separate. Nothing is allocated before the header has been
+// borne out by the size. progress, if not nil, is called now and then with the bytes
+// read so far.
+func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, total int64)) (*Checkpoint, error) {
+	rd := &reader{r: r, name: name}
+	h, err := readHeader(rd, size)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkpoint{Header: h}
+	if progress != nil {
+		rd.progress = func() { progress(rd.offset, size) }
+	}
+	for _, k := range h.kinds(&c.Weights) {
+		if err := c.readKind(rd, k); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	if h.SharedClassifier {
+		c.Weights.WCls = c.Weights.TokenEmbeddingTable
+	}
+	return c, nil
+}
+
+// readKind reads all layers of k into one allocation for the values and one for the
+// scales.
+func (c *Checkpoint) readKind(rd *reader, k kind) error {
+	n, scales := c.values(k)
+	if k.unused {
+		return rd.skip(4*n*uint64(k.layers), k.name)
+	}
+	if k.vector {
+		*k.norm = make([]float32, n*uint64(k.layers))
+		return rd.floats(*k.norm, k.name)
+	}
+	ms := make([]Matrix, k.layers)
+	if scales == 0 {
+		values, err := allocate[float32](c, n*uint64(k.layers))
+		if err != nil {
+			return err
+		}
+		for l := range ms {
+			ms[l].F32, values = values[:n:n], values[n:]
+			if err := rd.floats(ms[l].F32, k.name); err != nil {
+				return err
+			}
+		}
+	} else {
+		q, err := allocate[int8](c, n*uint64(k.layers))
+		if err != nil {
+			return err
+		}
+		s, err := allocate[float32](c, scales*uint64(k.layers))
+		if err != nil {
+			return err
+		}
+		for l := range ms {
+			ms[l].Q, q = q[:n:n], q[n:]
+			ms[l].S, s = s[:scales:scales], s[scales:]
+			if err := rd.int8s(ms[l].Q, k.name); err != nil {
+				return err
+			}
+			if err := rd.floats(ms[l].S, k.name); err != nil {
+				return err
+			}
+		}
+	}
+	if k.single != nil {
+		*k.single = ms[0]
+	} else {
+		*k.perLayer = ms
 	}
 	return nil
 }
@@ -225,9 +530,10 @@ func (c Config) String() string {
 
 // reader reads a file from front to back and knows where it is.
 type reader struct {
-	r      io.Reader
-	name   string
-	offset int64
+	r        io.Reader
+	name     string
+	offset   int64
+	progress func() // nil, or called after each piece
 }
 
 // errorf returns an error at the current offset.
@@ -248,39 +554,61 @@ func (r *reader) read(b []byte, what string) error {
 	return nil
 }
 
-// skip passes over n bytes, through buf: what is unused is read all the same, so
-// that its absence shows.
-func (r *reader) skip(n uint64, what string, buf []byte) error {
-	for n > 0 {
-		b := buf[:min(uint64(len(buf)), n)]
-		if err := r.read(b, what); err != nil {
+// piece is how many bytes are read at a time: large enough for a firmware's file
+// system to be quick, small enough to be in the cache when they are looked at.
+const piece = 1 << 20
+
+// readPieces fills b, piece by piece; look, if not nil, sees each of them.
+func (r *reader) readPieces(b []byte, what string, look func(b []byte) error) error {
+	for len(b) > 0 {
+		n := min(piece, len(b))
+		if err := r.read(b[:n], what); err != nil {
 			return err
 		}
-		n -= uint64(len(b))
+		if look != nil {
+			if err := look(b[:n]); err != nil {
+				return err
+			}
+		}
+		if r.progress != nil {
+			r.progress()
+		}
+		b = b[n:]
 	}
 	return nil
 }
 
-// floats fills dst with little-endian float32, through buf, which is small next
-// to dst. A value that is no finite number is an error: nothing but noise comes
-// out of a model that has one.
-func (r *reader) floats(dst []float32, what string, buf []byte) error {
-	for len(dst) > 0 {
-		n := min(len(buf)/4, len(dst))
-		start := r.offset
-		b := buf[:4*n]
-		if err := r.read(b, what); err != nil {
+// skip passes over n bytes: what is unused is read all the same, so that its absence
+// shows.
+func (r *reader) skip(n uint64, what string) error {
+	buf := make([]byte, min(n, 1<<16))
+	for ; n > 0; n -= uint64(len(buf)) {
+		buf = buf[:min(uint64(len(buf)), n)]
+		if err := r.readPieces(buf, what, nil); err != nil {
 			return err
 		}
-		for i := range dst[:n] {
-			bits := binary.LittleEndian.Uint32(b[4*i:])
-			if bits&0x7f800000 == 0x7f800000 {
-				r.offset = start + int64(4*i)
-				return r.errorf("%s: %v is not a weight: the file is damaged", what, math.Float32frombits(bits))
-			}
-			dst[i] = math.Float32frombits(bits)
-		}
-		dst = dst[n:]
 	}
 	return nil
+}
+
+// floats fills dst with little-endian float32, without a buffer. A value that is no
+// finite number is an error: nothing but noise comes out of a model that has one.
+func (r *reader) floats(dst []float32, what string) error {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst))
+	return r.readPieces(b, what, func(b []byte) error {
+		for i := 0; i < len(b); i += 4 {
+			bits := binary.LittleEndian.Uint32(b[i:])
+			if bits&0x7f800000 == 0x7f800000 {
+				r.offset -= int64(len(b) - i)
+				return r.errorf("%s: %v is not a weight: the file is damaged", what, math.Float32frombits(bits))
+			}
+			binary.NativeEndian.PutUint32(b[i:], bits)
+		}
+		return nil
+	})
+}
+
+// int8s fills dst.
+func (r *reader) int8s(dst []int8, what string) error {
+	return r.readPieces(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)), what, nil)
 }

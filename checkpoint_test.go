@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -19,11 +20,11 @@ var tinyConfig = Config{4, 3, 2, 2, 1, 5, 6}
 func TestCheckpointOrder(t *testing.T) {
 	for _, shared := range []bool{true, false} {
 		b := checkpointBytes(tinyConfig, shared)
-		for i := range (len(b) - headerSize) / 4 {
-			binary.LittleEndian.PutUint32(b[headerSize+4*i:], math.Float32bits(float32(i)))
+		for i := range (len(b) - legacyHeaderSize) / 4 {
+			binary.LittleEndian.PutUint32(b[legacyHeaderSize+4*i:], math.Float32bits(float32(i)))
 		}
 		// One byte at a time: a short read is no end.
-		c, err := ReadCheckpoint(iotest.OneByteReader(bytes.NewReader(b)), int64(len(b)), "m")
+		c, err := ReadCheckpoint(iotest.OneByteReader(bytes.NewReader(b)), int64(len(b)), "m", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,19 +38,19 @@ func TestCheckpointOrder(t *testing.T) {
 			w    []float32
 			len  int
 		}{
-			{"token_embedding_table", w.TokenEmbeddingTable, 5 * 4},
+			{"token_embedding_table", w.TokenEmbeddingTable.F32, 5 * 4},
 			{"rms_att_weight", w.RMSAttWeight, 2 * 4},
-			{"wq", w.WQ, 2 * 4 * 4},
-			{"wk", w.WK, 2 * 2 * 4},
-			{"wv", w.WV, 2 * 2 * 4},
-			{"wo", w.WO, 2 * 4 * 4},
+			{"wq", flat(w.WQ), 2 * 4 * 4},
+			{"wk", flat(w.WK), 2 * 2 * 4},
+			{"wv", flat(w.WV), 2 * 2 * 4},
+			{"wo", flat(w.WO), 2 * 4 * 4},
 			{"rms_ffn_weight", w.RMSFFNWeight, 2 * 4},
-			{"w1", w.W1, 2 * 3 * 4},
-			{"w2", w.W2, 2 * 4 * 3},
-			{"w3", w.W3, 2 * 3 * 4},
+			{"w1", flat(w.W1), 2 * 3 * 4},
+			{"w2", flat(w.W2), 2 * 4 * 3},
+			{"w3", flat(w.W3), 2 * 3 * 4},
 			{"rms_final_weight", w.RMSFinalWeight, 4},
 			{"freq_cis", nil, 6 * 2},
-			{"wcls", w.WCls, 5 * 4},
+			{"wcls", w.WCls.F32, 5 * 4},
 		} {
 			if x.name == "wcls" && shared {
 				at = 0
@@ -60,6 +61,14 @@ func TestCheckpointOrder(t *testing.T) {
 			at += x.len
 		}
 	}
+}
+
+// flat puts the layers of a float32 matrix one after another.
+func flat(layers []Matrix) (values []float32) {
+	for _, m := range layers {
+		values = append(values, m.F32...)
+	}
+	return values
 }
 
 // header returns a checkpoint's header alone.
@@ -101,15 +110,190 @@ func TestBadCheckpoint(t *testing.T) {
 		{"header only", good[:28], "m: offset 28:|truncated|988 bytes|has 28"},
 		{"one byte more", append(bytes.Clone(good), 0), "m: offset 988:|too long|988 bytes|has 989"},
 		{"seq_len other", set(24, 7), "m: offset 988:|truncated|996 bytes"},
-		{"version 1", set(0, magicAK42), "m: offset 4:|version 3 is not supported"},
+		{"version 3", set(0, magicAK42), "m: offset 4:|version is 3|1 and 2"},
 		{"NaN", set(28+4*30, nan), "m: offset 148:|wq: NaN"},
 		{"infinity", set(28+4*(20+2), 0xff800000), "m: offset 116:|rms_att_weight: -Inf"},
 		{"text", []byte(strings.Repeat("Once upon a time ", 9)), "m: offset 0:|dim is 1701015119"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := ReadCheckpoint(bytes.NewReader(c.b), int64(len(c.b)), "m")
+			_, err := ReadCheckpoint(bytes.NewReader(c.b), int64(len(c.b)), "m", nil)
 			wantError(t, err, c.want)
 		})
+	}
+}
+
+// TestCheckpointVersion1: the same model in both formats is the same model.
+func TestCheckpointVersion1(t *testing.T) {
+	legacy, v1 := filepath.Join(modelsDir, "stories260K.bin"), filepath.Join(modelsDir, "stories260K-v1.bin")
+	if _, err := os.Stat(v1); err != nil {
+		t.Skipf("SKIPPED, no published version 1 model was read: %v (see testdata/README.md)", err)
+	}
+	a, err := LoadCheckpoint(legacy, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := LoadCheckpoint(v1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Version != 1 || a.Version != 0 || a.Config != b.Config || !reflect.DeepEqual(a.Weights, b.Weights) {
+		t.Errorf("version %d and %d, %v and %v: not the same weights", a.Version, b.Version, a.Config, b.Config)
+	}
+}
+
+// TestTensors: the list of a file's arrays covers it without gaps, and each array is
+// where the loader found it.
+func TestTensors(t *testing.T) {
+	p := Config{8, 12, 2, 2, 1, 30, 6}
+	for _, h := range []Header{
+		{Config: p}, {Config: p, SharedClassifier: true},
+		{Version: 1, Config: p}, {Version: 1, Config: p, SharedClassifier: true},
+		{Version: 2, Config: p, GroupSize: 4}, {Version: 2, Config: p, GroupSize: 2, SharedClassifier: true},
+	} {
+		b := modelBytes(h)
+		c, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offset := int64(h.size())
+		for _, x := range h.Tensors() {
+			values := 1
+			for _, n := range x.Shape {
+				values *= n
+			}
+			if x.Offset != offset || x.Bytes != int64(values)*typeSize[x.Type] {
+				t.Errorf("version %d: %s %v at %d has %d bytes, want it at %d", h.Version, x.Name, x.Shape, x.Offset, x.Bytes, offset)
+			}
+			offset += x.Bytes
+			if got := loaded(&c.Weights, x.Name); !x.Unused && !bytes.Equal(got, b[x.Offset:][:x.Bytes]) {
+				t.Errorf("version %d: %s has other values than the file", h.Version, x.Name)
+			}
+		}
+		if offset != int64(len(b)) {
+			t.Errorf("version %d: the arrays end at %d of %d", h.Version, offset, len(b))
+		}
+		if h.SharedClassifier && !reflect.DeepEqual(c.Weights.WCls, c.Weights.TokenEmbeddingTable) {
+			t.Errorf("version %d: the classifier is not shared", h.Version)
+		}
+	}
+}
+
+// loaded returns the bytes of the weights that a tensor's name stands for.
+func loaded(w *Weights, name string) []byte {
+	name, scale := strings.CutSuffix(name, ".scale")
+	name, layer, one := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+	layers := map[string][]Matrix{
+		"token_embedding_table": {w.TokenEmbeddingTable}, "wcls": {w.WCls},
+		"wq": w.WQ, "wk": w.WK, "wv": w.WV, "wo": w.WO, "w1": w.W1, "w2": w.W2, "w3": w.W3,
+	}[name]
+	if one {
+		layers = layers[layer[0]-'0':][:1]
+	}
+	var b bytes.Buffer
+	for _, m := range layers {
+		switch {
+		case scale:
+			binary.Write(&b, binary.LittleEndian, m.S)
+		case m.Q != nil:
+			binary.Write(&b, binary.LittleEndian, m.Q)
+		default:
+			binary.Write(&b, binary.LittleEndian, m.F32)
+		}
+	}
+	binary.Write(&b, binary.LittleEndian, map[string][]float32{
+		"rms_att_weight": w.RMSAttWeight, "rms_ffn_weight": w.RMSFFNWeight, "rms_final_weight": w.RMSFinalWeight,
+	}[name])
+	return b.Bytes()
+}
+
+// TestBadVersion2: what only versions 1 and 2 have can be wrong, too.
+func TestBadVersion2(t *testing.T) {
+	good := modelBytes(Header{Version: 2, Config: Config{64, 172, 1, 8, 4, 30, 6}, GroupSize: 4})
+	set := func(offset int, v ...byte) []byte {
+		b := bytes.Clone(good)
+		copy(b[offset:], v)
+		return b
+	}
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want string // parts, separated by |
+	}{
+		{"version 0", set(4, 0), "m: offset 4:|version is 0"},
+		{"version 3", set(4, 3), "m: offset 4:|version is 3"},
+		{"short header", good[:255], "m: offset 28:|255 bytes|256"},
+		{"dim", set(8, 63), "m: offset 20:|n_heads is 8|does not divide dim 63"},
+		{"negative vocab_size", set(28, 0xff, 0xff, 0xff, 0xff), "m: offset 28:|vocab_size is -1"},
+		{"classifier", set(36, 2), "m: offset 36:|shared_classifier is 2"},
+		{"no group", set(37, 0), "m: offset 37:|group_size is 0"},
+		{"negative group", set(37, 0xff, 0xff, 0xff, 0xff), "m: offset 37:|group_size is -1"},
+		{"huge group", set(37, 0, 0, 0, 1), "m: offset 37:|group_size is 16777216"},
+		{"straddles dim", set(37, 3), "m: offset 37:|group_size is 3|does not divide dim 64"},
+		{"straddles hidden_dim", set(37, 64), "m: offset 37:|group_size is 64|does not divide hidden_dim 172|leave out 44 of its 172 columns"},
+		{"padding", set(100, 7), "m: offset 100:|padded"},
+		{"truncated", good[:len(good)-1], "truncated"},
+		{"other group size", set(37, 2), "truncated"},
+		{"scale", set(len(good)-4, 0, 0, 0xc0, 0x7f), "wcls: NaN"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ReadCheckpoint(bytes.NewReader(c.b), int64(len(c.b)), "m", nil)
+			wantError(t, err, c.want)
+		})
+	}
+	// runq.c's behaviour is kept where little is lost: 4 of 172 columns.
+	h := Header{Version: 2, Config: Config{64, 172, 1, 8, 4, 30, 6}, GroupSize: 8}
+	b := modelBytes(h)
+	c, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil)
+	if err != nil || c.Dropped() != 4 {
+		t.Errorf("group size 8: %d columns dropped, %v", c.Dropped(), err)
+	}
+}
+
+// TestMemory: what Memory foretells is what is allocated, in the Go heap and beside it.
+func TestMemory(t *testing.T) {
+	for _, h := range []Header{
+		{Config: Config{64, 256, 4, 4, 4, 4096, 256}, SharedClassifier: true},
+		{Version: 2, Config: Config{64, 256, 4, 4, 2, 4096, 256}, GroupSize: 32},
+	} {
+		b := modelBytes(h)
+		m := h.Memory()
+		c := &Checkpoint{}
+		allocated := func(f func()) int64 {
+			var before, after runtime.MemStats
+			mapped := len(c.mapped)
+			runtime.ReadMemStats(&before)
+			f()
+			runtime.ReadMemStats(&after)
+			n := int64(after.TotalAlloc - before.TotalAlloc)
+			for _, b := range c.mapped[mapped:] {
+				n += int64(len(b))
+			}
+			return n
+		}
+		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+(1<<17) {
+			t.Errorf("version %d: %d bytes for weights, foretold %d", h.Version, n, m.Weights)
+		}
+		if n := allocated(func() { NewTransformer(c); NewSampler(h.Config.VocabSize, 1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
+			t.Errorf("version %d: %d bytes for the state, foretold %d", h.Version, n, m.Cache+m.State)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestProgress: it goes up to the file's size.
+func TestProgress(t *testing.T) {
+	b := modelBytes(Header{Version: 2, Config: tinyConfig, GroupSize: 1})
+	var last int64
+	_, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", func(done, total int64) {
+		if done < last || total != int64(len(b)) {
+			t.Errorf("%d of %d after %d", done, total, last)
+		}
+		last = done
+	})
+	if err != nil || last != int64(len(b)) {
+		t.Errorf("progress ended at %d of %d, %v", last, len(b), err)
 	}
 }
 
@@ -132,11 +316,11 @@ func wantError(t *testing.T, err error, want string) {
 // TestCheckpointShrinks: the reader has less than it promised, or fails.
 func TestCheckpointShrinks(t *testing.T) {
 	b := checkpointBytes(tinyConfig, false)
-	_, err := ReadCheckpoint(bytes.NewReader(b[:100]), int64(len(b)), "m")
+	_, err := ReadCheckpoint(bytes.NewReader(b[:100]), int64(len(b)), "m", nil)
 	wantError(t, err, "m: offset 100: token_embedding_table: the file ends here")
-	_, err = ReadCheckpoint(bytes.NewReader(b[:880]), int64(len(b)), "m")
+	_, err = ReadCheckpoint(bytes.NewReader(b[:880]), int64(len(b)), "m", nil)
 	wantError(t, err, "m: offset 880: freq_cis: the file ends here")
-	_, err = ReadCheckpoint(iotest.TimeoutReader(bytes.NewReader(b)), int64(len(b)), "m")
+	_, err = ReadCheckpoint(iotest.TimeoutReader(bytes.NewReader(b)), int64(len(b)), "m", nil)
 	if wantError(t, err, "m: offset 28: token_embedding_table: timeout"); !errors.Is(err, iotest.ErrTimeout) {
 		t.Errorf("%v does not wrap the reader's error", err)
 	}
@@ -157,7 +341,7 @@ func TestCheckpointAllocation(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := ReadCheckpoint(bytes.NewReader(c.b), int64(len(c.b)), "m")
+		_, err := ReadCheckpoint(bytes.NewReader(c.b), int64(len(c.b)), "m", nil)
 		runtime.ReadMemStats(&after)
 		wantError(t, err, c.want)
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<16 {
@@ -166,27 +350,13 @@ func TestCheckpointAllocation(t *testing.T) {
 	}
 }
 
-// TestLoadMemory: the weights are in memory once, and little else.
-func TestLoadMemory(t *testing.T) {
-	b := checkpointBytes(Config{64, 256, 4, 4, 4, 4096, 32}, true)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	if _, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m"); err != nil {
-		t.Fatal(err)
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(len(b))+(1<<20)+(1<<16) {
-		t.Errorf("%d bytes allocated for a file of %d: more than it and a buffer of 1 MiB", n, len(b))
-	}
-}
-
 func TestLoadCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	_, err := LoadCheckpoint(filepath.Join(dir, "missing.bin"))
+	_, err := LoadCheckpoint(filepath.Join(dir, "missing.bin"), nil)
 	if wantError(t, err, "missing.bin"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v is not os.ErrNotExist", err)
 	}
-	_, err = LoadCheckpoint(dir)
+	_, err = LoadCheckpoint(dir, nil)
 	wantError(t, err, "not a regular file")
 }
 
@@ -198,17 +368,26 @@ func FuzzCheckpoint(f *testing.F) {
 		f.Add(b, len(b))
 		f.Add(b, len(b)+1)
 	}
+	for _, h := range []Header{{Version: 1, Config: tinyConfig}, {Version: 2, Config: tinyConfig, GroupSize: 1, SharedClassifier: true}, {Version: 2, Config: Config{64, 68, 1, 2, 1, 3, 1}, GroupSize: 4}} {
+		b := modelBytes(h)
+		f.Add(b, len(b))
+	}
 	f.Add(checkpointBytes(tinyConfig, true), 500)
 	f.Add(header(magicAK42, 2, 64), 12)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
 		if size < 0 {
 			return
 		}
-		c, err := ReadCheckpoint(bytes.NewReader(b), int64(size), "m")
+		c, err := ReadCheckpoint(bytes.NewReader(b), int64(size), "m", nil)
 		if err != nil {
 			wantError(t, err, "m: offset ")
 			return
 		}
+		defer func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		if size > len(b) {
 			t.Fatalf("%d bytes read of %d", size, len(b))
 		}

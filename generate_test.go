@@ -93,7 +93,7 @@ func TestGenerateStopsAtBOS(t *testing.T) {
 	g := randomGenerator(t, 0, 0, 1)
 	before, _ := generate(t, g, "the", 12)
 	// From now on BOS is the likeliest token where before[7] was: swap their rows.
-	cls, dim := g.Transformer.Weights.WCls, g.Transformer.Config.Dim
+	cls, dim := g.Transformer.Weights.WCls.F32, g.Transformer.Config.Dim
 	for i := range dim {
 		a, b := &cls[BOS*dim+i], &cls[before[7]*dim+i]
 		*a, *b = *b, *a

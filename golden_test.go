@@ -3,10 +3,8 @@ package llama
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,9 +53,6 @@ func TestGoldens(t *testing.T) {
 	}
 	for i, g := range readGoldens(t, filepath.Join(modelsDir, "goldens.json")) {
 		t.Run(fmt.Sprintf("%d/%s", i, g.Model), func(t *testing.T) {
-			if v := checkpointVersion(t, filepath.Join(modelsDir, g.Model)); v != 0 {
-				t.Skipf("a checkpoint of version %d (%s): not supported yet", v, g.Reference)
-			}
 			g.compare(t, modelsDir)
 		})
 	}
@@ -71,28 +66,10 @@ func TestRandomGoldens(t *testing.T) {
 	}
 }
 
-// checkpointVersion returns the version of llama2.c's checkpoint format.
-func checkpointVersion(t *testing.T, name string) uint32 {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var b [8]byte
-	if _, err := io.ReadFull(f, b[:]); err != nil {
-		t.Fatal(err)
-	}
-	if binary.LittleEndian.Uint32(b[:]) != magicAK42 {
-		return 0
-	}
-	return binary.LittleEndian.Uint32(b[4:])
-}
-
 // load returns a generator as the golden's command line makes it.
 func (g *golden) load(t *testing.T, dir string) *Generator {
 	t.Helper()
-	c, err := LoadCheckpoint(filepath.Join(dir, g.Model))
+	c, err := LoadCheckpoint(filepath.Join(dir, g.Model), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,10 @@
 // everything is sized when a model is loaded: generating allocates nothing.
 package llama
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Config is the shape of a model: the header of a checkpoint.
 type Config struct {
@@ -28,34 +31,44 @@ func (c Config) HeadSize() int { return c.Dim / c.NHeads }
 func (c Config) KVDim() int { return c.HeadSize() * c.NKVHeads }
 
 // Weights are the parameters of a model, in the order of the legacy checkpoint.
-// Matrices are (rows, columns), row by row; a matmul takes one row per output.
 type Weights struct {
-	TokenEmbeddingTable []float32 // (vocab_size, dim)
+	TokenEmbeddingTable Matrix    // (vocab_size, dim)
 	RMSAttWeight        []float32 // (layer, dim): rmsnorm before attention
-	WQ                  []float32 // (layer, n_heads*head_size, dim)
-	WK                  []float32 // (layer, n_kv_heads*head_size, dim)
-	WV                  []float32 // (layer, n_kv_heads*head_size, dim)
-	WO                  []float32 // (layer, dim, n_heads*head_size)
+	WQ                  []Matrix  // (layer) (n_heads*head_size, dim)
+	WK                  []Matrix  // (layer) (n_kv_heads*head_size, dim)
+	WV                  []Matrix  // (layer) (n_kv_heads*head_size, dim)
+	WO                  []Matrix  // (layer) (dim, n_heads*head_size)
 	RMSFFNWeight        []float32 // (layer, dim): rmsnorm before the feed-forward network
-	W1                  []float32 // (layer, hidden_dim, dim): gate
-	W2                  []float32 // (layer, dim, hidden_dim): down
-	W3                  []float32 // (layer, hidden_dim, dim): up
+	W1                  []Matrix  // (layer) (hidden_dim, dim): gate
+	W2                  []Matrix  // (layer) (dim, hidden_dim): down
+	W3                  []Matrix  // (layer) (hidden_dim, dim): up
 	RMSFinalWeight      []float32 // (dim,)
-	WCls                []float32 // (vocab_size, dim): classifier; the embedding table itself when shared
+	WCls                Matrix    // (vocab_size, dim): classifier; the embedding table itself when shared
+}
+
+// Matrix is (rows, columns), row by row; a matmul takes one row per output. It is
+// float32, or int8 in groups of GroupSize neighbours that share a scale:
+// element i is Q[i] * S[i/GroupSize] (runq.c's QuantizedTensor).
+type Matrix struct {
+	F32 []float32 // (rows, columns), or nil
+	Q   []int8    // (rows, columns), or nil
+	S   []float32 // (rows*columns/group_size,)
 }
 
 // runState is the wave of activations and the memory of the positions so far.
 type runState struct {
-	x          []float32 // (dim,): activation at the current position
-	xb         []float32 // (dim,): the same inside a residual branch
-	xb2        []float32 // (dim,): output of the attention
-	hb         []float32 // (hidden_dim,): hidden layer of the feed-forward network
-	hb2        []float32 // (hidden_dim,): the same, for w3
-	q          []float32 // (n_heads, head_size): query
-	att        []float32 // (seq_len,): attention scores of one head
-	logits     []float32 // (vocab_size,)
-	keyCache   []float32 // (layer, seq_len, n_kv_heads, head_size)
-	valueCache []float32 // (layer, seq_len, n_kv_heads, head_size)
+	x          []float32  // (dim,): activation at the current position
+	xb         []float32  // (dim,): the same inside a residual branch
+	xb2        []float32  // (dim,): output of the attention
+	hb         []float32  // (hidden_dim,): hidden layer of the feed-forward network
+	hb2        []float32  // (hidden_dim,): the same, for w3
+	xq         activation // (dim,): input of a matmul
+	hq         activation // (hidden_dim,): the same, of w2
+	q          []float32  // (n_heads, head_size): query
+	att        []float32  // (seq_len,): attention scores of one head
+	logits     []float32  // (vocab_size,)
+	keyCache   []float32  // (layer, seq_len, n_kv_heads, head_size)
+	valueCache []float32  // (layer, seq_len, n_kv_heads, head_size)
 }
 
 // Transformer is a model ready to run: configuration, weights, state.
@@ -66,6 +79,7 @@ type Transformer struct {
 	state   runState
 	ropeCos []float32 // (seq_len, head_size/2): rotation of each position and pair
 	ropeSin []float32 // (seq_len, head_size/2)
+	group   int       // group size of int8 weights; 0: float32
 }
 
 // NewTransformer allocates the state for a checkpoint, all of it: about
@@ -73,20 +87,33 @@ type Transformer struct {
 func NewTransformer(c *Checkpoint) *Transformer {
 	p := c.Config
 	cache := p.NLayers * p.SeqLen * p.KVDim()
-	t := &Transformer{Config: p, Weights: c.Weights, state: runState{
+	t := &Transformer{Config: p, Weights: c.Weights, group: c.GroupSize, state: runState{
 		x:          make([]float32, p.Dim),
 		xb:         make([]float32, p.Dim),
 		xb2:        make([]float32, p.Dim),
 		hb:         make([]float32, p.HiddenDim),
 		hb2:        make([]float32, p.HiddenDim),
+		xq:         newActivation(p.Dim, c.GroupSize),
+		hq:         newActivation(p.HiddenDim, c.GroupSize),
 		q:          make([]float32, p.Dim),
 		att:        make([]float32, p.SeqLen),
-		logits:     make([]float32, p.VocabSize),
-		keyCache:   make([]float32, cache),
-		valueCache: make([]float32, cache),
+		logits:     newState(c, p.VocabSize),
+		keyCache:   newState(c, cache),
+		valueCache: newState(c, cache),
 	}}
+	half := p.HeadSize() / 2
+	t.ropeCos, t.ropeSin = newState(c, p.SeqLen*half), newState(c, p.SeqLen*half)
 	t.makeRoPE()
 	return t
+}
+
+// newState allocates what may be large. When there is no memory for it, the Go heap says so.
+func newState(c *Checkpoint, n int) []float32 {
+	s, err := allocate[float32](c, uint64(n))
+	if err != nil {
+		return make([]float32, n)
+	}
+	return s
 }
 
 // makeRoPE fills the table of rotations: position pos turns pair i of every
@@ -98,8 +125,6 @@ func (t *Transformer) makeRoPE() {
 	for i := range freq {
 		freq[i] = 1 / pow10000(float32(2*i)/float32(t.Config.HeadSize()))
 	}
-	t.ropeCos = make([]float32, t.Config.SeqLen*half)
-	t.ropeSin = make([]float32, t.Config.SeqLen*half)
 	for pos := range t.Config.SeqLen {
 		for i, f := range freq {
 			t.ropeSin[pos*half+i], t.ropeCos[pos*half+i] = sincosf(float32(pos) * f)
@@ -141,10 +166,90 @@ func softmax(x []float32) {
 	}
 }
 
-// matmul sets xout (d,) to w (d,n) @ x (n,). Nearly all of the time is spent
-// here. Four rows are summed side by side, each in the order of its columns:
-// the sums do not depend on each other, so the CPU overlaps them.
-func matmul(xout, x, w []float32) {
+// activation is a vector on its way into one or more matmuls. For int8 weights
+// it is int8 too, in groups like theirs.
+type activation struct {
+	f32   []float32 // (n,): the vector itself, not a copy
+	q     []int8    // (n,)
+	s     []float32 // (n/group,)
+	group int       // 0: float32 weights, q and s are not used
+}
+
+func newActivation(n, group int) activation {
+	if group == 0 {
+		return activation{}
+	}
+	return activation{q: make([]int8, n), s: make([]float32, n/group), group: group}
+}
+
+// set prepares x for the matmuls that follow, and returns a.
+func (a *activation) set(x []float32) *activation {
+	a.f32 = x
+	if a.group != 0 {
+		quantize(a.q, a.s, x, a.group)
+	}
+	return a
+}
+
+// quantize sets q to x in units of s, the largest value of each group being 127;
+// halves are rounded away from zero. What is left of x after the last whole group is
+// left out, as runq.c does.
+func quantize(q []int8, s, x []float32, group int) {
+	for g := range s {
+		xg, qg := x[g*group:][:group], q[g*group:][:group]
+		var wmax float32
+		for _, v := range xg {
+			if v < 0 {
+				v = -v
+			}
+			if v > wmax {
+				wmax = v
+			}
+		}
+		scale := wmax / 127
+		s[g] = scale
+		for i, v := range xg {
+			// Not a number when all of the group is 0, or something in it is infinite.
+			if v /= scale; v != v {
+				v = 0
+			}
+			qg[i] = int8(int32(math.Round(float64(v))))
+		}
+	}
+}
+
+// matmul sets xout (d,) to w (d,n) @ x (n,). Nearly all of the time is spent here.
+func matmul(xout []float32, x *activation, w Matrix) {
+	if x.group == 0 {
+		matmulF32(xout, x.f32, w.F32)
+	} else {
+		matmulInt8(xout, x, w)
+	}
+}
+
+// matmulInt8 sums the products of each group as integers, which is exact, and the
+// groups of a row in order, scaled by weight and activation, in that order.
+func matmulInt8(xout []float32, x *activation, w Matrix) {
+	n, group := len(x.q), x.group
+	for i := range xout {
+		row := w.Q[i*n:][:n]
+		var val float32
+		for g, xs := range x.s {
+			j := g * group
+			wg, xg := row[j:][:group], x.q[j:][:group]
+			var ival int32
+			for k, xk := range xg {
+				ival += int32(xk) * int32(wg[k])
+			}
+			val += float32(float32(float32(ival)*w.S[(i*n+j)/group]) * xs)
+		}
+		xout[i] = val
+	}
+}
+
+// matmulF32: four rows are summed side by side, each in the order of its columns: the
+// sums do not depend on each other, so the CPU overlaps them.
+func matmulF32(xout, x, w []float32) {
 	n := len(x)
 	i := 0
 	for ; i+4 <= len(xout); i += 4 {
@@ -164,6 +269,18 @@ func matmul(xout, x, w []float32) {
 	}
 	for ; i < len(xout); i++ {
 		xout[i] = dot(w[i*n:][:n], x)
+	}
+}
+
+// row sets x (dim,) to a row of a matrix.
+func (m Matrix) row(x []float32, row, group int) {
+	start := row * len(x)
+	if group == 0 {
+		copy(x, m.F32[start:])
+		return
+	}
+	for i := range x {
+		x[i] = float32(m.Q[start+i]) * m.S[(start+i)/group]
 	}
 }
 
@@ -201,11 +318,11 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 			token, pos, p.VocabSize, p.SeqLen))
 	}
 	x := s.x
-	dim, hiddenDim, kvDim, headSize := p.Dim, p.HiddenDim, p.KVDim(), p.HeadSize()
+	dim, kvDim, headSize := p.Dim, p.KVDim(), p.HeadSize()
 	cos := t.ropeCos[pos*headSize/2:][:headSize/2]
 	sin := t.ropeSin[pos*headSize/2:][:headSize/2]
 
-	copy(x, w.TokenEmbeddingTable[token*dim:])
+	w.TokenEmbeddingTable.row(x, token, t.group)
 
 	for l := range p.NLayers {
 		rmsnorm(s.xb, x, w.RMSAttWeight[l*dim:])
@@ -214,9 +331,10 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 		keys := s.keyCache[l*p.SeqLen*kvDim:][:(pos+1)*kvDim]
 		values := s.valueCache[l*p.SeqLen*kvDim:][:(pos+1)*kvDim]
 		k, v := keys[pos*kvDim:], values[pos*kvDim:]
-		matmul(s.q, s.xb, w.WQ[l*dim*dim:])
-		matmul(k, s.xb, w.WK[l*kvDim*dim:])
-		matmul(v, s.xb, w.WV[l*kvDim*dim:])
+		s.xq.set(s.xb)
+		matmul(s.q, &s.xq, w.WQ[l])
+		matmul(k, &s.xq, w.WK[l])
+		matmul(v, &s.xq, w.WV[l])
 		rotate(s.q, cos, sin)
 		rotate(k, cos, sin)
 
@@ -225,24 +343,25 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 			attention(s.xb[h*headSize:][:headSize], s.q[h*headSize:][:headSize], keys[kv:], values[kv:], kvDim, s.att[:pos+1])
 		}
 
-		matmul(s.xb2, s.xb, w.WO[l*dim*dim:])
+		matmul(s.xb2, s.xq.set(s.xb), w.WO[l])
 		for i, v := range s.xb2 {
 			x[i] += v
 		}
 
 		// Feed-forward network: w2(silu(w1(x)) * w3(x)).
 		rmsnorm(s.xb, x, w.RMSFFNWeight[l*dim:])
-		matmul(s.hb, s.xb, w.W1[l*hiddenDim*dim:])
-		matmul(s.hb2, s.xb, w.W3[l*hiddenDim*dim:])
+		s.xq.set(s.xb)
+		matmul(s.hb, &s.xq, w.W1[l])
+		matmul(s.hb2, &s.xq, w.W3[l])
 		swiglu(s.hb, s.hb2)
-		matmul(s.xb, s.hb, w.W2[l*dim*hiddenDim:])
+		matmul(s.xb, s.hq.set(s.hb), w.W2[l])
 		for i, v := range s.xb {
 			x[i] += v
 		}
 	}
 
 	rmsnorm(x, x, w.RMSFinalWeight)
-	matmul(s.logits, x, w.WCls)
+	matmul(s.logits, s.xq.set(x), w.WCls)
 	return s.logits
 }
 

@@ -2,8 +2,6 @@ package llama
 
 import (
 	"bytes"
-	"encoding/binary"
-	"hash/fnv"
 	"math"
 	"os"
 	"os/exec"
@@ -11,25 +9,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// TestSameBits: every bit of the logits is the same on every CPU, compiler and
-// setting.
-func TestSameBits(t *testing.T) {
-	g := randomGenerator(t, 0, 0, 1)
-	hash := fnv.New64a()
-	token := BOS
-	for pos := range g.Transformer.Config.SeqLen {
-		logits := g.Transformer.Forward(token, pos)
-		if err := binary.Write(hash, binary.LittleEndian, logits); err != nil {
-			t.Fatal(err)
-		}
-		token = g.Sampler.Sample(logits)
-	}
-	const want = 0x8cca0d34a78be5e
-	if got := hash.Sum64(); got != want {
-		t.Errorf("the logits' bits have the hash %#x, want %#x", got, uint64(want))
-	}
-}
 
 // TestNothingFused: the compiler for arm64, which fuses a product with the sum
 // it goes into wherever it may, finds nothing to fuse. (amd64 does so for float64
@@ -87,8 +66,11 @@ func TestForwardPanics(t *testing.T) {
 
 // TestNoAllocation: nothing is allocated per token.
 func TestNoAllocation(t *testing.T) {
-	for _, c := range []struct{ temperature, topP float32 }{{0, 0}, {1, 1}, {1, 0.9}} {
-		g := randomGenerator(t, c.temperature, c.topP, 1)
+	for _, c := range []struct {
+		model             string
+		temperature, topP float32
+	}{{randomModel, 0, 0}, {randomModel, 1, 1}, {randomModel, 1, 0.9}, {randomInt8, 1, 0.9}} {
+		g := generatorOf(t, c.model, c.temperature, c.topP, 1)
 		text := NewTextWriter(discard{})
 		pos, token := 0, BOS
 		if n := testing.AllocsPerRun(40, func() {
@@ -98,7 +80,7 @@ func TestNoAllocation(t *testing.T) {
 			}
 			pos, token = pos+1, next
 		}); n != 0 {
-			t.Errorf("temperature %g, top-p %g: %g allocations per token, want 0", c.temperature, c.topP, n)
+			t.Errorf("%s, temperature %g, top-p %g: %g allocations per token, want 0", c.model, c.temperature, c.topP, n)
 		}
 	}
 }
@@ -120,7 +102,7 @@ func TestMatmul(t *testing.T) {
 				w[i] = 1 / float32(i-7*n-1)
 			}
 			got := make([]float32, d)
-			matmul(got, x, w)
+			matmulF32(got, x, w)
 			for i := range got {
 				var want float32
 				for j := range x {
@@ -137,22 +119,19 @@ func TestMatmul(t *testing.T) {
 func BenchmarkForward(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		p    Config
+		h    Header
 	}{
-		{"260K", Config{64, 172, 5, 8, 4, 512, 512}},
-		{"15M", Config{288, 768, 6, 6, 6, 32000, 256}},
+		{"260K", Header{Config: Config{64, 172, 5, 8, 4, 512, 512}}},
+		{"15M", Header{Config: Config{288, 768, 6, 6, 6, 32000, 256}}},
+		{"15M-int8", Header{Version: 2, Config: Config{288, 768, 6, 6, 6, 32000, 256}, GroupSize: 32}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			ck := &Checkpoint{Config: c.p}
-			for _, x := range ck.tensors(true) {
-				if x.dst != nil {
-					*x.dst = make([]float32, x.len)
-					for i := range *x.dst {
-						(*x.dst)[i] = float32(i%19-9) / 50
-					}
-				}
+			c.h.SharedClassifier = true
+			file := modelBytes(c.h)
+			ck, err := ReadCheckpoint(bytes.NewReader(file), int64(len(file)), c.name, nil)
+			if err != nil {
+				b.Fatal(err)
 			}
-			ck.Weights.WCls = ck.Weights.TokenEmbeddingTable
 			tr := NewTransformer(ck)
 			b.ResetTimer()
 			for i := range b.N {

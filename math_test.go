@@ -36,8 +36,8 @@ func TestExpf(t *testing.T) {
 		}
 	}
 	t.Logf("worst error %.3f ulp at %g", worst, at)
-	if worst > 1 {
-		t.Errorf("expf(%g) = %g, exactly %g: %.2f ulp, want at most 1", at, expf(at), math.Exp(float64(at)), worst)
+	if worst > 0.503 {
+		t.Errorf("expf(%g) = %g, exactly %g: %.3f ulp, want at most 0.503", at, expf(at), math.Exp(float64(at)), worst)
 	}
 }
 
@@ -56,8 +56,9 @@ func TestExpfEdges(t *testing.T) {
 	}
 }
 
-// TestRoPEMath: the table's functions are within a hair of correct rounding, as
-// the C library's are.
+// TestRoPEMath: pow10000 is within a hair of correct rounding, sine and cosine as close
+// as the polynomials that glibc has too. That they are glibc's bit for bit is shown by
+// the logits of run.c: see TestLogits.
 func TestRoPEMath(t *testing.T) {
 	for i := 0; i <= 1<<16; i++ {
 		y := float32(i) / (1 << 16)
@@ -67,10 +68,10 @@ func TestRoPEMath(t *testing.T) {
 	}
 	check := func(x float32) {
 		s, c := sincosf(x)
-		if u := ulps(s, math.Sin(float64(x))); u > 0.5001 {
+		if u := ulps(s, math.Sin(float64(x))); u > 0.57 {
 			t.Fatalf("sin(%g) = %g, exactly %g", x, s, math.Sin(float64(x)))
 		}
-		if u := ulps(c, math.Cos(float64(x))); u > 0.5001 {
+		if u := ulps(c, math.Cos(float64(x))); u > 0.57 {
 			t.Fatalf("cos(%g) = %g, exactly %g", x, c, math.Cos(float64(x)))
 		}
 	}

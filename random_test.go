@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,7 @@ import (
 // that need a model but no story. testdata/README.md says where it is used.
 const (
 	randomModel     = "testdata/random.bin"
+	randomInt8      = "testdata/random-q8.bin"
 	randomTokenizer = "testdata/random-tok.bin"
 )
 
@@ -23,6 +25,7 @@ var update = flag.Bool("update", false, "write testdata/random.bin and random-to
 func TestRandomModel(t *testing.T) {
 	for name, want := range map[string][]byte{
 		randomModel:     checkpointBytes(Config{8, 12, 2, 2, 1, 300, 64}, false),
+		randomInt8:      modelBytes(Header{Version: 2, Config: Config{8, 12, 2, 2, 1, 300, 64}, GroupSize: 4}),
 		randomTokenizer: tokenizerBytes(300),
 	} {
 		if *update {
@@ -42,26 +45,50 @@ func TestRandomModel(t *testing.T) {
 
 // checkpointBytes returns a legacy checkpoint of that shape with random weights.
 func checkpointBytes(p Config, shared bool) []byte {
+	return modelBytes(Header{Config: p, SharedClassifier: shared})
+}
+
+// modelBytes returns a checkpoint with that header and random weights.
+func modelBytes(h Header) []byte {
 	var b bytes.Buffer
-	vocab := p.VocabSize
-	if !shared {
+	write := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
+	p, vocab := h.Config, h.Config.VocabSize
+	if h.Version == 0 && !h.SharedClassifier {
 		vocab = -vocab
 	}
+	if h.Version != 0 {
+		write([]int32{magicAK42, int32(h.Version)})
+	}
 	for _, v := range []int{p.Dim, p.HiddenDim, p.NLayers, p.NHeads, p.NKVHeads, vocab, p.SeqLen} {
-		binary.Write(&b, binary.LittleEndian, int32(v))
+		write(int32(v))
+	}
+	if h.Version != 0 {
+		write(h.SharedClassifier)
+		if h.Version == 2 {
+			write(int32(h.GroupSize))
+		}
+		b.Write(make([]byte, headerSize-b.Len()))
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, t := range (&Checkpoint{Config: p}).tensors(shared) {
-		for range t.len {
+	for _, t := range h.Tensors() {
+		for range t.Bytes / typeSize[t.Type] {
 			v := float32(rng.IntN(2001)-1000) / 500
-			if t.dst == nil {
-				v = 12345 // the unused values: must not reach the classifier
+			switch {
+			case t.Unused:
+				write(float32(12345)) // must not reach the classifier
+			case t.Type == "int8":
+				write(int8(rng.IntN(255) - 127))
+			case strings.HasSuffix(t.Name, ".scale"):
+				write((v + 2.5) / 127)
+			default:
+				write(v)
 			}
-			binary.Write(&b, binary.LittleEndian, v)
 		}
 	}
 	return b.Bytes()
 }
+
+var typeSize = map[string]int64{"float32": 4, "int8": 1}
 
 // tokenizerBytes returns a tokenizer.bin with vocabSize pieces, 300 at most: the
 // three control tokens, the bytes, single characters, and merges of them.
@@ -90,7 +117,13 @@ func tokenizerBytes(vocabSize int) []byte {
 // randomGenerator returns a generator of the random model.
 func randomGenerator(t testing.TB, temperature, topP float32, seed uint64) *Generator {
 	t.Helper()
-	c, err := LoadCheckpoint(randomModel)
+	return generatorOf(t, randomModel, temperature, topP, seed)
+}
+
+// generatorOf returns a generator of one of the random models.
+func generatorOf(t testing.TB, model string, temperature, topP float32, seed uint64) *Generator {
+	t.Helper()
+	c, err := LoadCheckpoint(model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 )
 
@@ -34,15 +33,11 @@ type Tokenizer struct {
 // LoadTokenizer reads the tokenizer of a model with vocabSize tokens from the
 // file of that name: see ReadTokenizer.
 func LoadTokenizer(name string, vocabSize int) (*Tokenizer, error) {
-	f, err := os.Open(name)
+	f, size, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read only: nothing is lost when closing fails
-	size, err := fileSize(f)
-	if err != nil {
-		return nil, err
-	}
 	return ReadTokenizer(f, size, name, vocabSize)
 }
 

@@ -16,7 +16,7 @@ import (
 // are noise, and the same each time.
 func session(t *testing.T, steps int) *Session {
 	t.Helper()
-	c, err := llama.LoadCheckpoint("../testdata/random.bin")
+	c, err := llama.LoadCheckpoint("../testdata/random.bin", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ const (
 	maxFiles = 128
 	maxPath  = 1024
 
-	bounceSize = 1 << 20 // one firmware read or write; larger ones are no faster
+	bounceSize = 512 << 10 // one firmware read or write; larger ones are hardly faster
 )
 
 const (

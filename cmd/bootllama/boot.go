@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -81,7 +80,7 @@ func parseBoot(args []string) (bootOptions, error) {
 		return o, usageError{fmt.Errorf("--accel %s: want auto, kvm or tcg", o.machine.Accel)}
 	case timeoutGiven && o.timeout < 0:
 		return o, usageError{fmt.Errorf("--timeout %v: want 0 or more", o.timeout)}
-	case o.console && verb(o.Options) != "console":
+	case o.console && o.Mode != "chat" && verb(o.Options) != "console":
 		return o, usageError{errors.New("--console takes neither -i nor --ids: a session asks for its prompts")}
 	}
 	o.machine.Timeout = o.timeout
@@ -98,7 +97,7 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 		return err
 	}
 	terminals := openTerminals(w)
-	session := o.console || terminals.in && terminals.out && verb(o.Options) == "console"
+	session := o.console || o.Mode == "chat" || terminals.in && terminals.out && verb(o.Options) == "console"
 	if o.timeout < 0 {
 		o.machine.Timeout = 10 * time.Minute
 		if session && terminals.in {
@@ -125,8 +124,13 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 	m := o.machine
 	m.Disk = filepath.Join(dir, "disk.img")
 	m.Stdout, m.Stderr = w.stdout, w.stderr
+	if !terminals.err {
+		lines := &settled{w: w.stderr}
+		defer func() { err = errors.Join(err, lines.close()) }()
+		m.Stderr = lines
+	}
 	what := "run"
-	if session {
+	if session && o.Mode != "chat" {
 		what = "console"
 	}
 	contents, err := newContents(what, o.Options, nil)
@@ -161,39 +165,36 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 
 // prepare checks the files, unless that is left to the machine, and decides how much memory it gets.
 func (o *bootOptions) prepare() error {
-	var memory int
-	if o.noCheck {
-		info, err := os.Stat(o.Model)
-		if err == nil {
-			memory = memoryMiB(info.Size(), llama.Config{})
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	} else {
-		config, err := check(o.Options)
+	memory := leastMiB
+	if !o.noCheck {
+		h, err := run.Check(o.Options)
 		if err != nil {
 			return err
 		}
-		info, err := os.Stat(o.Model)
-		if err != nil {
-			return err
-		}
-		memory = memoryMiB(info.Size(), config)
+		memory = memoryMiB(h)
+	} else if h, err := llama.LoadHeader(o.Model); err == nil { // else it is for the machine to say why
+		memory = memoryMiB(h)
 	}
 	if o.machine.MemoryMiB == 0 {
-		o.machine.MemoryMiB = max(512, memory)
+		o.machine.MemoryMiB = memory
 	}
 	return nil
 }
 
-// memoryMiB is what a machine needs for a model: its weights, the cache of keys and values (float32 each), a quarter on
-// top for the garbage collector, and 256 MiB for the firmware and the Go runtime.
-func memoryMiB(weights int64, c llama.Config) int {
-	cache := int64(0)
-	if c.NHeads > 0 {
-		cache = 2 * 4 * int64(c.NLayers) * int64(c.SeqLen) * int64(c.KVDim())
-	}
-	return 256 + int((weights+cache)*5/4>>20)
+// leastMiB is the memory of a machine for any small model.
+const leastMiB = 512
+
+// memoryMiB is the memory of a machine for a model. What the program needs is at most nine tenths of what the firmware
+// leaves it: beyond that metal has the garbage collector work without end.
+func memoryMiB(h llama.Header) int {
+	const firmware = 128 << 20 // its own, and what metal leaves it for its services
+	return max(leastMiB, int((firmware+needed(h)/9*10)>>20)+1)
+}
+
+// needed is the most memory that the program takes for a model.
+func needed(h llama.Header) int64 {
+	m := h.Memory()
+	return m.Weights + m.Cache + m.State + llama.Overhead
 }
 
 // hold boots the machine and lets the person, or the lines of standard input, talk to it.

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"bootllama"
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
 	"bootllama/internal/run"
@@ -58,10 +57,10 @@ func image(ctx context.Context, args []string, w world) error {
 	if err := checkOutput(*output); err != nil {
 		return err
 	}
-	for _, model := range models {
+	for _, model := range models { // to the last weight: a stick is tried on another machine
 		checked := o
 		checked.Model = model
-		if _, err := check(checked); err != nil {
+		if _, _, err := run.Load(checked); err != nil {
 			return err
 		}
 	}
@@ -82,19 +81,10 @@ func image(ctx context.Context, args []string, w world) error {
 
 // verb is the command of the machine: a text if there is one to begin, else a session.
 func verb(o run.Options) string {
-	if o.HasPrompt || o.IDs {
+	if o.HasPrompt || o.IDs || o.Mode == "chat" {
 		return "run"
 	}
 	return "console"
-}
-
-// check loads the model and its tokenizer as run does, with the same errors, and returns the model's configuration.
-func check(o run.Options) (llama.Config, error) {
-	c, _, err := run.Load(o)
-	if err != nil {
-		return llama.Config{}, err
-	}
-	return c.Config, nil
 }
 
 // contents are what goes on a disk beside the application.

@@ -24,6 +24,7 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
   bootllama boot    MODEL [options]          the same on a virtual PC that has nothing but UEFI firmware
   bootllama image   MODEL… -o FILE [options] a disk image for a USB stick
   bootllama efi     [-o FILE] [PACKAGE]      the UEFI application alone
+  bootllama info    MODEL                    what a checkpoint is, and the memory it needs
   bootllama help    [COMMAND]
   bootllama version
 
@@ -80,13 +81,19 @@ func dispatch(ctx context.Context, args []string, w world) error {
 	name, args := args[0], args[1:]
 	switch name {
 	case "run", "console":
-		return status(run.Main(ctx, append([]string{name}, args...), w.stdin, w.stdout, w.stderr))
+		stderr := w.stderr
+		if openTerminals(w).err {
+			stderr = run.Screen{Writer: stderr}
+		}
+		return status(run.Main(ctx, append([]string{name}, args...), w.stdin, w.stdout, stderr))
 	case "boot":
 		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, w) })
 	case "image":
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, w) })
 	case "efi":
 		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, w) })
+	case "info":
+		return info(args, w)
 	case "help", "-h", "-help", "--help":
 		return showHelp(args, w)
 	case "version", "-version", "--version":
@@ -145,6 +152,8 @@ func showHelp(args []string, w world) error {
 			text = imageHelp + run.Help
 		case "efi":
 			text = efiHelp
+		case "info":
+			text = infoHelp
 		case "help", "version":
 		default:
 			return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", args[0])}

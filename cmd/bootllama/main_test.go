@@ -84,6 +84,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"image", "m.bin", "-o", "x", "-m", "dance"}, "dance"},
 		{[]string{"efi", "a", "b"}, "one PACKAGE"},
 		{[]string{"efi", "--fly"}, "fly"},
+		{[]string{"info"}, "no MODEL"},
+		{[]string{"info", "a", "b"}, "one MODEL"},
+		{[]string{"info", "a", "--fly"}, "fly"},
 	} {
 		stdout, stderr, status := invoke(t, "", c.args...)
 		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
@@ -95,10 +98,11 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for want, args := range map[string][]string{
-		"bootllama image ": {"help"}, "bootllama boot ": {"--help"}, "bootllama efi ": {"help", "help"},
+		"bootllama image ": {"-h"}, "bootllama boot ": {"--help"}, "bootllama efi ": {"help", "help"},
 		"--firmware PATH": {"boot", "-h"}, "-z, --tokenizer": {"boot", "--help"}, "--smp NUMBER": {"help", "boot"},
-		"-o FILE": {"help", "image"}, "write a disk image": {"image", "m.bin", "-h"}, "[PACKAGE]": {"efi", "-h"},
-		"--temperature": {"help", "run"}, "go1.": {"version"},
+		"-o FILE": {"help", "image"}, "write a disk image": {"image", "m.bin", "-h"}, "[PACKAGE]": {"efi", "-h"}, "Usage: info": {"info", "-h"}, "--json": {"help", "info"},
+		"bootllama info ": {"help"},
+		"--temperature":   {"help", "run"}, "go1.": {"version"},
 	} {
 		stdout, stderr, status := invoke(t, "", args...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, want) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func (g golden) args(model, tokenizer string) []string {
 	return args
 }
 
-// TestGoldensOnMetal runs every v0 golden on the bare machine and on the host: stdout
+// TestGoldensOnMetal runs every golden on the bare machine and on the host: stdout
 // must be the same bytes, token ids and text.
 func TestGoldensOnMetal(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(modelsDir, "goldens.json"))
@@ -95,9 +96,6 @@ func TestGoldensOnMetal(t *testing.T) {
 		return short[host]
 	}
 	for _, g := range cases {
-		if strings.Contains(g.Model, "q8") {
-			continue // int8: another version of the format
-		}
 		hostArgs := g.args(filepath.Join(modelsDir, g.Model), filepath.Join(modelsDir, g.Tokenizer))
 		metalArgs := g.args(name(g.Model), name(g.Tokenizer))
 		for _, ids := range []bool{false, true} {
@@ -113,10 +111,11 @@ func TestGoldensOnMetal(t *testing.T) {
 			statuses = append(statuses, 0)
 		}
 	}
+	app := build(t)
 	for _, c := range []struct{ name, cpu string }{{"max", "max"}, {"qemu64", "qemu64"}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := vmtest.New(t, append(files, build(t)), 0, lines...)
+			b := vmtest.New(t, append(slices.Clone(files), app), 0, lines...)
 			b.CPU = c.cpu
 			b.WantStatuses(t, statuses...)
 			if got := b.Out.String(); got != want {

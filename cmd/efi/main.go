@@ -32,7 +32,7 @@ func main() {
 			os.Exit(1)
 		}
 	}
-	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, run.Screen{Writer: os.Stderr}))
 }
 
 func storedArguments() ([]string, error) {

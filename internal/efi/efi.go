@@ -38,6 +38,8 @@ type Options struct {
 	Package string
 	// GOAMD64 is the microarchitecture level, v1 to v4. Empty: v1.
 	GOAMD64 string
+	// Toolchain is a GOTOOLCHAIN, such as go1.27.4. Empty: the caller's.
+	Toolchain string
 	// ImageBase is pe.Options.ImageBase.
 	ImageBase uint64
 	// Symbols keeps the ELF's symbol table and DWARF. The EFI application has
@@ -81,6 +83,9 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 	env, err := environ(ctx, goTool, dir, opt.GOAMD64)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Toolchain != "" {
+		env = append(env, "GOTOOLCHAIN="+opt.Toolchain) // the last one counts
 	}
 	tmp, err := os.MkdirTemp("", "bootllama-efi-")
 	if err != nil {

@@ -67,3 +67,28 @@ func TestInterruptConsole(t *testing.T) {
 		t.Errorf("status %d, stdout %q, stderr %q", status, text, errs.String())
 	}
 }
+
+// TestInterruptChat: one interrupt ends the assistant's turn, one in the user's
+// turn ends the conversation with status 0.
+func TestInterruptChat(t *testing.T) {
+	in, keys := io.Pipe()
+	defer keys.Close()
+	out := &interrupting{t: t, at: "Assistant: ", n: 1}
+	var errs strings.Builder
+	done := make(chan int)
+	go func() {
+		done <- Main(context.Background(), []string{"run", model, "-z", tokenizer, "-n", "0", "-t", "0", "-m", "chat", "-y", "", "-i", "once"}, in, out, &errs)
+	}()
+	select {
+	case status := <-done:
+		t.Fatalf("ended with status %d after an interrupt of the assistant: %q", status, out.text.String())
+	case <-time.After(500 * time.Millisecond):
+	}
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	status := <-done
+	if text := out.text.String(); status != 0 || errs.Len() != 0 || text != "Assistant: \nUser: \n" {
+		t.Errorf("status %d, stdout %q, stderr %q", status, text, errs.String())
+	}
+}

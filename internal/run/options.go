@@ -14,7 +14,7 @@ import (
 const Help = `Usage: run MODEL [options]        one text on standard output
        console MODEL [options]    a session: type how a story begins, read it
 
-MODEL is a llama2.c checkpoint (legacy, float32), such as stories15M.bin.
+MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin.
 
   -z, --tokenizer FILE   the model's tokenizer (default tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
@@ -22,12 +22,16 @@ MODEL is a llama2.c checkpoint (legacy, float32), such as stories15M.bin.
   -p, --topp P           choose among the likeliest tokens that have this
                          probability together; 0 or 1: among all (default 0.9)
   -s, --seed SEED        the same seed, the same text; 0 (default): by the clock
-  -n, --steps N          tokens to generate, the prompt's included; 0: as many
-                         as the model's context holds (default 256)
-  -i, --prompt TEXT      how the text begins
+  -n, --steps N          tokens to generate, the prompt's included, in mode chat
+                         all turns' together; 0: as many as the model's context
+                         holds (default 256)
+  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
       --ids              print token ids, space separated, in place of text
-  -m, --mode MODE        generate (default); chat is not supported yet
-  -y, --system TEXT      system prompt of mode chat
+  -m, --mode MODE        generate (default) or chat: say something, the model
+                         answers, if it was finetuned for it (Llama 2 Chat);
+                         Ctrl-C cuts the answer short, Ctrl-D ends
+  -y, --system TEXT      what the model is told before a chat, "" for nothing;
+                         without it you are asked
   -h, --help             print this
 `
 
@@ -35,15 +39,18 @@ MODEL is a llama2.c checkpoint (legacy, float32), such as stories15M.bin.
 type Options struct {
 	Model       string  // file of the checkpoint
 	Temperature float64 // 0 or more
-	TopP        float64 // 0 to 1
+	TopP        float64 // 0 to 1, rounded to float32
 	Seed        uint64  // 0: from the time
 	Steps       int     // 0: all of the model's context
 	Prompt      string
 	HasPrompt   bool   // a prompt was given, perhaps an empty one
 	Tokenizer   string // file of the tokenizer
-	Mode        string // "generate"
-	System      string
-	IDs         bool // token ids in place of text
+	Mode        string // "generate" or "chat"
+	System      string // system prompt of mode chat
+	HasSystem   bool   // it was given, perhaps empty
+	IDs         bool   // token ids in place of text
+
+	progress io.Writer // shows how far loading is; nil: nowhere
 }
 
 // usageError is an error of the person at the command line.
@@ -125,11 +132,15 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("t", "temperature", number(&o.Temperature))
 	define("p", "topp", number(&o.TopP))
 	define("s", "seed", func(s string) error {
-		v, err := strconv.ParseUint(s, 10, 64)
+		// Below 0, as in run.c, the sign bits stay: -1 is the largest seed.
+		v, err := strconv.ParseInt(s, 10, 64)
+		o.Seed = uint64(v)
 		if err != nil {
-			return errors.New("not a whole number from 0 to 18446744073709551615")
+			o.Seed, err = strconv.ParseUint(s, 10, 64)
 		}
-		o.Seed = v
+		if err != nil {
+			return errors.New("not a whole number of 64 bits")
+		}
 		return nil
 	})
 	define("n", "steps", func(s string) error {
@@ -146,7 +157,10 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	})
 	define("z", "tokenizer", text(&o.Tokenizer))
 	define("m", "mode", text(&o.Mode))
-	define("y", "system", text(&o.System))
+	define("y", "system", func(s string) error {
+		o.System, o.HasSystem = s, true
+		return nil
+	})
 	fs.BoolVar(&o.IDs, "ids", false, "")
 }
 
@@ -161,16 +175,17 @@ func (o *Options) finish(models []string) error {
 	if o.Model == "" {
 		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
 	}
-	if o.Mode == "chat" {
-		return usageError{errors.New("mode chat is not supported yet")}
+	if o.Mode != "generate" && o.Mode != "chat" {
+		return usageError{fmt.Errorf("unknown mode %q: generate or chat", o.Mode)}
 	}
-	if o.Mode != "generate" {
-		return usageError{fmt.Errorf("unknown mode %q", o.Mode)}
+	if o.Mode == "chat" && o.IDs {
+		return usageError{errors.New("--ids is for mode generate: a chat is text")}
 	}
 	if o.Temperature < 0 {
 		o.Temperature = 0
 	}
-	if o.TopP < 0 || o.TopP > 1 {
+	// As a float32, as which it is used: 1.00000001 is 1.
+	if p := float32(o.TopP); p < 0 || p > 1 {
 		o.TopP = 0.9
 	}
 	if o.Steps < 0 {
@@ -197,7 +212,7 @@ func (o Options) Args() []string {
 	if o.HasPrompt {
 		args = append(args, "-i", o.Prompt)
 	}
-	if o.System != "" {
+	if o.HasSystem {
 		args = append(args, "-y", o.System)
 	}
 	if o.IDs {

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"time"
@@ -62,26 +61,18 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if err != nil {
 		return err
 	}
+	if screen, ok := stderr.(Screen); ok {
+		o.progress = screen
+	}
+	stdin, resume := collectAtPrompts(stdin)
+	defer resume()
 	if args[0] == "console" {
 		return console(ctx, o, stdin, stdout)
 	}
+	if o.Mode == "chat" {
+		return converse(ctx, o, stdin, stdout)
+	}
 	return generate(ctx, o, stdout, stderr)
-}
-
-// Load reads the model and its tokenizer.
-func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
-	c, err := llama.LoadCheckpoint(o.Model)
-	if err != nil {
-		return nil, nil, fmt.Errorf("model: %w", err)
-	}
-	tok, err := llama.LoadTokenizer(o.Tokenizer, c.Config.VocabSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("tokenizer: %w (-z names the model's tokenizer)", err)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("tokenizer: %w", err)
-	}
-	return c, tok, nil
 }
 
 // newGenerator loads what the options ask for.
@@ -138,18 +129,45 @@ func generateIDs(ctx context.Context, g *llama.Generator, o Options, stdout io.W
 	return stats, err
 }
 
+// converse is the command run in mode chat, as run.c's chat.
+func converse(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer) error {
+	g, err := newGenerator(o)
+	if err != nil {
+		return err
+	}
+	interrupt, stop := interrupts()
+	defer stop()
+	c := chat.Conversation{Generator: g, Steps: o.Steps, Interrupt: interrupt}
+	if o.HasSystem {
+		c.System = &o.System
+	}
+	if o.HasPrompt {
+		c.User = &o.Prompt
+	}
+	return c.Run(ctx, stdin, stdout)
+}
+
 // console is the session on stdin and stdout.
 func console(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer) error {
 	if o.HasPrompt || o.IDs {
 		return usageError{errors.New("console takes neither a prompt nor --ids: they are options of run")}
 	}
+	if o.Mode != "generate" {
+		return usageError{fmt.Errorf("console has no mode %s: it is one of run", o.Mode)}
+	}
 	g, err := newGenerator(o)
 	if err != nil {
 		return err
 	}
-	interrupt := make(chan os.Signal, 1)
-	signal.Notify(interrupt, os.Interrupt)
-	defer signal.Stop(interrupt)
+	interrupt, stop := interrupts()
+	defer stop()
 	s := chat.Session{Generator: g, Steps: o.Steps, Interrupt: interrupt}
 	return s.Run(ctx, stdin, stdout)
+}
+
+// interrupts returns the interrupts from now until stop.
+func interrupts() (interrupt <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	return c, func() { signal.Stop(c) }
 }

@@ -53,6 +53,7 @@ func TestIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var gs []struct {
+		Model             string
 		Temperature, TopP json.Number
 		Seed, Steps       json.Number
 		Prompt            string
@@ -62,7 +63,7 @@ func TestIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, g := range gs {
-		args := []string{"run", model, "-z", tokenizer, "-t", g.Temperature.String(), "-p", g.TopP.String(),
+		args := []string{"run", filepath.Join("../../testdata", g.Model), "-z", tokenizer, "-t", g.Temperature.String(), "-p", g.TopP.String(),
 			"-s", g.Seed.String(), "-n", g.Steps.String(), "-i", g.Prompt, "--ids"}
 		want := strings.Trim(fmt.Sprint(g.Tokens), "[]") + "\n"
 		if status, got, _ := runMain("", args...); status != 0 || got != want {
@@ -89,6 +90,30 @@ func TestConsole(t *testing.T) {
 	status, out, errs := runMain("once\n/quit\n", "console", model, "-z", tokenizer, "-n", "6", "-t", "0")
 	if status != 0 || strings.Count(out, "> ") != 2 || !strings.Contains(out, "> once") || errs != "" {
 		t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
+	}
+}
+
+// TestChat: package chat compares conversations with run.c's; here is where the
+// prompts come from, and that nothing else is written.
+func TestChat(t *testing.T) {
+	const system, user, assistant = "Enter system prompt (optional): ", "User: ", "Assistant: "
+	chat := []string{"run", model, "-z", tokenizer, "-n", "20", "-t", "0", "--mode", "chat"}
+	for _, c := range []struct {
+		name, stdin string
+		more        []string
+		want        string // what it begins with
+	}{
+		{"both asked", "be kind\nonce\n", nil, system + user + assistant},
+		{"user given", "be kind\n", []string{"-i", "once"}, system + assistant},
+		{"system given", "once\n", []string{"--system", ""}, user + assistant},
+		{"both given", "", []string{"-y", "", "-i", ""}, assistant},
+		{"end of input", "be kind\n", nil, system + user + "\n"},
+		{"nothing", "", nil, system + "\n"},
+	} {
+		status, out, errs := runMain(c.stdin, append(chat, c.more...)...)
+		if status != 0 || !strings.HasPrefix(out, c.want) || !strings.HasSuffix(out, "\n") || errs != "" {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want %q", c.name, status, out, errs, c.want)
+		}
 	}
 }
 
@@ -142,10 +167,12 @@ func TestErrors(t *testing.T) {
 		{"temperature", []string{"run", "a", "-t", "warm"}, 2, `"warm" for flag -t: not a number`},
 		{"temperature NaN", []string{"run", "a", "-t", "nan"}, 2, `"nan" for flag -t: not a number`},
 		{"topp", []string{"run", "a", "--topp", "x"}, 2, `"x" for flag -topp: not a number`},
-		{"seed negative", []string{"run", "a", "-s", "-1"}, 2, `"-1" for flag -s: not a whole number`},
+		{"seed", []string{"run", "a", "-s", "1.5"}, 2, `"1.5" for flag -s: not a whole number`},
+		{"seed huge", []string{"run", "a", "-s", "18446744073709551616"}, 2, "flag -s: not a whole number"},
 		{"steps", []string{"run", "a", "-n", "1.5"}, 2, `"1.5" for flag -n: not a whole number`},
 		{"steps huge", []string{"run", "a", "-n", "99999999999"}, 2, "flag -n: not a whole number"},
-		{"chat", []string{"run", "a", "-m", "chat"}, 2, "mode chat is not supported yet"},
+		{"chat with ids", []string{"run", "a", "-m", "chat", "--ids"}, 2, "--ids is for mode generate"},
+		{"chat on the console", []string{"console", "a", "-m", "chat"}, 2, "console has no mode chat"},
 		{"unknown mode", []string{"run", "a", "-m", "sing"}, 2, `unknown mode "sing"`},
 		{"a prompt for console", []string{"console", "a", "-i", "x"}, 2, "options of run"},
 		{"model missing", []string{"run", "missing.bin"}, 1, "model: open missing.bin"},
@@ -194,11 +221,18 @@ func TestParse(t *testing.T) {
 		{"-n 256 m", std},
 		{"m -t -0.5 -p 1.5 -n -3", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0, 0.9, 0 })},
 		{"-p -1 m", std},
+		// As float32, as run.c has them: neither is outside 0 to 1.
+		{"-p 1.00000001 m", with(func(o *Options) { o.TopP = 1.00000001 })},
+		{"-p -1e-60 m", with(func(o *Options) { o.TopP = -1e-60 })},
+		{"-p 1.0000001 m", std},
+		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
+		{"-s +5 m", with(func(o *Options) { o.Seed = 5 })},
 		{"-s 18446744073709551615 m --ids", with(func(o *Options) { o.Seed, o.IDs = 1<<64-1, true })},
 		{"m -i -x", with(func(o *Options) { o.Prompt, o.HasPrompt = "-x", true })},
 		{"-i -- m -t 0", with(func(o *Options) { o.Prompt, o.HasPrompt, o.Temperature = "--", true, 0 })},
 		{"-t 0 -- -m", with(func(o *Options) { o.Model, o.Temperature = "-m", 0 })},
-		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.Tokenizer = "sys", "t" })},
+		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.HasSystem, o.Tokenizer = "sys", true, "t" })},
+		{"m -m chat", with(func(o *Options) { o.Mode = "chat" })},
 	} {
 		var errs strings.Builder
 		got, err := Parse(strings.Fields(c.args), &errs)
@@ -208,6 +242,9 @@ func TestParse(t *testing.T) {
 	}
 	if o, err := Parse([]string{"m", "-i", ""}, nil); err != nil || !o.HasPrompt || o.Prompt != "" {
 		t.Errorf("an empty prompt: %+v, %v", o, err)
+	}
+	if o, err := Parse([]string{"m", "-y", ""}, nil); err != nil || !o.HasSystem || o.System != "" {
+		t.Errorf("an empty system prompt: %+v, %v", o, err)
 	}
 	var errs strings.Builder
 	if _, err := Parse([]string{"-h"}, &errs); !errors.Is(err, flag.ErrHelp) || errs.String() != Help {
@@ -223,9 +260,11 @@ func TestParse(t *testing.T) {
 func TestArgs(t *testing.T) {
 	for _, o := range []Options{
 		{Model: "STORIES2.BIN", Temperature: 0.1, TopP: 1.0 / 3, Seed: 1<<64 - 1, Steps: 7, Tokenizer: "TOK512.BIN", Mode: "generate"},
-		{Model: "-odd-", Temperature: 1e-300, TopP: 0, Tokenizer: "", Mode: "generate", HasPrompt: true, IDs: true, System: "s"},
+		{Model: "-odd-", Temperature: 1e-300, TopP: 0, Tokenizer: "", Mode: "generate", HasPrompt: true, IDs: true, System: "s", HasSystem: true},
 		{Model: "m", Tokenizer: "--", Mode: "generate", HasPrompt: true, Prompt: "# two\nlines, \"quoted\" \x00\xff"},
 		{Model: "m", Tokenizer: "t", Mode: "generate", HasPrompt: true, Prompt: "--"},
+		{Model: "m", Tokenizer: "t", Mode: "chat", HasSystem: true},
+		{Model: "m", Tokenizer: "t", Mode: "chat"},
 	} {
 		var file bytes.Buffer
 		if err := WriteArgs(&file, o.Args()); err != nil {

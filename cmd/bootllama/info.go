@@ -1,0 +1,262 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"bootllama"
+)
+
+const infoHelp = `Usage: info MODEL [--json]    what a checkpoint is: format, shape, tensors, and the memory it needs to run
+
+Only the header is read, and the file's size compared with it. A file that is no checkpoint of llama2.c's is an error
+that says why.
+
+      --json   for programs: sizes and offsets in bytes
+`
+
+// info is the command info.
+func info(args []string, w world) error {
+	flags := flag.NewFlagSet("info", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	models, err := operands(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return showHelp([]string{"info"}, w)
+	case err != nil:
+		return err
+	case len(models) == 0:
+		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
+	case len(models) > 1:
+		return usageError{fmt.Errorf("one MODEL, not %d: %s", len(models), list(models))}
+	}
+	h, err := llama.LoadHeader(models[0])
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	f := describe(models[0], h)
+	if !*asJSON {
+		_, err = io.WriteString(w.stdout, f.String())
+		return err
+	}
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err == nil {
+		_, err = fmt.Fprintf(w.stdout, "%s\n", text)
+	}
+	return err
+}
+
+// facts are what info tells of a checkpoint; sizes and offsets in bytes.
+type facts struct {
+	File             string      `json:"file"`
+	Size             int64       `json:"size"`
+	Version          int         `json:"version"`
+	Format           string      `json:"format"`
+	Header           shape       `json:"header"`
+	SharedClassifier bool        `json:"shared_classifier"`
+	GroupSize        int         `json:"group_size,omitempty"`
+	Dropped          int         `json:"dropped_w2_columns,omitempty"`
+	HeadSize         int         `json:"head_size"`
+	Parameters       int64       `json:"parameters"`
+	Tensors          []tensor    `json:"tensors"`
+	Memory           memoryFacts `json:"memory"`
+}
+
+// shape is the header's fields by llama2.c's names.
+type shape struct {
+	Dim       int `json:"dim"`
+	HiddenDim int `json:"hidden_dim"`
+	NLayers   int `json:"n_layers"`
+	NHeads    int `json:"n_heads"`
+	NKVHeads  int `json:"n_kv_heads"`
+	VocabSize int `json:"vocab_size"`
+	SeqLen    int `json:"seq_len"`
+}
+
+type tensor struct {
+	Name   string `json:"name"`
+	Shape  []int  `json:"shape"` // in storage order
+	Type   string `json:"type"`
+	Offset int64  `json:"offset"`
+	Bytes  int64  `json:"bytes"`
+	Unused bool   `json:"unused,omitempty"`
+}
+
+type memoryFacts struct {
+	Weights  int64 `json:"weights"`
+	Cache    int64 `json:"keys_and_values"`
+	State    int64 `json:"state"`
+	Overhead int64 `json:"overhead_at_most"`
+	Sum      int64 `json:"sum"`
+	BootMiB  int   `json:"boot_memory_mib"`
+}
+
+func describe(name string, h llama.Header) facts {
+	c, m := h.Config, h.Memory()
+	f := facts{
+		File: name, Version: h.Version, Format: formats[h.Version],
+		Header:           shape{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen},
+		SharedClassifier: h.SharedClassifier, GroupSize: h.GroupSize, Dropped: h.Dropped(), HeadSize: c.HeadSize(),
+		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, needed(h), memoryMiB(h)},
+	}
+	for _, t := range h.Tensors() {
+		f.Tensors = append(f.Tensors, tensor(t))
+		f.Size = t.Offset + t.Bytes // in the end, the file's: LoadHeader has compared
+		if !t.Unused && !strings.HasSuffix(t.Name, ".scale") {
+			n := int64(1)
+			for _, d := range t.Shape {
+				n *= int64(d)
+			}
+			f.Parameters += n
+		}
+	}
+	return f
+}
+
+// formats say what a version of the format is.
+var formats = map[int]string{
+	0: "llama2.c legacy format, float32",
+	1: "llama2.c format with magic ak42, float32",
+	2: "llama2.c format with magic ak42, int8 with float32 scales; runs as int8, as in runq.c",
+}
+
+// String explains the checkpoint to a person.
+func (f facts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %s parameters\n\n", f.File, quantity(f.Size), count(f.Parameters))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "version\t%d\t%s\n", f.Version, f.Format)
+	fmt.Fprintf(w, "dim\t%d\twidth of the residual stream\n", f.Header.Dim)
+	fmt.Fprintf(w, "hidden_dim\t%d\twidth of the feed-forward layers\n", f.Header.HiddenDim)
+	fmt.Fprintf(w, "n_layers\t%d\tlayers\n", f.Header.NLayers)
+	fmt.Fprintf(w, "n_heads\t%d\tquery heads of %d\n", f.Header.NHeads, f.HeadSize)
+	fmt.Fprintf(w, "n_kv_heads\t%d\tkey and value heads, %s\n", f.Header.NKVHeads, sharing(f.Header.NHeads/f.Header.NKVHeads))
+	fmt.Fprintf(w, "vocab_size\t%d\ttokens, as many as its tokenizer must have\n", f.Header.VocabSize)
+	fmt.Fprintf(w, "seq_len\t%d\tpositions: the longest text, in tokens\n", f.Header.SeqLen)
+	if f.GroupSize != 0 {
+		fmt.Fprintf(w, "group_size\t%d\tneighbours in a row that share a scale\n", f.GroupSize)
+	}
+	if f.Dropped != 0 {
+		fmt.Fprintf(w, "\t\tIt does not divide hidden_dim: as in runq.c, the last %d columns of w2 have no part.\n", f.Dropped)
+	}
+	if f.SharedClassifier {
+		fmt.Fprintf(w, "classifier\tshared\tthe embedding table serves as the classifier\n")
+	} else {
+		fmt.Fprintf(w, "classifier\tseparate\ta table of its own, wcls\n")
+	}
+	w.Flush() // to memory, as below: cannot fail
+
+	fmt.Fprint(&b, "\n")
+	fmt.Fprint(w, "tensor\tshape\ttype\toffset\tsize\n")
+	interleaved := false
+	for _, r := range collapse(f.Tensors) {
+		remark := ""
+		if r.Unused {
+			remark = "\tunused: the rotations are computed"
+		}
+		interleaved = interleaved || strings.Contains(r.Name, "[")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s%s\n", r.Name, r.dims(), r.Type, r.Offset, quantity(r.Bytes), remark)
+	}
+	w.Flush()
+	if interleaved {
+		fmt.Fprint(&b, "The offset is that of layer 0; each layer's values are followed by their scales (--json lists them all).\n")
+	}
+
+	fmt.Fprint(&b, "\nmemory to run it\n")
+	m := f.Memory
+	for _, r := range []struct {
+		what  string
+		bytes int64
+	}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"state", m.State}, {"on top, at most", m.Overhead}, {"sum", m.Sum}} {
+		fmt.Fprintf(w, "  %s\t%s\n", r.what, quantity(r.bytes))
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "`bootllama boot` gives the machine --memory %d (MiB).\n", m.BootMiB)
+	return b.String()
+}
+
+// row is a tensor, or the tensors of all layers that differ in the layer only.
+type row struct {
+	tensor
+	layers int // 0: one tensor
+}
+
+// collapse takes name[0]suffix, name[1]suffix … as one row, in the place of the first.
+func collapse(tensors []tensor) []row {
+	var rows []row
+	at := map[string]int{}
+	for _, t := range tensors {
+		name, rest, ok := strings.Cut(t.Name, "[")
+		layer, suffix, _ := strings.Cut(rest, "]")
+		if !ok {
+			rows = append(rows, row{tensor: t})
+			continue
+		}
+		key := name + suffix
+		i, again := at[key]
+		if !again {
+			i = len(rows)
+			at[key] = i
+			rows = append(rows, row{tensor: t})
+			rows[i].Bytes = 0
+		}
+		rows[i].Name = fmt.Sprintf("%s[0-%s]%s", name, layer, suffix)
+		if layer == "0" {
+			rows[i].Name = t.Name
+		}
+		rows[i].Bytes += t.Bytes
+		rows[i].layers++
+	}
+	return rows
+}
+
+// dims is the row's shape: (rows, columns), with the number of layers before it.
+func (r row) dims() string {
+	var dims []string
+	for _, d := range r.Shape {
+		dims = append(dims, strconv.Itoa(d))
+	}
+	text := "(" + list(dims) + ")"
+	if r.layers > 1 {
+		text = fmt.Sprintf("%d × %s", r.layers, text)
+	}
+	return text
+}
+
+// sharing says how many query heads use one key and value head.
+func sharing(queries int) string {
+	if queries == 1 {
+		return "one for each query head"
+	}
+	return fmt.Sprintf("each for %d query heads", queries)
+}
+
+// quantity is a number of bytes for a person, exact and, where it is large, readable.
+func quantity(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%d bytes (%.2f GiB)", n, float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%d bytes (%.1f MiB)", n, float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// count is a number of parameters as models' names have it, after the exact one.
+func count(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%d (%.1fB)", n, float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%d (%.1fM)", n, float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%d (%.0fK)", n, float64(n)/1e3)
+	}
+	return strconv.FormatInt(n, 10)
+}

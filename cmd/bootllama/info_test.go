@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"bootllama/internal/randommodel"
+)
+
+// What a person is told of each version of the format.
+func TestInfo(t *testing.T) {
+	needModels(t)
+	for model, want := range map[string]string{
+		"stories260K.bin": `(?s)stories260K.bin: 1056540 bytes \(1.0 MiB\), 260032 \(260K\) parameters\n` +
+			`.*version +0 .*legacy.*\ndim +64 .*\nhidden_dim +172 .*\nn_layers +5 .*\nn_heads +8 +query heads of 8\n` +
+			`n_kv_heads +4 +.*each for 2 query heads\nvocab_size +512 .*\nseq_len +512 .*\nclassifier +shared ` +
+			`.*token_embedding_table +\(512, 64\) +float32 +28 +131072 bytes\n` +
+			`.*w2 +\(5, 64, 172\) +float32 +599580 +220160 bytes\n` +
+			`.*freq_cis +\(2, 512, 4\) +float32 +1040156 +16384 bytes +unused` +
+			`.*weights +1040128 bytes\n +keys and values +655360 bytes\n +state +\d+ bytes\n +on top, at most +50331648 bytes .*\n +sum +\d+ bytes .*\n.*--memory 512 `,
+		"stories260K-v1.bin": `(?s)version +1 .*float32.*rms_att_weight +\(5, 64\) +float32 +256 +1280 bytes\n`,
+		"stories260K-q8.bin": `(?s)260032 \(260K\) parameters\n.*version +2 .*int8.*group_size +8 .*last 4 columns of w2` +
+			`.*wq\[0-4\] +5 × \(64, 64\) +int8 +52224 +20480 bytes\nwq\[0-4\].scale +5 × \(512\) +float32 +56320 +10240 bytes\n.*followed by their scales`,
+	} {
+		stdout, stderr, status := invoke(t, "", "info", models+model)
+		if status != 0 || stderr != "" || !regexp.MustCompile(want).MatchString(stdout) {
+			t.Errorf("%s: status %d, stderr %q, stdout:\n%s", model, status, stderr, stdout)
+		}
+	}
+}
+
+// The JSON says the same: its tensors lie one behind the other from the header to the file's end.
+func TestInfoJSON(t *testing.T) {
+	shape := randommodel.Shape{Dim: 32, HiddenDim: 64, NLayers: 3, NHeads: 4, NKVHeads: 2, VocabSize: 320, SeqLen: 16}
+	separate := shape.Int8()
+	separate.Separate = true
+	one := shape
+	one.NLayers = 1
+	for name, c := range map[string]struct {
+		shape               randommodel.Shape
+		start, params       int64
+		tensors, collapsing int
+	}{
+		// Embedding, per layer wq, wk, wv, wo, w1 to w3, the norms.
+		"float32":  {shape, 28, 320*32 + 3*(2*32*32+2*16*32+3*64*32) + 7*32, 12, 12},
+		"separate": {separate, 256, 2*320*32 + 3*(2*32*32+2*16*32+3*64*32) + 7*32, 3 + 2 + 3*7*2 + 2, 3 + 2 + 7*2 + 2},
+		"one":      {one.Int8(), 256, 320*32 + 1*(2*32*32+2*16*32+3*64*32) + 3*32, 3 + 2 + 7*2, 3 + 2 + 7*2},
+	} {
+		file := filepath.Join(t.TempDir(), "model.bin")
+		if err := c.shape.Create(file); err != nil {
+			t.Fatal(err)
+		}
+		size, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, stderr, status := invoke(t, "", "info", "--json", file)
+		var f facts
+		if err := json.Unmarshal([]byte(stdout), &f); err != nil || status != 0 || stderr != "" {
+			t.Fatalf("%s: status %d, stderr %q, %v", name, status, stderr, err)
+		}
+		m := f.Memory
+		if f.File != file || f.Size != size.Size() || f.Parameters != c.params || len(f.Tensors) != c.tensors || f.Header.HiddenDim != 64 ||
+			f.GroupSize != c.shape.GroupSize || f.SharedClassifier == c.shape.Separate || f.Memory.BootMiB != 512 ||
+			m.Sum != m.Weights+m.Cache+m.State+m.Overhead || m.Cache != int64(2*4*c.shape.NLayers*16*16) {
+			t.Errorf("%s: %s", name, stdout)
+		}
+		at := c.start
+		for _, x := range f.Tensors {
+			n := int64(map[string]int{"float32": 4, "int8": 1}[x.Type])
+			for _, d := range x.Shape {
+				n *= int64(d)
+			}
+			if x.Offset != at || x.Bytes != n {
+				t.Errorf("%s: %s at %d has %d bytes; want %d at %d", name, x.Name, x.Offset, x.Bytes, n, at)
+			}
+			at += x.Bytes
+		}
+		if at != f.Size {
+			t.Errorf("%s: the tensors end at %d of %d", name, at, f.Size)
+		}
+		rows := collapse(f.Tensors)
+		bytes := int64(0)
+		for _, r := range rows {
+			bytes += r.Bytes
+		}
+		if len(rows) != c.collapsing || bytes != f.Size-c.start {
+			t.Errorf("%s: %d rows of %d bytes", name, len(rows), bytes)
+		}
+	}
+}
+
+// A file that is no checkpoint: the line that run says, and status 1.
+func TestInfoOfNone(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.bin")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Once upon a time ", 50)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{text: "offset 0: dim is 1701015119", dir: "not a regular file", filepath.Join(dir, "absent"): "no such file"} {
+		stdout, stderr, status := invoke(t, "", "info", name)
+		_, said, _ := invoke(t, "", "run", name)
+		if status != statusFailed || stdout != "" || stderr != said || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, stdout %q, stderr %q; run says %q", name, status, stdout, stderr, said)
+		}
+	}
+}

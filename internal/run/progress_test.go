@@ -1,0 +1,113 @@
+package run
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// screen is what a console shows: a carriage return goes back to the line's start,
+// and what is written there replaces what stood there.
+type screen struct {
+	lines  []string
+	column int
+	writes int
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.writes++
+	if s.lines == nil {
+		s.lines = []string{""}
+	}
+	for _, c := range string(p) {
+		line := &s.lines[len(s.lines)-1]
+		switch c {
+		case '\r':
+			s.column = 0
+		case '\n':
+			s.lines, s.column = append(s.lines, ""), 0
+		default:
+			*line = (*line)[:s.column] + string(c) + (*line)[min(s.column+1, len(*line)):]
+			s.column++
+		}
+	}
+	return len(p), nil
+}
+
+// last is the line with the cursor, as one sees it.
+func (s *screen) last() string { return strings.TrimRight(s.lines[len(s.lines)-1], " ") }
+
+// bar is a progress bar whose time is after the start, and its screen.
+func bar(after *time.Duration) (*progressBar, *screen) {
+	s := &screen{lines: []string{""}}
+	b := newProgressBar(s)
+	b.now = func() time.Time { return b.start.Add(*after) }
+	return b, s
+}
+
+func TestProgress(t *testing.T) {
+	var at time.Duration
+	b, s := bar(&at)
+	for _, c := range []struct {
+		at   time.Duration
+		done int64
+		want string
+	}{
+		{0, 0, ""},
+		{499 * time.Millisecond, 20e6, ""}, // soon done, perhaps
+		{500 * time.Millisecond, 50e6, "loading [=>                      ]   5%  50 of 1000 MB, 100 MB/s, 10s left"},
+		{699 * time.Millisecond, 99e6, "loading [=>                      ]   5%  50 of 1000 MB, 100 MB/s, 10s left"}, // too soon again
+		{700 * time.Millisecond, 99e6, "loading [==>                     ]   9%  99 of 1000 MB, 141 MB/s, 7s left"},
+		{20 * time.Second, 100e6, "loading [==>                     ]  10%  100 of 1000 MB, 5 MB/s, 3m0s left"},
+		{40 * time.Second, 1000e6, "loading [========================] 100%  1000 of 1000 MB, 25 MB/s, 0s left"},
+	} {
+		at = c.at
+		b.show(c.done, 1000e6)
+		if got := s.last(); got != c.want {
+			t.Errorf("at %v, %d bytes:\n got %q\nwant %q", c.at, c.done, got, c.want)
+		}
+	}
+	if b.clear(); len(s.lines) != 1 || s.last() != "" || s.column != 0 {
+		t.Errorf("after the bar: %q, column %d", s.lines, s.column)
+	}
+	if n := s.writes; n != 5 {
+		t.Errorf("%d writes, want 4 bars and a clearing", n)
+	}
+	if b.clear(); s.writes != 5 {
+		t.Error("cleared twice")
+	}
+}
+
+// TestProgressLine: less than 80 columns, whatever the figures.
+func TestProgressLine(t *testing.T) {
+	for _, c := range []struct {
+		done, total int64
+		elapsed     time.Duration
+	}{{0, 0, time.Second}, {0, 1, time.Hour}, {1, 1 << 40, time.Hour}, {1<<40 - 1, 1 << 40, time.Nanosecond}, {9e12, 1e13, 1000 * time.Hour}} {
+		if line := progressLine(c.done, c.total, c.elapsed); len(line) >= 100 || c.total < 1e12 && len(line) >= 80 {
+			t.Errorf("%d of %d in %v: %d columns: %q", c.done, c.total, c.elapsed, len(line), line)
+		}
+	}
+}
+
+// TestScreen: what loads in no time shows nothing, on a screen either; and what loads
+// slowly does on a screen only.
+func TestScreen(t *testing.T) {
+	s := &screen{}
+	args := []string{"run", model, "-z", tokenizer, "-n", "1"}
+	if status := Main(context.Background(), args, nil, &strings.Builder{}, Screen{s}); status != 0 || s.writes != 0 {
+		t.Errorf("status %d, on the screen: %q", status, s.lines)
+	}
+	b := newProgressBar(nil)
+	b.start = b.start.Add(-time.Hour)
+	b.show(1, 2) // must not write to nil
+	b.clear()
+	s = &screen{}
+	b = newProgressBar(s)
+	b.start = b.start.Add(-time.Hour)
+	b.show(1, 2)
+	if s.writes != 1 || !strings.HasPrefix(s.last(), "loading [") {
+		t.Errorf("after an hour: %q", s.lines)
+	}
+}
