@@ -111,6 +111,15 @@ func TestGoldensOnMetal(t *testing.T) {
 			statuses = append(statuses, 0)
 		}
 	}
+	// A conversation of one turn, which the positions end: nobody types here.
+	chat := []string{"-t", "0", "-n", "80", "-m", "chat", "-y", "You are kind", "-i", "Tell me of a dog"}
+	stdout, stderr, status := host(append([]string{"run", filepath.Join(modelsDir, "stories260K.bin"), "-z", filepath.Join(modelsDir, "tok512.bin")}, chat...))
+	if status != 0 || !strings.HasPrefix(stdout, "Assistant: ") {
+		t.Fatalf("chat: status %d, %q, %q", status, stdout, stderr)
+	}
+	want += stdout
+	lines = append(lines, shellLine(append([]string{"run", name("stories260K.bin"), "-z", name("tok512.bin")}, chat...)))
+	statuses = append(statuses, 0)
 	app := build(t)
 	for _, c := range []struct{ name, cpu string }{{"max", "max"}, {"qemu64", "qemu64"}} {
 		t.Run(c.name, func(t *testing.T) {

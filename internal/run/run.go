@@ -67,19 +67,25 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
 	if args[0] == "console" {
-		return console(ctx, o, stdin, stdout)
+		return console(ctx, o, stdin, stdout, stderr)
 	}
 	if o.Mode == "chat" {
-		return converse(ctx, o, stdin, stdout)
+		return converse(ctx, o, stdin, stdout, stderr)
 	}
 	return generate(ctx, o, stdout, stderr)
 }
 
 // newGenerator loads what the options ask for.
-func newGenerator(o Options) (*llama.Generator, error) {
+func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	c, tok, err := Load(o)
 	if err != nil {
 		return nil, err
+	}
+	if n := c.Dropped(); n > 0 {
+		if _, err := fmt.Fprintf(stderr, "bootllama: %s: group_size %d does not divide hidden_dim %d: as in runq.c, the last %d columns of w2 have no part\n",
+			o.Model, c.GroupSize, c.Config.HiddenDim, n); err != nil {
+			return nil, err
+		}
 	}
 	seed := o.Seed
 	if seed == 0 {
@@ -94,7 +100,7 @@ func newGenerator(o Options) (*llama.Generator, error) {
 
 // generate is the command run: one text, as run.c's generate.
 func generate(ctx context.Context, o Options, stdout, stderr io.Writer) error {
-	g, err := newGenerator(o)
+	g, err := newGenerator(o, stderr)
 	if err != nil {
 		return err
 	}
@@ -130,8 +136,8 @@ func generateIDs(ctx context.Context, g *llama.Generator, o Options, stdout io.W
 }
 
 // converse is the command run in mode chat, as run.c's chat.
-func converse(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer) error {
-	g, err := newGenerator(o)
+func converse(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	g, err := newGenerator(o, stderr)
 	if err != nil {
 		return err
 	}
@@ -148,14 +154,14 @@ func converse(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer)
 }
 
 // console is the session on stdin and stdout.
-func console(ctx context.Context, o Options, stdin io.Reader, stdout io.Writer) error {
+func console(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if o.HasPrompt || o.IDs {
 		return usageError{errors.New("console takes neither a prompt nor --ids: they are options of run")}
 	}
 	if o.Mode != "generate" {
 		return usageError{fmt.Errorf("console has no mode %s: it is one of run", o.Mode)}
 	}
-	g, err := newGenerator(o)
+	g, err := newGenerator(o, stderr)
 	if err != nil {
 		return err
 	}
