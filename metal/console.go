@@ -141,7 +141,10 @@ func flushText() {
 
 // waitForKey sleeps in the firmware until a key is there or ns have passed.
 func waitForKey(ns int64) {
-	firmware(bootServices().setTimer, timerEvent, efiTimerRelative, uintptr(min(ns, 1e9)/100))
+	if firmware(bootServices().setTimer, timerEvent, efiTimerRelative, uintptr(min(ns, 1e9)/100)) != efiSuccess {
+		pause() // without a timer only the clock can be watched: come back at once
+		return
+	}
 	n := uintptr(1)
 	waitEvents[0] = timerEvent
 	if conIn != 0 {

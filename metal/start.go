@@ -10,8 +10,10 @@ var loadedImage uintptr // *efiLoadedImage
 // It returns into resume, which enters the Go runtime's first instruction.
 func start() {
 	c := getCore()
-	firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0) // else a reset after five minutes
 	initConsole()
+	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
+		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
+	}
 	if loadedImage = protocol(fw.image, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
