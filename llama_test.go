@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -113,6 +114,19 @@ func TestMatmul(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestQuantize: halves go away from zero, a group of zeros is zeros, a tail that is no
+// group is left out, and what is no number is 0 on every processor.
+func TestQuantize(t *testing.T) {
+	inf := float32(math.Inf(1))
+	x := []float32{127, 0.5, -0.5, 1.5, 2.5, -2.5, -127, 0.49, 0, 0, 0, 0, 0, 0, 0, 0, 3, inf, -inf, 1, 2, 3, 4, 5, 99, 99}
+	want := []int8{127, 1, -1, 2, 3, -3, -127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	a := newActivation(len(x), 8)
+	a.set(x)
+	if !slices.Equal(a.q, want) || !slices.Equal(a.s, []float32{1, 0, inf}) {
+		t.Errorf("%v in units of %v, want %v in units of 1, 0, +Inf", a.q, a.s, want)
 	}
 }
 
