@@ -130,6 +130,19 @@ func initSyscall(c *core) {
 	wrmsr(msrEFER, rdmsr(msrEFER)|eferSCE)
 }
 
+// Registers are those of the firmware that the kernel changes.
+type Registers struct {
+	CR3, CR4, XCR0           uint64
+	EFER, STAR, LSTAR, FMASK uint64
+	FSBase, GSBase           uint64
+}
+
+// FirmwareRegisters returns what the firmware had in its registers when the program
+// began, and has again when it ends; all zero under an operating system.
+func FirmwareRegisters() Registers {
+	return Registers{fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs}
+}
+
 // restoreCPU puts back what initCPU and its successors changed.
 // The task register stays: it cannot be loaded with the null selector it had.
 func restoreCPU() {

@@ -164,7 +164,7 @@ func TestEnds(t *testing.T) {
 }
 
 // TestNothingLost runs programs one after another from one shell, also some that
-// fail, and compares what memory the firmware has free before each.
+// fail, and compares what memory the firmware has free, and its registers, before each.
 func TestNothingLost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "memory", "crash", "memory", "files", "memory", "exit 3", "memory", "throw", "memory")
@@ -173,7 +173,14 @@ func TestNothingLost(t *testing.T) {
 	if len(free) != 6 {
 		t.Fatalf("%d programs told the firmware's free memory", len(free))
 	}
+	registers := regexp.MustCompile(`registers: \{.*\}`).FindAllString(b.Out.String(), -1)
+	if len(registers) != len(free) {
+		t.Fatalf("%d programs told the firmware's registers", len(registers))
+	}
 	for i := range free {
+		if registers[i] != registers[0] {
+			t.Errorf("before the first program, %s; before a later one, %s", registers[0], registers[i])
+		}
 		if free[i] != free[0] {
 			t.Errorf("before the first program: %s; before a later one: %s", free[0], free[i])
 		}

@@ -106,7 +106,11 @@ func usable(d *efiMemoryDescriptor) bool {
 // take asks for one range. A refusal is not an error: the memory map was a moment
 // ago, and what the firmware wants to keep it may keep.
 func take(base, size uintptr) {
-	if size == 0 || regionCount == maxRegions {
+	if size == 0 {
+		return
+	}
+	if regionCount == maxRegions {
+		warn("a range of free memory is left unused: the table of ranges is full", efiOutOfResources)
 		return
 	}
 	allocated = base

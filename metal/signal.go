@@ -20,8 +20,7 @@ const (
 
 	maxSignal = 64
 
-	defaultAction = 0 // SIG_DFL
-	ignoreAction  = 1 // SIG_IGN
+	ignoreAction = 1 // SIG_IGN; below it SIG_DFL
 
 	siKernel = 0x80
 	siTKill  = ^uint64(5) // -6

@@ -14,7 +14,6 @@ const (
 	eagain       = 11
 	enomem       = 12
 	eacces       = 13
-	ebusy        = 16
 	eexist       = 17
 	enodev       = 19
 	enotdir      = 20

@@ -18,11 +18,12 @@ import (
 	"bootllama/metal"
 )
 
-// memoryStatus prints what metal took of the machine.
+// memoryStatus prints what metal took of the machine, and how it found it.
 func memoryStatus([]string) error {
 	m := metal.MemoryStatus()
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
 		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
+	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters())
 	return nil
 }
 
