@@ -2,19 +2,28 @@ package simd
 
 import "golang.org/x/sys/cpu"
 
-// machine returns the kernels that this processor has, the fastest last. Those that
-// a set lacks are the set's before it.
+// machine returns the kernels that this processor has, the fastest last. What a set
+// lacks it has from the set before it.
 func machine() []*Kernels {
-	var ks []*Kernels
-	avx2 := twin
-	avx2.Name = "avx2"
-	if cpu.X86.HasAVX2 {
-		ks = append(ks, &avx2)
-	}
-	avx512 := avx2
-	avx512.Name = "avx512"
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VNNI {
-		ks = append(ks, &avx512)
+	k := twin
+	k.Name = "sse2" // every amd64 has it
+	k.f32, k.int8 = f32SSE2, int8SSE2
+	ks := []*Kernels{&k}
+	if x := cpu.X86; x.HasAVX2 {
+		k := k
+		k.Name = "avx2"
+		k.f32, k.int8 = f32AVX2, int8AVX2
+		k.f32s, k.f32Tokens = f32sAVX2, 6
+		k.int8s, k.int8Tokens = int8sAVX2, 2
+		ks = append(ks, &k)
+		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI {
+			k := k
+			k.Name = "avx512"
+			k.f32, k.int8 = f32AVX512, int8AVX512
+			k.f32s, k.f32Tokens = f32sAVX512, 12
+			k.int8s, k.int8Tokens = int8sAVX512, 8
+			ks = append(ks, &k)
+		}
 	}
 	return ks
 }
