@@ -2,11 +2,9 @@ package llama
 
 import (
 	"bytes"
-	"math"
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -90,46 +88,6 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestMatmul: each row's sum is taken in order, for every number of rows that
-// the blocks of four leave over.
-func TestMatmul(t *testing.T) {
-	for d := range 10 {
-		for n := 1; n < 9; n++ {
-			x, w := make([]float32, n), make([]float32, n*d)
-			for i := range x {
-				x[i] = 1 / float32(i+3)
-			}
-			for i := range w {
-				w[i] = 1 / float32(i-7*n-1)
-			}
-			got := make([]float32, d)
-			matmulF32(got, x, w)
-			for i := range got {
-				var want float32
-				for j := range x {
-					want += float32(w[i*n+j] * x[j])
-				}
-				if math.Float32bits(got[i]) != math.Float32bits(want) {
-					t.Fatalf("%d rows of %d: row %d is %g, want %g", d, n, i, got[i], want)
-				}
-			}
-		}
-	}
-}
-
-// TestQuantize: halves go away from zero, a group of zeros is zeros, a tail that is no
-// group is left out, and what is no number is 0 on every processor.
-func TestQuantize(t *testing.T) {
-	inf := float32(math.Inf(1))
-	x := []float32{127, 0.5, -0.5, 1.5, 2.5, -2.5, -127, 0.49, 0, 0, 0, 0, 0, 0, 0, 0, 3, inf, -inf, 1, 2, 3, 4, 5, 99, 99}
-	want := []int8{127, 1, -1, 2, 3, -3, -127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-	a := newActivation(len(x), 8)
-	a.set(x)
-	if !slices.Equal(a.q, want) || !slices.Equal(a.s, []float32{1, 0, inf}) {
-		t.Errorf("%v in units of %v, want %v in units of 1, 0, +Inf", a.q, a.s, want)
-	}
-}
-
 func BenchmarkForward(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -146,7 +104,7 @@ func BenchmarkForward(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tr := NewTransformer(ck)
+			tr := NewTransformer(ck, Options{})
 			b.ResetTimer()
 			for i := range b.N {
 				tr.Forward(5, i%256)

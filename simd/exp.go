@@ -53,4 +53,3 @@ func expf(x float32) float32 {
 func sqrtf(x float32) float32 {
 	return float32(math.Sqrt(float64(x)))
 }
-

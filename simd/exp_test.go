@@ -55,4 +55,3 @@ func TestExpfEdges(t *testing.T) {
 		t.Errorf("expf(NaN) = %g, want NaN", got)
 	}
 }
-

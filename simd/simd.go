@@ -19,7 +19,10 @@
 // Rows that fill up the last tile are zeros; what is computed for them is dropped.
 package simd
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // Rows of a tile.
 const (
@@ -32,9 +35,8 @@ type Kernels struct {
 	// Name is what BOOTLLAMA_SIMD calls it: go, sse2, avx2 or avx512.
 	Name string
 
-	// One tile times one token: see tileF32 and tileInt8.
-	f32  func(out, x, w *float32, n int)
-	int8 func(out *float32, x *int8, g *Group, w *uint8, s *float32, groups, quads int)
+	// level chooses what computes one tile times one token: see f32 and int8.
+	level level
 
 	// One tile times f32Tokens or int8Tokens tokens, whose activations lie xStride
 	// values apart, their groups gStride, and their outputs outStride.
@@ -52,10 +54,20 @@ type Kernels struct {
 	read     func(b []byte) uint64
 }
 
+// level is a set of instructions. Calls through a variable would let the compiler think
+// that their arguments live on, and allocate them.
+type level int
+
+const (
+	goTwin level = iota
+	sse2
+	avx2
+	avx512
+)
+
 // twin is the Go twins.
 var twin = Kernels{
 	Name: "go",
-	f32:  tileF32, int8: tileInt8,
 	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read,
 }
 
@@ -65,8 +77,12 @@ func All() []*Kernels {
 	return append([]*Kernels{&twin}, machine()...)
 }
 
-// Best returns the fastest kernels that this processor can run.
+// Best returns the fastest kernels that this processor can run, or those that the
+// environment names in BOOTLLAMA_SIMD if it can run them.
 func Best() *Kernels {
+	if k, err := Named(os.Getenv("BOOTLLAMA_SIMD")); err == nil {
+		return k
+	}
 	all := All()
 	return all[len(all)-1]
 }

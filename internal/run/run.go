@@ -92,7 +92,7 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	return &llama.Generator{
-		Transformer: llama.NewTransformer(c),
+		Transformer: llama.NewTransformer(c, llama.Options{}),
 		Tokenizer:   tok,
 		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed),
 	}, nil
