@@ -615,7 +615,7 @@ func (r *reader) skip(n uint64, what string) error {
 // floats fills dst with little-endian float32. A value that is no finite number is an
 // error: nothing but noise comes out of a model that has one.
 func (r *reader) floats(dst []float32, what string) error {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst))
+	b := bytesOf(dst)
 	return r.readPieces(b, what, func(b []byte) error {
 		for i := 0; i < len(b); i += 4 {
 			bits := binary.LittleEndian.Uint32(b[i:])
@@ -627,4 +627,10 @@ func (r *reader) floats(dst []float32, what string) error {
 		}
 		return nil
 	})
+}
+
+// bytesOf returns the memory of s.
+func bytesOf[T float32 | uint8](s []T) []byte {
+	var v T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), uintptr(len(s))*unsafe.Sizeof(v))
 }

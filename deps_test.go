@@ -21,7 +21,7 @@ const allowedImports = `
 	bootllama/simd             : golang.org/x/sys
 	bootllama/workers          :
 	bootllama/chat             : bootllama
-	bootllama/internal/run     : bootllama bootllama/chat
+	bootllama/internal/run     : bootllama bootllama/chat bootllama/simd
 	bootllama/metal            :
 	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
 

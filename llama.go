@@ -464,3 +464,39 @@ func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activat
 	w := m.Q[row*x.groups*simd.Padded(m.Group):]
 	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, m.S[row*x.groups:], rows)
 }
+
+// ReadWeights reads all weights that a token takes, on all threads, and does nothing with
+// them: no token can take less time. It returns their size in bytes.
+func (t *Transformer) ReadWeights() int64 {
+	w, size := &t.Weights, int64(0)
+	t.state.n = 1
+	read := func(m *Matrix) {
+		t.state.products = [3]product{{w: m}}
+		t.team.Do(t, blocks(m.Rows, t.blockRows(m)), (*Transformer).readBlock)
+		size += int64(4*len(m.F32) + len(m.Q) + 4*len(m.S))
+	}
+	for l := range t.Config.NLayers {
+		for _, ms := range [][]Matrix{w.WQ, w.WK, w.WV, w.WO, w.W1, w.W3, w.W2} {
+			read(&ms[l])
+		}
+	}
+	read(&w.WCls)
+	return size
+}
+
+// readBlock reads the part of a matrix that multiply would.
+func (t *Transformer) readBlock(_, part int) {
+	m := t.state.products[0].w
+	block := t.blockRows(m)
+	row := part * block
+	rows := blocks(min(block, m.Rows-row), simd.TileInt8) * simd.TileInt8
+	if m.Group == 0 {
+		rows = blocks(rows, simd.TileF32) * simd.TileF32
+		t.kernels.Read(bytesOf(m.F32[row*m.Columns:][:rows*m.Columns]))
+		return
+	}
+	groups := m.Columns / m.Group
+	width := groups * simd.Padded(m.Group)
+	t.kernels.Read(bytesOf(m.Q[row*width:][:rows*width]))
+	t.kernels.Read(bytesOf(m.S[row*groups:][:rows*groups]))
+}

@@ -67,7 +67,7 @@ const (
 
 // twin is the Go twins.
 var twin = Kernels{
-	Name: "go",
+	Name:    "go",
 	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read,
 }
 

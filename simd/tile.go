@@ -23,27 +23,47 @@ func SizeInt8(rows, groups, group int) (values, scales int) {
 // most 32 rows. It returns the index in src of the first value that is no finite number,
 // or -1.
 func PackF32(tile []float32, src []byte, columns int) (bad int) {
-	const exponent = 0x7F800000
-	bad = -1
 	tile = tile[:TileF32*columns]
 	rows := len(src) / (4 * columns)
-	for r := range rows {
-		row := src[r*4*columns:][:4*columns]
-		for j := 0; j < len(row); j += 4 {
-			bits := binary.LittleEndian.Uint32(row[j:])
-			if bits&exponent == exponent && bad < 0 {
-				bad = (r*4*columns + j) / 4
+	if rows < TileF32 {
+		clear(tile)
+	}
+	// A cache line of each row at a time: 16 columns, which stand together in the tile.
+	const line = 16
+	var exponents uint32 // of which some value has all bits
+	j := 0
+	for ; j+line <= columns; j += line {
+		to := (*[line * TileF32]float32)(tile[j*TileF32:])
+		for r := range rows {
+			from := (*[4 * line]byte)(src[4*(r*columns+j):])
+			for c := range line {
+				bits := binary.LittleEndian.Uint32(from[4*c:])
+				exponents |= bits&infinite + 1<<23
+				to[c*TileF32+r&(TileF32-1)] = math.Float32frombits(bits)
 			}
-			tile[j/4*TileF32+r] = math.Float32frombits(bits)
 		}
 	}
-	for r := rows; r < TileF32; r++ {
-		for j := range columns {
-			tile[j*TileF32+r] = 0
+	for ; j < columns; j++ {
+		for r := range rows {
+			bits := binary.LittleEndian.Uint32(src[4*(r*columns+j):])
+			exponents |= bits&infinite + 1<<23
+			tile[j*TileF32+r] = math.Float32frombits(bits)
 		}
 	}
-	return bad
+	if exponents>>31 == 0 {
+		return -1
+	}
+	for i := range len(src) / 4 {
+		if binary.LittleEndian.Uint32(src[4*i:])&infinite == infinite {
+			return i
+		}
+	}
+	panic("simd: PackF32: lost an infinite value")
 }
+
+// infinite is the exponent of infinity and of what is not a number: one more, and the
+// sign's bit is set.
+const infinite = 0x7F800000
 
 // RowF32 sets x (columns,) to a row of a float32 matrix in tiles w.
 func RowF32(x, w []float32, row int) {
@@ -53,24 +73,45 @@ func RowF32(x, w []float32, row int) {
 	}
 }
 
-// PackInt8 fills a tile (groups, group/4, 16, 4) with src, int8 (rows, columns) as bytes, at most
-// 16 rows. Columns behind the last group are left out.
+// PackInt8 fills a tile (groups, group/4, 16, 4) with src, int8 (rows, columns) as bytes, at
+// most 16 rows. Columns behind the last group are left out.
 func PackInt8(tile []uint8, src []byte, columns, groups, group int) {
-	padded := Padded(group)
-	tile = tile[:TileInt8*groups*padded]
-	for i := range tile {
-		tile[i] = 128
+	rows := len(src) / columns
+	quads := groups * Padded(group) / 4
+	tile = tile[:TileInt8*4*quads]
+	if rows < TileInt8 || group%4 != 0 {
+		for i := range tile {
+			tile[i] = zero
+		}
 	}
-	for r := range len(src) / columns {
+	if group%4 == 0 {
+		// Quads are neighbours in the file, too: a cache line of each row at a time.
+		const line = 16
+		for q := 0; q < quads; q += line {
+			n := min(line, quads-q)
+			for r := range rows {
+				from, to := src[r*columns+4*q:][:4*n], tile[TileInt8*4*q+4*r:]
+				for i := 0; i+4 <= len(from); i += 4 {
+					v := binary.NativeEndian.Uint32(from[i:])
+					binary.NativeEndian.PutUint32(to[TileInt8*i:], v^(zero*0x01010101))
+				}
+			}
+		}
+		return
+	}
+	for r := range rows {
 		for g := range groups {
 			from := src[r*columns+g*group:][:group]
-			to := tile[TileInt8*g*padded+4*r:]
+			to := tile[TileInt8*g*Padded(group)+4*r:]
 			for c, v := range from {
-				to[c/4*TileInt8*4+c%4] = v ^ 0x80
+				to[c/4*TileInt8*4+c%4] = v ^ zero
 			}
 		}
 	}
 }
+
+// zero is what stands for 0 in a tile of int8.
+const zero = 0x80
 
 // RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w and s.
 func RowInt8(x []float32, w []uint8, s []float32, row, group int) {
