@@ -71,15 +71,21 @@ done:
 	VMULPS Y13, Y14, Y15; \
 	VADDPS Y15, b, b
 
+#define LOAD(a, b) \
+	VMOVUPS (rOut), a; \
+	VMOVUPS 32(rOut), b; \
+	ADDQ rOutStride, rOut
+
 #define STORE(a, b) \
 	VMOVUPS a, (rOut); \
 	VMOVUPS b, 32(rOut); \
 	ADDQ rOutStride, rOut
 
-// func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int)
+// func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 //
-// 32 rows of six tokens, in two halves of 16 rows: 12 sums in registers.
-TEXT ·f32sAVX2(SB), NOSPLIT, $0-48
+// 32 rows of six tokens, in two halves of 16 rows: 12 sums in registers. They begin with
+// what out holds if there is more to add, else with 0.
+TEXT ·f32sAVX2(SB), NOSPLIT, $0-49
 	MOVQ xStride+24(FP), rStride
 	SHLQ $2, rStride
 	MOVQ outStride+8(FP), rOutStride
@@ -92,6 +98,10 @@ rows:
 	MOVQ w+32(FP), rW
 	ADDQ rHalf, rW
 	MOVQ n+40(FP), rN
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
+	CMPB more+48(FP), $0
+	JNE continue
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -104,6 +114,16 @@ rows:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	JMP columns
+continue:
+	LOAD(Y0, Y1)
+	LOAD(Y2, Y3)
+	LOAD(Y4, Y5)
+	LOAD(Y6, Y7)
+	LOAD(Y8, Y9)
+	LOAD(Y10, Y11)
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
 columns:
 	VMOVUPS (rW), Y12
 	VMOVUPS 32(rW), Y13
@@ -118,8 +138,6 @@ columns:
 	ADDQ $128, rW
 	DECQ rN
 	JNZ columns
-	MOVQ out+0(FP), rOut
-	ADDQ rHalf, rOut
 	STORE(Y0, Y1)
 	STORE(Y2, Y3)
 	STORE(Y4, Y5)
@@ -138,6 +156,7 @@ columns:
 #undef rHalf
 #undef rN
 #undef TOKEN
+#undef LOAD
 #undef STORE
 
 #define rX DX

@@ -74,16 +74,22 @@ done:
 	TOKEN(a2, b2); \
 	ADDQ $4, xt
 
+#define LOAD(a, b) \
+	VMOVUPS (rOut), a; \
+	VMOVUPS 64(rOut), b; \
+	ADDQ rOutStride, rOut
+
 #define STORE(a, b) \
 	VMOVUPS a, (rOut); \
 	VMOVUPS b, 64(rOut); \
 	ADDQ rOutStride, rOut
 
-// func f32sAVX512(out *float32, outStride int, x *float32, xStride int, w *float32, n int)
+// func f32sAVX512(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 //
 // 32 rows of 12 tokens: 24 sums in registers, so that a column of weights is loaded
-// once for 12 tokens, and the sums of a row never wait for each other.
-TEXT ·f32sAVX512(SB), NOSPLIT, $0-48
+// once for 12 tokens, and the sums of a row never wait for each other. The sums begin
+// with what out holds if there is more to add, else with 0.
+TEXT ·f32sAVX512(SB), NOSPLIT, $0-49
 	MOVQ x+16(FP), rX0
 	MOVQ xStride+24(FP), rStride
 	SHLQ $2, rStride
@@ -95,6 +101,11 @@ TEXT ·f32sAVX512(SB), NOSPLIT, $0-48
 	ADDQ rStride, rX9
 	MOVQ w+32(FP), rW
 	MOVQ n+40(FP), rN
+	MOVQ out+0(FP), rOut
+	MOVQ outStride+8(FP), rOutStride
+	SHLQ $2, rOutStride
+	CMPB more+48(FP), $0
+	JNE continue
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -119,6 +130,21 @@ TEXT ·f32sAVX512(SB), NOSPLIT, $0-48
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
+	JMP columns
+continue:
+	LOAD(Z0, Z1)
+	LOAD(Z2, Z3)
+	LOAD(Z4, Z5)
+	LOAD(Z6, Z7)
+	LOAD(Z8, Z9)
+	LOAD(Z10, Z11)
+	LOAD(Z12, Z13)
+	LOAD(Z14, Z15)
+	LOAD(Z16, Z17)
+	LOAD(Z18, Z19)
+	LOAD(Z20, Z21)
+	LOAD(Z22, Z23)
+	MOVQ out+0(FP), rOut
 columns:
 	VMOVUPS (rW), Z24
 	VMOVUPS 64(rW), Z25
@@ -129,9 +155,6 @@ columns:
 	ADDQ $128, rW
 	DECQ rN
 	JNZ columns
-	MOVQ out+0(FP), rOut
-	MOVQ outStride+8(FP), rOutStride
-	SHLQ $2, rOutStride
 	STORE(Z0, Z1)
 	STORE(Z2, Z3)
 	STORE(Z4, Z5)
@@ -156,6 +179,7 @@ columns:
 #undef rN
 #undef TOKEN
 #undef TOKENS
+#undef LOAD
 #undef STORE
 
 #define rX DX

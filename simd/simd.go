@@ -30,6 +30,9 @@ const (
 	TileInt8 = 16
 )
 
+// columnsF32 is how many columns of a tile are multiplied with all tokens before the next.
+const columnsF32 = 512
+
 // Kernels is one implementation of every loop. All of them compute the same bits.
 type Kernels struct {
 	// Name is what BOOTLLAMA_SIMD calls it: go, sse2, avx2 or avx512.
@@ -39,9 +42,10 @@ type Kernels struct {
 	level level
 
 	// One tile times f32Tokens or int8Tokens tokens, whose activations lie xStride
-	// values apart, their groups gStride, and their outputs outStride.
+	// values apart, their groups gStride, and their outputs outStride. With more, the
+	// sums begin with what is in out.
 	f32Tokens  int // 0: there is none
-	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int)
+	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 	int8Tokens int
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, s *float32, groups, quads int)
 
@@ -128,8 +132,14 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 		o, left := out[i*TileF32:], rows-i*TileF32
 		t := 0
 		if left >= TileF32 {
-			for ; k.f32Tokens > 0 && t+k.f32Tokens <= tokens; t += k.f32Tokens {
-				k.f32s(&o[t*outStride], outStride, &x[t*xStride], xStride, wt, n)
+			if k.f32Tokens > 0 {
+				t = tokens - tokens%k.f32Tokens
+			}
+			// Some columns at a time: they stay in a near cache for all tokens.
+			for j := 0; j < n && t > 0; j += columnsF32 {
+				for u := 0; u < t; u += k.f32Tokens {
+					k.f32s(&o[u*outStride], outStride, &x[u*xStride+j], xStride, &w[i*stride+j*TileF32], min(n-j, columnsF32), j > 0)
+				}
 			}
 			for ; t < tokens; t++ {
 				k.f32(&o[t*outStride], &x[t*xStride], wt, n)
