@@ -17,7 +17,7 @@ func machine() []*Kernels {
 	avx512.Name = "avx512"
 	avx512.rmsNorm, avx512.softmax, avx512.swiGLU, avx512.rotate = rmsNormAVX512, softmaxAVX512, swiGLUAVX512, rotateAVX512
 	avx512.quantize, avx512.add, avx512.read = quantizeAVX512, addAVX512, readAVX512
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VNNI {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VNNI && cpu.X86.HasBMI2 {
 		ks = append(ks, &avx512)
 	}
 	return ks
