@@ -10,9 +10,9 @@ import (
 // guard is what stands around every output; a kernel that writes over the end changes it.
 const guard = float32(12345.678)
 
-// guarded returns n values at an offset from the start of its memory that moves them
+// fenced returns n values at an offset from the start of its memory that moves them
 // over all alignments, and a check that nothing around them was written.
-func guarded(t testing.TB, n, offset int) ([]float32, func()) {
+func fenced(t testing.TB, n, offset int) ([]float32, func()) {
 	b := make([]float32, 32+offset+n+32)
 	for i := range b {
 		b[i] = guard
@@ -34,7 +34,7 @@ func randoms(rng *rand.Rand, s []float32) {
 	}
 }
 
-func same(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
+func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
 
 // TestMatMulF32: all kernels give the bits of a plain sum in order, for every number of
 // rows and tokens.
@@ -54,7 +54,7 @@ func TestMatMulF32(t *testing.T) {
 				w := make([]float32, i%5+tiles*stride)[i%5:]
 				randoms(rng, x)
 				randoms(rng, w)
-				out, check := guarded(t, outStride*(tokens-1)+rows, i%9)
+				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
 				k.MatMulF32(out, outStride, x, xStride, tokens, n, w[:(tiles-1)*stride+TileF32*n], stride, rows)
 				check()
 				for tok := range tokens {
@@ -69,7 +69,7 @@ func TestMatMulF32(t *testing.T) {
 								want += float32(w[r/TileF32*stride+j*TileF32+r%TileF32] * x[tok*xStride+j])
 							}
 						}
-						if got := out[tok*outStride+r]; !same(got, want) {
+						if got := out[tok*outStride+r]; !equal(got, want) {
 							t.Fatalf("%d rows, %d columns, %d tokens: row %d of token %d is %g, want %g", rows, n, tokens, r, tok, got, want)
 						}
 					}
@@ -125,7 +125,7 @@ func TestMatMulInt8(t *testing.T) {
 					}
 				}
 				randoms(rng, s)
-				out, check := guarded(t, outStride*(tokens-1)+rows, i%9)
+				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
 				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, s, rows)
 				check()
 				for tok := range tokens {
@@ -145,7 +145,7 @@ func TestMatMulInt8(t *testing.T) {
 								want += float32(float32(float32(sum)*s[(r/TileInt8*groups+j)*TileInt8+r%TileInt8]) * g[tok*gStride+j].Scale)
 							}
 						}
-						if got := out[tok*outStride+r]; !same(got, want) {
+						if got := out[tok*outStride+r]; !equal(got, want) {
 							t.Fatalf("%d rows, %d groups of %d, %d tokens: row %d of token %d is %g, want %g", rows, groups, group, tokens, r, tok, got, want)
 						}
 					}

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestQuantize: halves go away from zero, a group of zeros is zeros, a tail that is no
+// TestQuantizeByHand: halves go away from zero, a group of zeros is zeros, a tail that is no
 // group is left out, and what is no number is 0 on every processor.
-func TestQuantize(t *testing.T) {
+func TestQuantizeByHand(t *testing.T) {
 	inf := float32(math.Inf(1))
 	x := []float32{127, 0.5, -0.5, 1.5, 2.5, -2.5, -127, 0.49, 0, 0, 0, 0, 0, 0, 0, 0, 3, inf, -inf, 1, 2, 3, 4, 5, 99, 99}
 	want := []int8{127, 1, -1, 2, 3, -3, -127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
