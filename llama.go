@@ -88,6 +88,7 @@ type runState struct {
 	input    *activation
 	n        int // tokens of a matmul
 	products [3]product
+	ends     [maxParts]int
 	one      [1]int
 }
 
@@ -261,7 +262,7 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 		l := s.layer
 		t.each(n, (*Transformer).attentionInput)
 		t.matmul(n, &s.xb, product{s.q, p.Dim, &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
-		t.each(n, (*Transformer).keyAndValue)
+		t.team.Do(t, n*p.NKVHeads, (*Transformer).keyAndValue)
 		t.team.Do(t, n*p.NHeads, (*Transformer).attention)
 		t.matmul(n, &s.xb, product{s.xb2, p.Dim, &w.WO[l]})
 		t.each(n, (*Transformer).residual)
@@ -333,21 +334,23 @@ func (t *Transformer) residual(_, i int) {
 	t.kernels.Add(s.x[i*dim:][:dim], s.xb2[i*dim:][:dim])
 }
 
-// keyAndValue rotates query and key to their position (RoPE), and puts key and value into
-// the caches.
-func (t *Transformer) keyAndValue(_, i int) {
+// keyAndValue rotates key and queries to their position (RoPE), and puts key and value into
+// the caches, for one head of keys and values of one token; NHeads/NKVHeads neighbouring
+// heads of queries share it. part counts tokens within heads.
+func (t *Transformer) keyAndValue(_, part int) {
 	p, s := &t.Config, &t.state
-	pos, headSize, kvDim := s.pos+i, p.HeadSize(), p.KVDim()
+	h, i := part/len(s.tokens), part%len(s.tokens)
+	pos, headSize, shared := s.pos+i, p.HeadSize(), p.NHeads/p.NKVHeads*p.HeadSize()
 	cos := t.ropeCos[pos*headSize/2:][:headSize/2]
 	sin := t.ropeSin[pos*headSize/2:][:headSize/2]
-	k, v := s.k[i*kvDim:][:kvDim], s.v[i*kvDim:][:kvDim]
-	t.kernels.Rotate(s.q[i*p.Dim:][:p.Dim], cos, sin)
+	q := s.q[i*p.Dim+h*shared:][:shared]
+	k := s.k[i*p.KVDim()+h*headSize:][:headSize]
+	v := s.v[i*p.KVDim()+h*headSize:][:headSize]
+	t.kernels.Rotate(q, cos, sin)
 	t.kernels.Rotate(k, cos, sin)
-	for h := range p.NKVHeads {
-		keys, values := t.cache(h)
-		simd.SetRowF32(keys, k[h*headSize:][:headSize], pos)
-		simd.SetColumnF32(values, v[h*headSize:][:headSize], pos, p.SeqLen)
-	}
+	keys, values := t.cache(h)
+	simd.SetRowF32(keys, k, pos)
+	simd.SetColumnF32(values, v, pos, p.SeqLen)
 }
 
 // cache returns the keys (seq_len, head_size) and values (head_size, seq_len) of a head in
@@ -360,8 +363,7 @@ func (t *Transformer) cache(kvHead int) (keys, values []float32) {
 }
 
 // attention is scaled dot-product attention (Vaswani et al. 2017) of one head of one token
-// to the positions up to its own. NHeads/NKVHeads neighbouring heads share keys and values.
-// part counts tokens within heads.
+// to the positions up to its own. part counts tokens within heads.
 func (t *Transformer) attention(worker, part int) {
 	p, s := &t.Config, &t.state
 	n := len(s.tokens)
@@ -399,11 +401,7 @@ func (t *Transformer) matmul(n int, x *activation, products ...product) {
 		t.each(n, (*Transformer).quantize)
 	}
 	clear(s.products[copy(s.products[:], products):])
-	parts := 0
-	for i := range products {
-		parts += blocks(products[i].w.Rows, t.blockRows(products[i].w))
-	}
-	t.team.Do(t, parts, (*Transformer).multiply)
+	t.team.Do(t, t.divide(), (*Transformer).multiply)
 }
 
 // quantize makes the input int8.
@@ -412,48 +410,74 @@ func (t *Transformer) quantize(_, i int) {
 	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
 }
 
-// Sizes of a part of a matmul: small enough for the last one to keep nobody waiting,
-// large enough to read memory in long runs.
-const (
-	minBlock = 16 << 10 // bytes of weights
-	maxBlock = 256 << 10
-)
+// maxParts bounds the parts of a matmul; there are some dozens, or for a batch hundreds.
+const maxParts = 1 << 10
 
-// blockRows returns how many rows of w are a part of a matmul: whole tiles.
-func (t *Transformer) blockRows(w *Matrix) int {
-	rowBytes := 4 * w.Columns
-	if w.Group != 0 {
-		rowBytes = w.Columns + 4*w.Columns/w.Group
+// divide divides the tiles of the products into parts, ends[i] being the end of part i. For
+// one token the parts get smaller and smaller: long ones, since memory is read fastest in
+// long runs, and short ones in the end, so that nobody waits long for the last. It is the
+// guided self-scheduling of Polychronopoulos and Kuck (1987).
+func (t *Transformer) divide() (parts int) {
+	s := &t.state
+	left := 0
+	for i := range s.products {
+		if m := s.products[i].w; m != nil {
+			left += m.tiles()
+		}
 	}
-	block := min(max(w.Rows*rowBytes/(8*t.team.Size()), minBlock), maxBlock)
-	if t.state.n > 1 {
-		block = minBlock
+	threads, end := t.team.Size(), 0
+	for ; left > 0; parts++ {
+		n := left
+		switch {
+		case threads == 1:
+		case s.n > 1:
+			n = blocks(left, maxParts-parts)
+		case parts < maxParts-1:
+			n = blocks(left, 2*threads)
+		}
+		end, left = end+n, left-n
+		s.ends[parts] = end
 	}
-	rows := max(block/rowBytes/simd.TileF32, 1) * simd.TileF32
-	for blocks(w.Rows, rows) > workers.MaxParts/3 {
-		rows *= 2
-	}
-	return rows
+	return parts
 }
 
-func blocks(rows, block int) int { return (rows + block - 1) / block }
+func blocks(n, block int) int { return (n + block - 1) / block }
 
-// multiply computes a part of the products: some rows, for all tokens.
+// multiply computes a part of the products: some tiles, for all tokens.
 func (t *Transformer) multiply(_, part int) {
 	s := &t.state
+	from, to := 0, s.ends[part]
+	if part > 0 {
+		from = s.ends[part-1]
+	}
 	for i := range s.products {
-		y := &s.products[i]
-		block := t.blockRows(y.w)
-		if n := blocks(y.w.Rows, block); part >= n {
-			part -= n
-			continue
+		p := &s.products[i]
+		if p.w == nil || to <= 0 {
+			return
 		}
-		row := part * block
-		rows := min(block, y.w.Rows-row)
-		y.w.multiply(t.kernels, y.out[row:], y.stride, s.input, s.n, row, rows)
-		return
+		tiles, height := p.w.tiles(), p.w.tileRows()
+		if from < tiles {
+			row := max(from, 0) * height
+			rows := min(to*height, p.w.Rows) - row
+			if p.out == nil {
+				p.w.read(t.kernels, row, rows)
+			} else {
+				p.w.multiply(t.kernels, p.out[row:], p.stride, s.input, s.n, row, rows)
+			}
+		}
+		from, to = from-tiles, to-tiles
 	}
 }
+
+// tileRows returns the number of rows of a tile of m, and tiles that of its tiles.
+func (m *Matrix) tileRows() int {
+	if m.Group == 0 {
+		return simd.TileF32
+	}
+	return simd.TileInt8
+}
+
+func (m *Matrix) tiles() int { return blocks(m.Rows, m.tileRows()) }
 
 // multiply sets out (tokens, stride) to the products of some rows of m.
 func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activation, tokens, row, rows int) {
@@ -465,38 +489,40 @@ func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activat
 	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, m.S[row*x.groups:], rows)
 }
 
-// ReadWeights reads all weights that a token takes, on all threads, and does nothing with
-// them: no token can take less time. It returns their size in bytes.
-func (t *Transformer) ReadWeights() int64 {
-	w, size := &t.Weights, int64(0)
-	t.state.n = 1
-	read := func(m *Matrix) {
-		t.state.products = [3]product{{w: m}}
-		t.team.Do(t, blocks(m.Rows, t.blockRows(m)), (*Transformer).readBlock)
-		size += int64(4*len(m.F32) + len(m.Q) + 4*len(m.S))
-	}
-	for l := range t.Config.NLayers {
-		for _, ms := range [][]Matrix{w.WQ, w.WK, w.WV, w.WO, w.W1, w.W3, w.W2} {
-			read(&ms[l])
-		}
-	}
-	read(&w.WCls)
-	return size
-}
-
-// readBlock reads the part of a matrix that multiply would.
-func (t *Transformer) readBlock(_, part int) {
-	m := t.state.products[0].w
-	block := t.blockRows(m)
-	row := part * block
-	rows := blocks(min(block, m.Rows-row), simd.TileInt8) * simd.TileInt8
+// read reads some rows of m and does nothing with them.
+func (m *Matrix) read(k *simd.Kernels, row, rows int) {
+	rows = blocks(rows, m.tileRows()) * m.tileRows()
 	if m.Group == 0 {
-		rows = blocks(rows, simd.TileF32) * simd.TileF32
-		t.kernels.Read(bytesOf(m.F32[row*m.Columns:][:rows*m.Columns]))
+		k.Read(bytesOf(m.F32[row*m.Columns:][:rows*m.Columns]))
 		return
 	}
 	groups := m.Columns / m.Group
 	width := groups * simd.Padded(m.Group)
-	t.kernels.Read(bytesOf(m.Q[row*width:][:rows*width]))
-	t.kernels.Read(bytesOf(m.S[row*groups:][:rows*groups]))
+	k.Read(bytesOf(m.Q[row*width:][:rows*width]))
+	k.Read(bytesOf(m.S[row*groups:][:rows*groups]))
+}
+
+// ReadWeights reads all weights that a token takes, on all threads and in the order in
+// which Forward does, and does nothing with them: no token can take less time. It returns
+// their size in bytes.
+func (t *Transformer) ReadWeights() (bytes int64) {
+	w := &t.Weights
+	for l := range t.Config.NLayers {
+		bytes += t.read(&w.WQ[l], &w.WK[l], &w.WV[l])
+		bytes += t.read(&w.WO[l])
+		bytes += t.read(&w.W1[l], &w.W3[l])
+		bytes += t.read(&w.W2[l])
+	}
+	return bytes + t.read(&w.WCls)
+}
+
+func (t *Transformer) read(ms ...*Matrix) (bytes int64) {
+	s := &t.state
+	s.n, s.products = 1, [3]product{}
+	for i, m := range ms {
+		s.products[i].w = m
+		bytes += int64(4*len(m.F32) + len(m.Q) + 4*len(m.S))
+	}
+	t.team.Do(t, t.divide(), (*Transformer).multiply)
+	return bytes
 }
