@@ -87,6 +87,8 @@ type runState struct {
 	layer    int
 	input    *activation
 	n        int // tokens of a matmul
+	step     func(t *Transformer, worker, i int)
+	things   int
 	products [3]product
 	ends     [maxParts]int
 	one      [1]int
@@ -262,8 +264,8 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 		l := s.layer
 		t.each(n, (*Transformer).attentionInput)
 		t.matmul(n, &s.xb, product{s.q, p.Dim, &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
-		t.team.Do(t, n*p.NKVHeads, (*Transformer).keyAndValue)
-		t.team.Do(t, n*p.NHeads, (*Transformer).attention)
+		t.share(n*p.NKVHeads, (*Transformer).keyAndValue)
+		t.share(n*p.NHeads, (*Transformer).attention)
 		t.matmul(n, &s.xb, product{s.xb2, p.Dim, &w.WO[l]})
 		t.each(n, (*Transformer).residual)
 
@@ -308,7 +310,23 @@ func (t *Transformer) each(n int, step func(t *Transformer, worker, i int)) {
 		step(t, 0, 0)
 		return
 	}
-	t.team.Do(t, n, step)
+	t.share(n, step)
+}
+
+// share does a step for each of n things, in parts of several: a thing may take less time
+// than it takes to get hold of it.
+func (t *Transformer) share(n int, step func(t *Transformer, worker, i int)) {
+	s := &t.state
+	s.step, s.things = step, n
+	t.team.Do(t, min(n, 8*t.team.Size()), (*Transformer).several)
+}
+
+func (t *Transformer) several(worker, part int) {
+	s := &t.state
+	parts := min(s.things, 8*t.team.Size())
+	for i := part * s.things / parts; i < (part+1)*s.things/parts; i++ {
+		s.step(t, worker, i)
+	}
 }
 
 // The steps of the transformer, for token i of the batch.
@@ -410,13 +428,13 @@ func (t *Transformer) quantize(_, i int) {
 	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
 }
 
-// maxParts bounds the parts of a matmul; there are some dozens, or for a batch hundreds.
+// maxParts bounds the parts of a matmul; there are some dozens.
 const maxParts = 1 << 10
 
-// divide divides the tiles of the products into parts, ends[i] being the end of part i. For
-// one token the parts get smaller and smaller: long ones, since memory is read fastest in
-// long runs, and short ones in the end, so that nobody waits long for the last. It is the
-// guided self-scheduling of Polychronopoulos and Kuck (1987).
+// divide divides the tiles of the products into parts, ends[i] being the end of part i. They
+// get smaller and smaller: long ones, since memory is read fastest in long runs, and short
+// ones in the end, so that nobody waits long for the last. It is the guided self-scheduling
+// of Polychronopoulos and Kuck (1987).
 func (t *Transformer) divide() (parts int) {
 	s := &t.state
 	left := 0
@@ -430,8 +448,6 @@ func (t *Transformer) divide() (parts int) {
 		n := left
 		switch {
 		case threads == 1:
-		case s.n > 1:
-			n = blocks(left, maxParts-parts)
 		case parts < maxParts-1:
 			n = blocks(left, 2*threads)
 		}

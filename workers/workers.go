@@ -17,8 +17,10 @@ const (
 	// this one, and
 	patience = 100 * time.Microsecond
 	// to work alone for some time: half as fast is faster than one time slice of the
-	// operating system for each step.
-	alone = 25 * time.Millisecond
+	// operating system for each step. It is short at first, since what took the processor
+	// may be gone, and doubles when it happens again within so much time as
+	minAlone, maxAlone = time.Millisecond, 64 * time.Millisecond
+	again              = 16 * time.Millisecond
 	// look is how many spins there are between two looks at the clock.
 	look = 64
 )
@@ -39,7 +41,9 @@ type Team[T any] struct {
 	f       func(t *T, worker, part int) // of the step
 	t       *T
 	helpers []*helper
-	until   time.Time // Do works alone until then
+	until   time.Time // Do works alone until then, if it does
+	isAlone bool
+	alone   time.Duration // how long it did last
 	closed  atomic.Bool
 }
 
@@ -84,7 +88,7 @@ func (team *Team[T]) Do(t *T, parts int, f func(t *T, worker, part int)) {
 	if parts > MaxParts {
 		panic("workers: too many parts")
 	}
-	if parts <= 1 || len(team.helpers) == 0 || team.isAlone() {
+	if parts <= 1 || len(team.helpers) == 0 || team.worksAlone() {
 		for part := range parts {
 			f(t, 0, part)
 		}
@@ -102,30 +106,41 @@ func (team *Team[T]) Do(t *T, parts int, f func(t *T, worker, part int)) {
 	team.join(uint32(parts))
 }
 
-// isAlone reports whether the caller shall do everything itself for now.
-func (team *Team[T]) isAlone() bool {
-	if team.until.IsZero() {
-		return false
+// worksAlone reports whether the caller shall do everything itself for now.
+func (team *Team[T]) worksAlone() bool {
+	if team.isAlone && !time.Now().Before(team.until) {
+		team.isAlone = false
 	}
-	if time.Now().Before(team.until) {
-		return true
+	return team.isAlone
+}
+
+// goAlone is for when others have had to be waited for.
+func (team *Team[T]) goAlone() {
+	now := time.Now()
+	if now.Sub(team.until) < again {
+		team.alone = min(2*team.alone, maxAlone)
+	} else {
+		team.alone = minAlone
 	}
-	team.until = time.Time{}
-	return false
+	team.isAlone, team.until = true, now.Add(team.alone)
 }
 
 // work does parts of the step until there are no more.
 func (team *Team[T]) work(worker int) {
+	var parts, done uint32
 	for {
 		step := team.step.Add(1) - 1
-		parts, part := step>>16&0xFFFF, step&0xFFFF
-		if part >= parts {
-			return
+		part := step & 0xFFFF
+		if n := step >> 16 & 0xFFFF; part >= n {
+			break
+		} else {
+			parts = uint32(n)
 		}
 		team.f(team.t, worker, int(part))
-		if team.done.Add(1) == uint32(parts) && worker != 0 && team.waiting.CompareAndSwap(true, false) {
-			team.last <- struct{}{}
-		}
+		done++
+	}
+	if done > 0 && team.done.Add(done) == parts && worker != 0 && team.waiting.CompareAndSwap(true, false) {
+		team.last <- struct{}{}
 	}
 }
 
@@ -151,7 +166,7 @@ func (team *Team[T]) join(parts uint32) {
 			continue
 		}
 		team.sleep(parts)
-		team.until = time.Now().Add(alone)
+		team.goAlone()
 		return
 	}
 }

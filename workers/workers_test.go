@@ -44,7 +44,7 @@ func TestDo(t *testing.T) {
 				s.slow = 3 * patience // they are late
 			case 1010:
 				s.slow = 0
-				time.Sleep(alone)
+				time.Sleep(maxAlone)
 			}
 			team.Do(&s, parts, (*sums).part)
 			for i := range parts {
