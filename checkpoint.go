@@ -329,13 +329,13 @@ func (h Header) bytes(k kind) uint64 {
 	return n + 4*scales
 }
 
-// packed returns the number of values, and of scales, that one layer of k takes in memory.
-func (h Header) packed(k kind) (values, scales int) {
+// packed returns the size of one layer of k in memory, in bytes.
+func (h Header) packed(k kind) int {
 	switch {
 	case k.vector:
-		return k.cols, 0
+		return 4 * k.cols
 	case h.GroupSize == 0:
-		return simd.SizeF32(k.rows, k.cols), 0
+		return 4 * simd.SizeF32(k.rows, k.cols)
 	default:
 		return simd.SizeInt8(k.rows, k.cols/h.GroupSize, h.GroupSize)
 	}
@@ -440,12 +440,7 @@ func (h Header) Memory() (m Memory) {
 		if k.unused {
 			continue
 		}
-		values, scales := h.packed(k)
-		size := 4 * int64(values)
-		if scales != 0 {
-			size = int64(values) + 4*int64(scales)
-		}
-		m.Weights += int64(k.layers) * size
+		m.Weights += int64(k.layers) * int64(h.packed(k))
 	}
 	p := h.Config
 	keys, values := p.cacheSize()
@@ -517,14 +512,14 @@ func (c *Checkpoint) readKind(rd *reader, k kind) error {
 // newMatrices allocates the matrices of all layers of k at once.
 func (c *Checkpoint) newMatrices(k kind) ([]Matrix, error) {
 	ms := make([]Matrix, k.layers)
-	values, scales := c.packed(k)
-	var f32, s []float32
+	size := c.packed(k)
+	var f32 []float32
 	var q []uint8
 	var err error
 	if c.GroupSize == 0 {
-		f32, err = allocate[float32](c, uint64(values*k.layers))
-	} else if q, err = allocate[uint8](c, uint64(values*k.layers)); err == nil {
-		s, err = allocate[float32](c, uint64(scales*k.layers))
+		f32, err = allocate[float32](c, uint64(size/4*k.layers))
+	} else {
+		q, err = allocate[uint8](c, uint64(size*k.layers))
 	}
 	if err != nil {
 		return nil, err
@@ -532,12 +527,11 @@ func (c *Checkpoint) newMatrices(k kind) ([]Matrix, error) {
 	for l := range ms {
 		ms[l] = Matrix{Rows: k.rows, Columns: k.cols, Group: c.GroupSize}
 		if c.GroupSize == 0 {
-			ms[l].F32 = f32[l*values:][:values:values]
+			ms[l].F32 = f32[l*size/4:][:size/4]
 			continue
 		}
 		ms[l].Columns -= k.cols % c.GroupSize // see Dropped
-		ms[l].Q = q[l*values:][:values:values]
-		ms[l].S = s[l*scales:][:scales:scales]
+		ms[l].Q = q[l*size:][:size]
 	}
 	return ms, nil
 }

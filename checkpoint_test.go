@@ -87,10 +87,10 @@ func (m *Matrix) plainInt8() (values []int8, scales []float32) {
 	for i := range m.Rows * m.Columns {
 		row, column := i/m.Columns, i%m.Columns
 		group, c := column/m.Group, column%m.Group
-		quad := (row/16*groups+group)*padded/4 + c/4
-		values = append(values, int8(m.Q[(quad*16+row%16)*4+c%4]-128))
+		tile := m.Q[(row/16*groups+group)*16*(padded+4):]
+		values = append(values, int8(tile[(c/4*16+row%16)*4+c%4]-128))
 		if c == 0 {
-			scales = append(scales, m.S[(row/16*groups+group)*16+row%16])
+			scales = append(scales, math.Float32frombits(binary.NativeEndian.Uint32(tile[16*padded+4*(row%16):])))
 		}
 	}
 	return values, scales

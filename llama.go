@@ -57,8 +57,7 @@ type Matrix struct {
 	Rows, Columns int
 	Group         int       // size of the groups; 0: float32
 	F32           []float32 // tiles of float32, or nil
-	Q             []uint8   // tiles of int8, plus 128, or nil
-	S             []float32 // their scales
+	Q             []uint8   // tiles of int8 and their scales, or nil
 }
 
 // Batch is the most tokens that go through the layers at once: enough for the weights of a
@@ -236,7 +235,7 @@ func (m *Matrix) row(x []float32, row int) {
 	if m.Group == 0 {
 		simd.RowF32(x, m.F32, row)
 	} else {
-		simd.RowInt8(x, m.Q, m.S, row, m.Group)
+		simd.RowInt8(x, m.Q, row, m.Group)
 	}
 }
 
@@ -501,21 +500,18 @@ func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activat
 		k.MatMulF32(out, stride, x.f32, x.stride, tokens, m.Columns, m.F32[row*m.Columns:], simd.TileF32*m.Columns, rows)
 		return
 	}
-	w := m.Q[row*x.groups*simd.Padded(m.Group):]
-	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, m.S[row*x.groups:], rows)
+	w := m.Q[simd.SizeInt8(row, x.groups, m.Group):]
+	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, rows)
 }
 
 // read reads some rows of m and does nothing with them.
 func (m *Matrix) read(k *simd.Kernels, row, rows int) {
-	rows = blocks(rows, m.tileRows()) * m.tileRows()
 	if m.Group == 0 {
-		k.Read(bytesOf(m.F32[row*m.Columns:][:rows*m.Columns]))
+		k.Read(bytesOf(m.F32[simd.SizeF32(row, m.Columns):simd.SizeF32(row+rows, m.Columns)]))
 		return
 	}
 	groups := m.Columns / m.Group
-	width := groups * simd.Padded(m.Group)
-	k.Read(bytesOf(m.Q[row*width:][:rows*width]))
-	k.Read(bytesOf(m.S[row*groups:][:rows*groups]))
+	k.Read(m.Q[simd.SizeInt8(row, groups, m.Group):simd.SizeInt8(row+rows, groups, m.Group)])
 }
 
 // ReadWeights reads all weights that a token takes, on all threads and in the order in
@@ -537,7 +533,7 @@ func (t *Transformer) read(ms ...*Matrix) (bytes int64) {
 	s.n, s.products = 1, [3]product{}
 	for i, m := range ms {
 		s.products[i].w = m
-		bytes += int64(4*len(m.F32) + len(m.Q) + 4*len(m.S))
+		bytes += int64(4*len(m.F32) + len(m.Q))
 	}
 	t.team.Do(t, t.divide(), (*Transformer).multiply)
 	return bytes

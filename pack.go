@@ -159,7 +159,7 @@ func (m *Matrix) packF32(src []byte, row int) (bad int) {
 func (m *Matrix) packInt8(src []byte, row, columns int) {
 	size, groups := simd.TileInt8*columns, m.Columns/m.Group
 	for from := 0; from < len(src); from += size {
-		tile := m.Q[(row+from/columns)*groups*simd.Padded(m.Group):]
+		tile := m.Q[simd.SizeInt8(row+from/columns, groups, m.Group):]
 		simd.PackInt8(tile, src[from:min(from+size, len(src))], columns, groups, m.Group)
 	}
 }
@@ -173,7 +173,7 @@ func (m *Matrix) packScales(src []byte, row, rows, columns int) (bad int) {
 		for g := range groups {
 			at := (r*columns+g*m.Group)/m.Group - first
 			bits := binary.LittleEndian.Uint32(src[4*at:])
-			m.S[simd.ScaleInt8(r, g, groups)] = math.Float32frombits(bits)
+			simd.SetScale(m.Q, r, g, groups, m.Group, math.Float32frombits(bits))
 		}
 	}
 	for at := 0; at+4 <= len(src); at += 4 {

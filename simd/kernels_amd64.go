@@ -47,15 +47,15 @@ func (k *Kernels) f32(out, x, w *float32, n int) {
 }
 
 // int8 multiplies a tile by one token: see tileInt8.
-func (k *Kernels) int8(out *float32, x *int8, g *Group, w *uint8, s *float32, groups, quads int) {
+func (k *Kernels) int8(out *float32, x *int8, g *Group, w *uint8, groups, quads int) {
 	switch k.level {
 	case avx512:
-		int8AVX512(out, x, g, w, s, groups, quads)
+		int8AVX512(out, x, g, w, groups, quads)
 	case avx2:
-		int8AVX2(out, x, g, w, s, groups, quads)
+		int8AVX2(out, x, g, w, groups, quads)
 	case sse2:
-		int8SSE2(out, x, g, w, s, groups, quads)
+		int8SSE2(out, x, g, w, groups, quads)
 	default:
-		tileInt8(out, x, g, w, s, groups, quads)
+		tileInt8(out, x, g, w, groups, quads)
 	}
 }

@@ -161,7 +161,6 @@ columns:
 
 #define rX DX
 #define rG BX
-#define rS R8
 #define rGroups R9
 #define rQuads R10
 #define rLeft CX
@@ -180,21 +179,20 @@ columns:
 	VPERMQ $0xD8, a, a; \
 	VPADDD bias, a, a; \
 	VCVTDQ2PS a, a; \
-	VMULPS off(rS), a, a; \
+	VMULPS off(rW), a, a; \
 	VMULPS scale, a, a; \
 	VADDPS a, sum, sum
 
-// func int8AVX2(out *float32, x *int8, gr *Group, w *uint8, s *float32, groups, quads int)
+// func int8AVX2(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)
 //
 // 16-bit products (VPMADDWD) are exact for all values; 8-bit ones (VPMADDUBSW) saturate.
-TEXT ·int8AVX2(SB), NOSPLIT, $0-56
+TEXT ·int8AVX2(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), rOut
 	MOVQ x+8(FP), rX
 	MOVQ gr+16(FP), rG
 	MOVQ w+24(FP), rW
-	MOVQ s+32(FP), rS
-	MOVQ groups+40(FP), rGroups
-	MOVQ quads+48(FP), rQuads
+	MOVQ groups+32(FP), rGroups
+	MOVQ quads+40(FP), rQuads
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 group:
@@ -218,7 +216,7 @@ quad:
 	VBROADCASTSS (rG), Y11
 	SCALE(Y2, Y3, 0, Y10, Y11, Y0)
 	SCALE(Y4, Y5, 32, Y10, Y11, Y1)
-	ADDQ $64, rS
+	ADDQ $64, rW
 	ADDQ $8, rG
 	DECQ rGroups
 	JNZ group
@@ -238,19 +236,18 @@ quad:
 	VPMADDWD Y13, Y14, Y15; \
 	VPADDD Y15, bcc, bcc
 
-// func int8sAVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, gStride int, w *uint8, s *float32, groups, quads int)
+// func int8sAVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, gStride int, w *uint8, groups, quads int)
 //
 // Two tokens: the weights are widened once for both.
-TEXT ·int8sAVX2(SB), NOSPLIT, $0-80
+TEXT ·int8sAVX2(SB), NOSPLIT, $0-72
 	MOVQ x+16(FP), rX
 	MOVQ xStride+24(FP), rStride
 	MOVQ gr+32(FP), rG
 	MOVQ gStride+40(FP), rGStride
 	SHLQ $3, rGStride
 	MOVQ w+48(FP), rW
-	MOVQ s+56(FP), rS
-	MOVQ groups+64(FP), rGroups
-	MOVQ quads+72(FP), rQuads
+	MOVQ groups+56(FP), rGroups
+	MOVQ quads+64(FP), rQuads
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
@@ -286,7 +283,7 @@ quad:
 	VBROADCASTSS (rG)(rGStride*1), Y13
 	SCALE(Y4, Y5, 0, Y12, Y13, Y10)
 	SCALE(Y6, Y7, 32, Y12, Y13, Y11)
-	ADDQ $64, rS
+	ADDQ $64, rW
 	ADDQ $8, rG
 	DECQ rGroups
 	JNZ group

@@ -184,7 +184,6 @@ columns:
 
 #define rX DX
 #define rG BX
-#define rS R8
 #define rGroups R9
 #define rQuads R10
 #define rLeft CX
@@ -194,18 +193,17 @@ columns:
 	VMOVDQU32 (64*k)(rW), Z5; \
 	VPDPBUSD.BCST (4*k)(rX), Z5, acc
 
-// func int8AVX512(out *float32, x *int8, gr *Group, w *uint8, s *float32, groups, quads int)
+// func int8AVX512(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)
 //
 // Weights are unsigned for VPDPBUSD; the sums of a group begin at its bias, which takes
 // the 128 of each weight back. Four sums side by side hide the instruction's latency.
-TEXT ·int8AVX512(SB), NOSPLIT, $0-56
+TEXT ·int8AVX512(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), rOut
 	MOVQ x+8(FP), rX
 	MOVQ gr+16(FP), rG
 	MOVQ w+24(FP), rW
-	MOVQ s+32(FP), rS
-	MOVQ groups+40(FP), rGroups
-	MOVQ quads+48(FP), rQuads
+	MOVQ groups+32(FP), rGroups
+	MOVQ quads+40(FP), rQuads
 	VPXORD Z0, Z0, Z0
 group:
 	VPBROADCASTD 4(rG), Z1
@@ -238,10 +236,10 @@ sum:
 	VPADDD Z4, Z3, Z3
 	VPADDD Z3, Z1, Z1
 	VCVTDQ2PS Z1, Z1
-	VMULPS (rS), Z1, Z1
+	VMULPS (rW), Z1, Z1
 	VMULPS.BCST (rG), Z1, Z1
 	VADDPS Z1, Z0, Z0
-	ADDQ $64, rS
+	ADDQ $64, rW
 	ADDQ $8, rG
 	DECQ rGroups
 	JNZ group
@@ -280,10 +278,10 @@ sum:
 	VMOVUPS sum, (rOut); \
 	ADDQ rStride, rOut
 
-// func int8sAVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, gStride int, w *uint8, s *float32, groups, quads int)
+// func int8sAVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, gStride int, w *uint8, groups, quads int)
 //
 // 16 rows of 8 tokens: Z0 to Z7 are the sums of a group, Z8 to Z15 those of the row.
-TEXT ·int8sAVX512(SB), NOSPLIT, $0-80
+TEXT ·int8sAVX512(SB), NOSPLIT, $0-72
 	MOVQ x+16(FP), rX0
 	MOVQ xStride+24(FP), rStride
 	LEAQ (rX0)(rStride*2), rX3
@@ -298,9 +296,8 @@ TEXT ·int8sAVX512(SB), NOSPLIT, $0-80
 	LEAQ (rG3)(rGStride*2), rG6
 	ADDQ rGStride, rG6
 	MOVQ w+48(FP), rW
-	MOVQ s+56(FP), rS
-	MOVQ groups+64(FP), rGroups
-	MOVQ quads+72(FP), rQuads
+	MOVQ groups+56(FP), rGroups
+	MOVQ quads+64(FP), rQuads
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
@@ -329,7 +326,7 @@ quad:
 	ADDQ $64, rW
 	DECQ rLeft
 	JNZ quad
-	VMOVUPS (rS), Z24
+	VMOVUPS (rW), Z24
 	SCALE((rG0), Z0, Z8)
 	SCALE((rG0)(rGStride*1), Z1, Z9)
 	SCALE((rG0)(rGStride*2), Z2, Z10)
@@ -341,7 +338,7 @@ quad:
 	ADDQ $8, rG0
 	ADDQ $8, rG3
 	ADDQ $8, rG6
-	ADDQ $64, rS
+	ADDQ $64, rW
 	DECQ rGroups
 	JNZ group
 	MOVQ out+0(FP), rOut

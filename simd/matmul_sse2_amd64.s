@@ -54,7 +54,6 @@ column:
 #undef rN
 
 #define rG BX
-#define rS R8
 #define rGroups R9
 #define rQuads R10
 #define rLeft CX
@@ -80,22 +79,21 @@ column:
 	PADDL X12, a; \
 	PADDL X14, a; \
 	CVTPL2PS a, a; \
-	MOVUPS off(rS), X12; \
+	MOVUPS off(rW), X12; \
 	MULPS X12, a; \
 	MULPS X15, a; \
 	MOVUPS off(rOut), X12; \
 	ADDPS a, X12; \
 	MOVUPS X12, off(rOut)
 
-// func int8SSE2(out *float32, x *int8, gr *Group, w *uint8, s *float32, groups, quads int)
-TEXT ·int8SSE2(SB), NOSPLIT, $0-56
+// func int8SSE2(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)
+TEXT ·int8SSE2(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), rOut
 	MOVQ x+8(FP), rX
 	MOVQ gr+16(FP), rG
 	MOVQ w+24(FP), rW
-	MOVQ s+32(FP), rS
-	MOVQ groups+40(FP), rGroups
-	MOVQ quads+48(FP), rQuads
+	MOVQ groups+32(FP), rGroups
+	MOVQ quads+40(FP), rQuads
 	XORPS X0, X0
 	MOVUPS X0, (rOut)
 	MOVUPS X0, 16(rOut)
@@ -133,7 +131,7 @@ quad:
 	SCALE(X2, X3, 16)
 	SCALE(X4, X5, 32)
 	SCALE(X6, X7, 48)
-	ADDQ $64, rS
+	ADDQ $64, rW
 	ADDQ $8, rG
 	DECQ rGroups
 	JNZ group

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -115,18 +116,22 @@ func TestMatMulInt8(t *testing.T) {
 						g[tok*gStride+j] = Group{float32(rng.NormFloat64()), -128 * sum}
 					}
 				}
-				tiles := (rows + TileInt8 - 1) / TileInt8
-				w := make([]uint8, i%5+tiles*TileInt8*groups*padded)[i%5:]
-				s := make([]float32, tiles*TileInt8*groups)
+				tiles, size := (rows+TileInt8-1)/TileInt8, 16*padded+64 // of a group
+				w := make([]uint8, i%5*4+tiles*groups*size)[i%5*4:]
 				for j := range w {
 					w[j] = uint8(rng.IntN(256))
 					if i%6 == 0 {
 						w[j] = 0
 					}
 				}
-				randoms(rng, s)
+				scales := make([]float32, rows*groups)
+				randoms(rng, scales)
+				for j, v := range scales {
+					r, g := j/groups, j%groups
+					binary.NativeEndian.PutUint32(w[(r/16*groups+g)*size+16*padded+4*(r%16):], math.Float32bits(v))
+				}
 				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
-				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, s, rows)
+				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, rows)
 				check()
 				for tok := range tokens {
 					for r := range outStride {
@@ -139,10 +144,10 @@ func TestMatMulInt8(t *testing.T) {
 							for j := range groups {
 								var sum int32
 								for c := range group {
-									at := ((r/TileInt8*groups+j)*padded/4+c/4)*TileInt8*4 + r%TileInt8*4 + c%4
+									at := (r/16*groups+j)*size + c/4*64 + r%16*4 + c%4
 									sum += int32(q[tok*xStride+j*padded+c]) * (int32(w[at]) - 128)
 								}
-								want += float32(float32(float32(sum)*s[(r/TileInt8*groups+j)*TileInt8+r%TileInt8]) * g[tok*gStride+j].Scale)
+								want += float32(float32(float32(sum)*scales[r*groups+j]) * g[tok*gStride+j].Scale)
 							}
 						}
 						if got := out[tok*outStride+r]; !equal(got, want) {
@@ -184,14 +189,14 @@ func BenchmarkMatMul(b *testing.B) {
 			}
 			const group = 32
 			q, g := make([]int8, (n+64)*tokens), make([]Group, n/group*tokens)
-			wq, s := make([]uint8, rows*n), make([]float32, rows*n/group)
+			wq := make([]uint8, SizeInt8(rows, n/group, group))
 			for _, k := range All() {
 				b.Run(fmt.Sprintf("int8/%dx%d/%dtok/%s", rows, n, tokens, k.Name), func(b *testing.B) {
 					if tokens == 1 {
-						b.SetBytes(int64(rows*n + 4*rows*n/group))
+						b.SetBytes(int64(len(wq)))
 					}
 					for range b.N {
-						k.MatMulInt8(out, rows, q, n+64, g, n/group, tokens, n/group, group, wq, s, rows)
+						k.MatMulInt8(out, rows, q, n+64, g, n/group, tokens, n/group, group, wq, rows)
 					}
 					if tokens > 1 {
 						b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")

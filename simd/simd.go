@@ -12,9 +12,9 @@
 //
 // An int8 matrix with groups of neighbours that share a scale is stored as tiles of
 // 16 rows, and four columns of a row stand together, as VPDPBUSD and VPMADDWD take
-// them: (rows/16, groups, group/4, 16, 4), each value plus 128, and the scales
-// (rows/16, groups, 16). A group whose size is no multiple of four is filled up with
-// zeros (128), the activation's as well.
+// them: (group/4, 16, 4), each value plus 128. Behind them come the 16 scales, so that this,
+// too, is one stream; a tile is (groups, group/4 + 1, 64) bytes. A group whose size is no
+// multiple of four is filled up with zeros (128), the activation's as well.
 //
 // Rows that fill up the last tile are zeros; what is computed for them is dropped.
 package simd
@@ -47,7 +47,7 @@ type Kernels struct {
 	f32Tokens  int // 0: there is none
 	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 	int8Tokens int
-	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, s *float32, groups, quads int)
+	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
 	rmsNorm  func(o, x, weight []float32)
 	softmax  func(x []float32, divisor float32)
@@ -153,35 +153,35 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 	}
 }
 
-// MatMulInt8 is MatMulF32 for w and s as tiles of int8: q (tokens, qStride) are the
+// MatMulInt8 is MatMulF32 for w as tiles of int8: q (tokens, qStride) are the
 // activations, g (tokens, gStride) their groups, of which each token has `groups`.
-func (k *Kernels) MatMulInt8(out []float32, outStride int, q []int8, qStride int, g []Group, gStride, tokens, groups, group int, w []uint8, s []float32, rows int) {
+func (k *Kernels) MatMulInt8(out []float32, outStride int, q []int8, qStride int, g []Group, gStride, tokens, groups, group int, w []uint8, rows int) {
 	if groups <= 0 || tokens <= 0 || rows <= 0 {
 		return
 	}
-	n := groups * Padded(group)
+	n, size := groups*Padded(group), sizeInt8(groups, group)
 	tiles := (rows + TileInt8 - 1) / TileInt8
 	if len(q) < (tokens-1)*qStride+n || len(g) < (tokens-1)*gStride+groups || len(out) < (tokens-1)*outStride+rows ||
-		len(w) < tiles*TileInt8*n || len(s) < tiles*TileInt8*groups {
-		panic(fmt.Sprintf("simd: MatMulInt8: out %d, q %d, g %d, w %d, s %d values for %d tokens, %d groups of %d, %d rows", len(out), len(q), len(g), len(w), len(s), tokens, groups, group, rows))
+		len(w) < tiles*size {
+		panic(fmt.Sprintf("simd: MatMulInt8: out %d, q %d, g %d, w %d values for %d tokens, %d groups of %d, %d rows", len(out), len(q), len(g), len(w), tokens, groups, group, rows))
 	}
 	quads := Padded(group) / 4
 	var last [TileInt8]float32
 	for i := range tiles {
-		wt, st := &w[i*TileInt8*n], &s[i*TileInt8*groups]
+		wt := &w[i*size]
 		o, left := out[i*TileInt8:], rows-i*TileInt8
 		t := 0
 		if left >= TileInt8 {
 			for ; k.int8Tokens > 0 && t+k.int8Tokens <= tokens; t += k.int8Tokens {
-				k.int8s(&o[t*outStride], outStride, &q[t*qStride], qStride, &g[t*gStride], gStride, wt, st, groups, quads)
+				k.int8s(&o[t*outStride], outStride, &q[t*qStride], qStride, &g[t*gStride], gStride, wt, groups, quads)
 			}
 			for ; t < tokens; t++ {
-				k.int8(&o[t*outStride], &q[t*qStride], &g[t*gStride], wt, st, groups, quads)
+				k.int8(&o[t*outStride], &q[t*qStride], &g[t*gStride], wt, groups, quads)
 			}
 			continue
 		}
 		for ; t < tokens; t++ {
-			k.int8(&last[0], &q[t*qStride], &g[t*gStride], wt, st, groups, quads)
+			k.int8(&last[0], &q[t*qStride], &g[t*gStride], wt, groups, quads)
 			copy(o[t*outStride:][:left], last[:])
 		}
 	}

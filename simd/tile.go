@@ -12,12 +12,14 @@ func SizeF32(rows, columns int) int {
 	return (rows + TileF32 - 1) / TileF32 * TileF32 * columns
 }
 
-// SizeInt8 returns the number of values, and of scales, that the tiles of an int8 matrix
-// take, whose rows have that many groups.
-func SizeInt8(rows, groups, group int) (values, scales int) {
-	padded := (rows + TileInt8 - 1) / TileInt8 * TileInt8
-	return padded * groups * Padded(group), padded * groups
+// SizeInt8 returns the number of bytes that the tiles of an int8 matrix take, whose rows
+// have that many groups.
+func SizeInt8(rows, groups, group int) int {
+	return (rows + TileInt8 - 1) / TileInt8 * sizeInt8(groups, group)
 }
+
+// sizeInt8 returns the size of one tile, in bytes.
+func sizeInt8(groups, group int) int { return groups * TileInt8 * (Padded(group) + 4) }
 
 // PackF32 fills a tile (columns, 32) with src: little-endian float32 (rows, columns), at
 // most 32 rows. It returns the index in src of the first value that is no finite number,
@@ -73,38 +75,30 @@ func RowF32(x, w []float32, row int) {
 	}
 }
 
-// PackInt8 fills a tile (groups, group/4, 16, 4) with src, int8 (rows, columns) as bytes, at
-// most 16 rows. Columns behind the last group are left out.
+// PackInt8 fills the values of a tile with src, int8 (rows, columns) as bytes, at most 16
+// rows. Columns behind the last group are left out.
 func PackInt8(tile []uint8, src []byte, columns, groups, group int) {
 	rows := len(src) / columns
-	quads := groups * Padded(group) / 4
-	tile = tile[:TileInt8*4*quads]
+	size := TileInt8 * (Padded(group) + 4)
+	tile = tile[:groups*size]
 	if rows < TileInt8 || group%4 != 0 {
-		for i := range tile {
-			tile[i] = zero
-		}
-	}
-	if group%4 == 0 {
-		// Quads are neighbours in the file, too: a cache line of each row at a time.
-		const line = 16
-		for q := 0; q < quads; q += line {
-			n := min(line, quads-q)
-			for r := range rows {
-				from, to := src[r*columns+4*q:][:4*n], tile[TileInt8*4*q+4*r:]
-				for i := 0; i+4 <= len(from); i += 4 {
-					v := binary.NativeEndian.Uint32(from[i:])
-					binary.NativeEndian.PutUint32(to[TileInt8*i:], v^(zero*0x01010101))
-				}
+		for g := range groups {
+			values := tile[g*size:][:TileInt8*Padded(group)]
+			for i := range values {
+				values[i] = zero
 			}
 		}
-		return
 	}
-	for r := range rows {
-		for g := range groups {
-			from := src[r*columns+g*group:][:group]
-			to := tile[TileInt8*g*Padded(group)+4*r:]
+	for g := range groups {
+		for r := range rows {
+			from, to := src[r*columns+g*group:][:group], tile[g*size+4*r:]
+			for ; len(from) >= 4; from = from[4:] {
+				v := binary.NativeEndian.Uint32(from)
+				binary.NativeEndian.PutUint32(to, v^(zero*0x01010101))
+				to = to[min(4*TileInt8, len(to)):]
+			}
 			for c, v := range from {
-				to[c/4*TileInt8*4+c%4] = v ^ zero
+				to[c] = v ^ zero
 			}
 		}
 	}
@@ -113,21 +107,26 @@ func PackInt8(tile []uint8, src []byte, columns, groups, group int) {
 // zero is what stands for 0 in a tile of int8.
 const zero = 0x80
 
-// RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w and s.
-func RowInt8(x []float32, w []uint8, s []float32, row, group int) {
-	groups, padded := len(x)/group, Padded(group)
-	tile := w[row/TileInt8*TileInt8*groups*padded:]
-	scales := s[row/TileInt8*TileInt8*groups:]
-	for j := range x {
-		g, c := j/group, j%group
-		v := tile[TileInt8*g*padded+c/4*TileInt8*4+row%TileInt8*4+c%4]
-		x[j] = float32(int32(v)-128) * scales[g*TileInt8+row%TileInt8]
-	}
+// scaleInt8 returns where the scale of a row's group stands in tiles of int8.
+func scaleInt8(row, g, groups, group int) int {
+	return row/TileInt8*sizeInt8(groups, group) + g*TileInt8*(Padded(group)+4) + TileInt8*Padded(group) + 4*(row%TileInt8)
 }
 
-// ScaleInt8 returns where the scale of a row's group stands among the scales of a matrix.
-func ScaleInt8(row, g, groups int) int {
-	return (row/TileInt8*groups+g)*TileInt8 + row%TileInt8
+// SetScale sets the scale of a row's group in tiles w of int8.
+func SetScale(w []uint8, row, g, groups, group int, scale float32) {
+	binary.NativeEndian.PutUint32(w[scaleInt8(row, g, groups, group):], math.Float32bits(scale))
+}
+
+// RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w.
+func RowInt8(x []float32, w []uint8, row, group int) {
+	groups, size := len(x)/group, TileInt8*(Padded(group)+4)
+	tile := w[row/TileInt8*groups*size:]
+	for j := range x {
+		g, c := j/group, j%group
+		v := tile[g*size+c/4*TileInt8*4+row%TileInt8*4+c%4]
+		scale := binary.NativeEndian.Uint32(w[scaleInt8(row, g, groups, group):])
+		x[j] = float32(int32(v)-zero) * math.Float32frombits(scale)
+	}
 }
 
 // The keys of a head are a float32 matrix (positions, head_size) in tiles, so that its

@@ -66,17 +66,16 @@ func TestPackInt8(t *testing.T) {
 		for j := range src {
 			src[j] = byte(rng.IntN(256))
 		}
-		values, scales := SizeInt8(rows, groups, group)
-		tile, s := make([]uint8, values), make([]float32, scales)
+		tile := make([]uint8, SizeInt8(rows, groups, group))
 		for r := range rows {
 			for g := range groups {
-				s[ScaleInt8(r, g, groups)] = float32(r*groups + g + 1)
+				SetScale(tile, r, g, groups, group, float32(r*groups+g+1))
 			}
 		}
 		PackInt8(tile, src, columns, groups, group)
 		x := make([]float32, groups*group)
 		for r := range rows {
-			RowInt8(x, tile, s, r, group)
+			RowInt8(x, tile, r, group)
 			for c, v := range x {
 				if want := float32(int8(src[r*columns+c])) * float32(r*groups+c/group+1); v != want {
 					t.Fatalf("%d rows, %d groups of %d: row %d, column %d is %g, want %g", rows, groups, group, r, c, v, want)
@@ -96,11 +95,11 @@ func BenchmarkPack(b *testing.B) {
 			}
 		})
 		const group = 32
-		q := make([]uint8, TileInt8*columns)
+		q := make([]uint8, SizeInt8(TileInt8, columns/group, group))
 		b.Run(fmt.Sprintf("int8/%d", columns), func(b *testing.B) {
-			b.SetBytes(int64(len(q)))
+			b.SetBytes(int64(TileInt8 * columns))
 			for range b.N {
-				PackInt8(q, src[:len(q)], columns, columns/group, group)
+				PackInt8(q, src[:TileInt8*columns], columns, columns/group, group)
 			}
 		})
 	}

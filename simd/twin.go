@@ -31,29 +31,33 @@ func tileF32(out, x, w *float32, n int) {
 	}
 }
 
-// tileInt8 sets out (16,) to the products of a tile w (groups, quads, 16, 4) and s
-// (groups, 16) with x (groups, quads, 4) and g (groups,). The products of a group are
-// summed as integers, which is exact, and the groups of a row in order, scaled by
-// weight and activation, in that order: runq.c's matmul.
-func tileInt8(out *float32, x *int8, g *Group, w *uint8, s *float32, groups, quads int) {
+// tileInt8 sets out (16,) to the products of a tile w (groups, (quads, 16, 4) values and (16,)
+// scales) with x (groups, quads, 4) and g (groups,). The products of a group are summed as
+// integers, which is exact, and the groups of a row in order, scaled by weight and
+// activation, in that order: runq.c's matmul.
+func tileInt8(out *float32, x *int8, g *Group, w *uint8, groups, quads int) {
 	o := (*[TileInt8]float32)(unsafe.Pointer(out))
 	xs := unsafe.Slice((*[4]int8)(unsafe.Pointer(x)), groups*quads)
-	ws := unsafe.Slice((*[TileInt8][4]uint8)(unsafe.Pointer(w)), groups*quads)
-	scales := unsafe.Slice((*[TileInt8]float32)(unsafe.Pointer(s)), groups)
+	size := 4 * TileInt8 * (quads + 1)
+	ws := unsafe.Slice(w, groups*size)
 	*o = [TileInt8]float32{}
 	for i, group := range unsafe.Slice(g, groups) {
 		var sums [TileInt8]int32
 		for r := range sums {
 			sums[r] = group.Bias
 		}
+		wg := ws[i*size:][:size]
 		for j, xq := range xs[i*quads:][:quads] {
 			x0, x1, x2, x3 := int32(xq[0]), int32(xq[1]), int32(xq[2]), int32(xq[3])
-			for r, wq := range &ws[i*quads+j] {
+			for r := range sums {
+				wq := (*[4]uint8)(wg[4*(TileInt8*j+r):])
 				sums[r] += x0*int32(wq[0]) + x1*int32(wq[1]) + x2*int32(wq[2]) + x3*int32(wq[3])
 			}
 		}
+		scales := wg[4*TileInt8*quads:]
 		for r, sum := range sums {
-			o[r] += float32(float32(float32(sum)*scales[i][r]) * group.Scale)
+			scale := math.Float32frombits(binary.NativeEndian.Uint32(scales[4*r:]))
+			o[r] += float32(float32(float32(sum)*scale) * group.Scale)
 		}
 	}
 }
