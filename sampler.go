@@ -41,7 +41,7 @@ func (s *Sampler) Sample(logits []float32) int {
 		panic(fmt.Sprintf("llama: Sample: %d logits for a vocabulary of %d", len(logits), len(s.probIndex)))
 	}
 	if s.temperature == 0 {
-		return sampleArgmax(logits)
+		return s.kernels.Argmax(logits)
 	}
 	s.kernels.Softmax(logits, s.temperature)
 	coin := randomF32(&s.rngState)
@@ -49,17 +49,6 @@ func (s *Sampler) Sample(logits []float32) int {
 		return sampleMult(logits, coin)
 	}
 	return sampleTopP(logits, s.topP, s.probIndex, coin)
-}
-
-// sampleArgmax returns the index of the largest value, the first among equals.
-func sampleArgmax(probabilities []float32) int {
-	maxI, maxP := 0, probabilities[0]
-	for i, p := range probabilities {
-		if p > maxP {
-			maxI, maxP = i, p
-		}
-	}
-	return maxI
 }
 
 // sampleMult samples from probabilities, which sum to 1, with a coin in [0, 1).
@@ -93,7 +82,7 @@ func sampleTopP(probabilities []float32, topP float32, scratch []probIndex, coin
 	if len(candidates) == 0 {
 		// topP below 1/vocab_size and all tokens about equally likely (run.c
 		// reads before its array), or logits that are no numbers.
-		return sampleArgmax(probabilities)
+		return simd.Best().Argmax(probabilities)
 	}
 	slices.SortFunc(candidates, func(a, b probIndex) int {
 		if c := cmp.Compare(b.prob, a.prob); c != 0 {

@@ -23,7 +23,7 @@ func TestRandom(t *testing.T) {
 }
 
 func TestArgmaxTakesFirst(t *testing.T) {
-	if got := sampleArgmax([]float32{-3, 2, 5, 5, 1}); got != 2 {
+	if got := simd.Best().Argmax([]float32{-3, 2, 5, 5, 1}); got != 2 {
 		t.Errorf("got %d, want 2", got)
 	}
 }

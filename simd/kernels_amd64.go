@@ -16,7 +16,7 @@ func machine() []*Kernels {
 		k.f32s, k.f32Tokens = f32sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
-		k.quantize, k.add, k.read = quantizeAVX2, addAVX2, readAVX2
+		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
 		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI && x.HasBMI2 {
 			k := k
@@ -25,7 +25,7 @@ func machine() []*Kernels {
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX512, softmaxAVX512, swiGLUAVX512, rotateAVX512
-			k.quantize, k.add, k.read = quantizeAVX512, addAVX512, readAVX512
+			k.quantize, k.add, k.read, k.argmax = quantizeAVX512, addAVX512, readAVX512, argmaxAVX512
 			ks = append(ks, &k)
 		}
 	}

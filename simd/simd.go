@@ -56,6 +56,7 @@ type Kernels struct {
 	quantize func(q []int8, g []Group, x []float32, group int)
 	add      func(x, y []float32)
 	read     func(b []byte) uint64
+	argmax   func(x []float32) int
 }
 
 // level is a set of instructions. Calls through a variable would let the compiler think
@@ -72,7 +73,7 @@ const (
 // twin is the Go twins.
 var twin = Kernels{
 	Name:    "go",
-	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read,
+	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read, argmax: argmax,
 }
 
 // All returns the kernels that this processor can run, the Go twin first and the
@@ -240,6 +241,15 @@ func (k *Kernels) Add(x, y []float32) {
 		panic(fmt.Sprintf("simd: Add: lengths %d, %d", len(x), len(y)))
 	}
 	k.add(x, y)
+}
+
+// Argmax returns the index of the largest value of x, the first among equals (run.c's
+// sample_argmax). Values that are not numbers do not count, but the first: then it is 0.
+func (k *Kernels) Argmax(x []float32) int {
+	if x[0] != x[0] {
+		return 0
+	}
+	return k.argmax(x)
 }
 
 // Read reads b as fast as the processor can, for measuring its memory, and returns a

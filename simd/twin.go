@@ -159,3 +159,13 @@ func read(b []byte) uint64 {
 	}
 	return sum
 }
+
+func argmax(x []float32) int {
+	maxI, maxVal := 0, x[0]
+	for i, v := range x {
+		if v > maxVal {
+			maxI, maxVal = i, v
+		}
+	}
+	return maxI
+}

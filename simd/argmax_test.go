@@ -1,0 +1,46 @@
+package simd
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestArgmax: the first of the largest values, wherever it stands, and whatever is not a
+// number.
+func TestArgmax(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	special := []float32{nan, inf, -inf, 0, float32(math.Copysign(0, -1)), math.MaxFloat32}
+	for i := range 3000 {
+		x := make([]float32, i%7+1+rng.IntN(100))[i%7:]
+		for j := range x {
+			x[j] = float32(rng.IntN(10) - 20) // many are equal, all negative
+			if i%3 == 0 && rng.IntN(8) == 0 {
+				x[j] = special[rng.IntN(len(special))]
+			}
+		}
+		if i%5 == 0 {
+			x[rng.IntN(len(x))] = 1
+		}
+		want := argmax(x)
+		for _, k := range All() {
+			if got := k.Argmax(x); got != want {
+				t.Fatalf("%s: %d of %v, want %d", k.Name, got, x, want)
+			}
+		}
+	}
+}
+
+func BenchmarkArgmax(b *testing.B) {
+	x := make([]float32, 32000)
+	randoms(rand.New(rand.NewPCG(3, 2)), x)
+	for _, k := range All() {
+		b.Run(k.Name, func(b *testing.B) {
+			b.SetBytes(int64(4 * len(x)))
+			for range b.N {
+				k.Argmax(x)
+			}
+		})
+	}
+}
