@@ -269,8 +269,7 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 		t.each(n, (*Transformer).residual)
 
 		t.each(n, (*Transformer).ffnInput)
-		t.matmul(n, &s.xb, product{s.hb.f32, s.hb.stride, &w.W1[l]}, product{s.hb2, p.HiddenDim, &w.W3[l]})
-		t.each(n, (*Transformer).swiglu)
+		t.gatedMatmul(n, &s.xb, product{s.hb.f32, s.hb.stride, &w.W1[l]}, product{s.hb2, p.HiddenDim, &w.W3[l]})
 		t.matmul(n, &s.hb, product{s.xb2, p.Dim, &w.W2[l]})
 		t.each(n, (*Transformer).residual)
 	}
@@ -395,12 +394,6 @@ func (t *Transformer) attention(worker, part int) {
 	t.kernels.MatMulF32(out, headSize, att, positions, 1, positions, values, simd.TileF32*p.SeqLen, headSize)
 }
 
-// swiglu is the activation of the feed-forward network, w2(silu(w1(x)) * w3(x)).
-func (t *Transformer) swiglu(_, i int) {
-	s := &t.state
-	t.kernels.SwiGLU(s.hb.row(i), s.hb2[i*s.hb.n:][:s.hb.n])
-}
-
 // product is an output of a matmul: out (batch, stride), of which each row gets a value for
 // each row of w.
 type product struct {
@@ -412,13 +405,33 @@ type product struct {
 // matmul sets the outputs to w @ x for n tokens. All weights have the same columns. Nearly
 // all of the time is spent here.
 func (t *Transformer) matmul(n int, x *activation, products ...product) {
-	s := &t.state
-	s.input, s.n = x, n
+	t.setInput(n, x)
+	t.setProducts(products...)
+	tiles := 0
+	for _, p := range products {
+		tiles += p.w.tiles()
+	}
+	t.team.Do(t, t.divide(tiles), (*Transformer).multiply)
+}
+
+// gatedMatmul sets gate.out to silu(gate.w @ x) * (up.w @ x) for n tokens: SwiGLU (Shazeer
+// 2020). up.out is scratch. Both weights have the same shape.
+func (t *Transformer) gatedMatmul(n int, x *activation, gate, up product) {
+	t.setInput(n, x)
+	t.setProducts(gate, up)
+	t.team.Do(t, t.divide(gate.w.tiles()), (*Transformer).multiplyGated)
+}
+
+func (t *Transformer) setInput(n int, x *activation) {
+	t.state.input, t.state.n = x, n
 	if x.group != 0 {
 		t.each(n, (*Transformer).quantize)
 	}
+}
+
+func (t *Transformer) setProducts(products ...product) {
+	s := &t.state
 	clear(s.products[copy(s.products[:], products):])
-	t.team.Do(t, t.divide(), (*Transformer).multiply)
 }
 
 // quantize makes the input int8.
@@ -430,30 +443,29 @@ func (t *Transformer) quantize(_, i int) {
 // maxParts bounds the parts of a matmul; there are some dozens.
 const maxParts = 1 << 10
 
-// divide divides the tiles of the products into parts, ends[i] being the end of part i. They
-// get smaller and smaller: long ones, since memory is read fastest in long runs, and short
-// ones in the end, so that nobody waits long for the last. It is the guided self-scheduling
-// of Polychronopoulos and Kuck (1987).
-func (t *Transformer) divide() (parts int) {
-	s := &t.state
-	left := 0
-	for i := range s.products {
-		if m := s.products[i].w; m != nil {
-			left += m.tiles()
+// divide divides tiles into parts, ends[i] being the end of part i. They get smaller and
+// smaller: long ones, since memory is read fastest in long runs, and short ones in the end,
+// so that nobody waits long for the last. It is the guided self-scheduling of Polychronopoulos
+// and Kuck (1987).
+func (t *Transformer) divide(tiles int) (parts int) {
+	s, threads := &t.state, t.team.Size()
+	for end := 0; end < tiles; parts++ {
+		n := tiles - end
+		if threads > 1 && parts < maxParts-1 {
+			n = blocks(n, 2*threads)
 		}
-	}
-	threads, end := t.team.Size(), 0
-	for ; left > 0; parts++ {
-		n := left
-		switch {
-		case threads == 1:
-		case parts < maxParts-1:
-			n = blocks(left, 2*threads)
-		}
-		end, left = end+n, left-n
+		end += n
 		s.ends[parts] = end
 	}
 	return parts
+}
+
+// part returns the tiles of a part.
+func (s *runState) part(i int) (from, to int) {
+	if i > 0 {
+		from = s.ends[i-1]
+	}
+	return from, s.ends[i]
 }
 
 func blocks(n, block int) int { return (n + block - 1) / block }
@@ -461,10 +473,7 @@ func blocks(n, block int) int { return (n + block - 1) / block }
 // multiply computes a part of the products: some tiles, for all tokens.
 func (t *Transformer) multiply(_, part int) {
 	s := &t.state
-	from, to := 0, s.ends[part]
-	if part > 0 {
-		from = s.ends[part-1]
-	}
+	from, to := s.part(part)
 	for i := range s.products {
 		p := &s.products[i]
 		if p.w == nil || to <= 0 {
@@ -477,10 +486,24 @@ func (t *Transformer) multiply(_, part int) {
 			if p.out == nil {
 				p.w.read(t.kernels, row, rows)
 			} else {
-				p.w.multiply(t.kernels, p.out[row:], p.stride, s.input, s.n, row, rows)
+				p.multiply(t, row, rows)
 			}
 		}
 		from, to = from-tiles, to-tiles
+	}
+}
+
+// multiplyGated does the same for gatedMatmul.
+func (t *Transformer) multiplyGated(_, part int) {
+	s := &t.state
+	gate, up := &s.products[0], &s.products[1]
+	from, to := s.part(part)
+	row := from * gate.w.tileRows()
+	rows := min(to*gate.w.tileRows(), gate.w.Rows) - row
+	gate.multiply(t, row, rows)
+	up.multiply(t, row, rows)
+	for i := range s.n {
+		t.kernels.SwiGLU(gate.out[i*gate.stride+row:][:rows], up.out[i*up.stride+row:][:rows])
 	}
 }
 
@@ -494,14 +517,16 @@ func (m *Matrix) tileRows() int {
 
 func (m *Matrix) tiles() int { return blocks(m.Rows, m.tileRows()) }
 
-// multiply sets out (tokens, stride) to the products of some rows of m.
-func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activation, tokens, row, rows int) {
+// multiply computes some rows of p, which begin with a tile.
+func (p *product) multiply(t *Transformer, row, rows int) {
+	x, m, out, tokens := t.state.input, p.w, p.out[row:], t.state.n
 	if m.Group == 0 {
-		k.MatMulF32(out, stride, x.f32, x.stride, tokens, m.Columns, m.F32[row*m.Columns:], simd.TileF32*m.Columns, rows)
+		w := m.F32[simd.SizeF32(row, m.Columns):]
+		t.kernels.MatMulF32(out, p.stride, x.f32, x.stride, tokens, m.Columns, w, simd.TileF32*m.Columns, rows)
 		return
 	}
 	w := m.Q[simd.SizeInt8(row, x.groups, m.Group):]
-	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, rows)
+	t.kernels.MatMulInt8(out, p.stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, rows)
 }
 
 // read reads some rows of m and does nothing with them.
@@ -529,12 +554,13 @@ func (t *Transformer) ReadWeights() (bytes int64) {
 }
 
 func (t *Transformer) read(ms ...*Matrix) (bytes int64) {
-	s := &t.state
-	s.n, s.products = 1, [3]product{}
+	tiles := 0
+	t.setProducts()
 	for i, m := range ms {
-		s.products[i].w = m
+		t.state.products[i].w = m
+		tiles += m.tiles()
 		bytes += int64(4*len(m.F32) + len(m.Q))
 	}
-	t.team.Do(t, t.divide(), (*Transformer).multiply)
+	t.team.Do(t, t.divide(tiles), (*Transformer).multiply)
 	return bytes
 }

@@ -120,12 +120,13 @@ func SetScale(w []uint8, row, g, groups, group int, scale float32) {
 // RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w.
 func RowInt8(x []float32, w []uint8, row, group int) {
 	groups, size := len(x)/group, TileInt8*(Padded(group)+4)
-	tile := w[row/TileInt8*groups*size:]
-	for j := range x {
-		g, c := j/group, j%group
-		v := tile[g*size+c/4*TileInt8*4+row%TileInt8*4+c%4]
-		scale := binary.NativeEndian.Uint32(w[scaleInt8(row, g, groups, group):])
-		x[j] = float32(int32(v)-zero) * math.Float32frombits(scale)
+	tile := w[row/TileInt8*groups*size:][:groups*size]
+	for g := range groups {
+		scale := math.Float32frombits(binary.NativeEndian.Uint32(w[scaleInt8(row, g, groups, group):]))
+		values := tile[g*size+row%TileInt8*4:]
+		for c := range group {
+			x[g*group+c] = float32(int32(values[c/4*TileInt8*4+c%4])-zero) * scale
+		}
 	}
 }
 
