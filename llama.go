@@ -316,7 +316,7 @@ func (t *Transformer) each(n int, step func(t *Transformer, worker, i int)) {
 func (t *Transformer) share(n int, step func(t *Transformer, worker, i int)) {
 	s := &t.state
 	s.step, s.things = step, n
-	t.team.Do(t, min(n, 8*t.team.Size()), (*Transformer).several)
+	t.team.Do(t, min(n, 8*t.team.Size()), 0, (*Transformer).several)
 }
 
 func (t *Transformer) several(worker, part int) {
@@ -411,7 +411,7 @@ func (t *Transformer) matmul(n int, x *activation, products ...product) {
 	for _, p := range products {
 		tiles += p.w.tiles()
 	}
-	t.team.Do(t, t.divide(tiles), (*Transformer).multiply)
+	t.team.Do(t, t.divide(tiles), n*tiles*products[0].w.Columns, (*Transformer).multiply)
 }
 
 // gatedMatmul sets gate.out to silu(gate.w @ x) * (up.w @ x) for n tokens: SwiGLU (Shazeer
@@ -419,7 +419,7 @@ func (t *Transformer) matmul(n int, x *activation, products ...product) {
 func (t *Transformer) gatedMatmul(n int, x *activation, gate, up product) {
 	t.setInput(n, x)
 	t.setProducts(gate, up)
-	t.team.Do(t, t.divide(gate.w.tiles()), (*Transformer).multiplyGated)
+	t.team.Do(t, t.divide(gate.w.tiles()), 2*n*gate.w.tiles()*gate.w.Columns, (*Transformer).multiplyGated)
 }
 
 func (t *Transformer) setInput(n int, x *activation) {
@@ -561,6 +561,6 @@ func (t *Transformer) read(ms ...*Matrix) (bytes int64) {
 		tiles += m.tiles()
 		bytes += int64(4*len(m.F32) + len(m.Q))
 	}
-	t.team.Do(t, t.divide(tiles), (*Transformer).multiply)
+	t.team.Do(t, t.divide(tiles), 0, (*Transformer).multiply)
 	return bytes
 }

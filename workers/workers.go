@@ -14,13 +14,8 @@ const (
 	spinning = 200 * time.Microsecond
 	// patience is how long Do waits awake for the others to finish their last parts.
 	// Longer, and somebody else has their processor; then it is better to offer them
-	// this one, and
-	patience = 100 * time.Microsecond
-	// to work alone for some time: half as fast is faster than one time slice of the
-	// operating system for each step. It is short at first, since what took the processor
-	// may be gone, and doubles when it happens again within so much time as
-	minAlone, maxAlone = time.Millisecond, 64 * time.Millisecond
-	again              = 16 * time.Millisecond
+	// this one.
+	patience = 300 * time.Microsecond
 	// look is how many spins there are between two looks at the clock.
 	look = 64
 )
@@ -41,9 +36,7 @@ type Team[T any] struct {
 	f       func(t *T, worker, part int) // of the step
 	t       *T
 	helpers []*helper
-	until   time.Time // Do works alone until then, if it does
-	isAlone bool
-	alone   time.Duration // how long it did last
+	pace    pace
 	closed  atomic.Bool
 }
 
@@ -84,16 +77,27 @@ func (team *Team[T]) Close() {
 // Do calls f(t, worker, part) for every part below parts, on all workers, and returns
 // when all calls have. worker is below Size; no two calls at a time have the same. Do
 // allocates nothing when f is no closure. It is not for use by several goroutines.
-func (team *Team[T]) Do(t *T, parts int, f func(t *T, worker, part int)) {
+//
+// work says how much all of it is, in any unit, 0 for next to nothing: from it the team
+// learns how fast it is.
+func (team *Team[T]) Do(t *T, parts, work int, f func(t *T, worker, part int)) {
 	if parts > MaxParts {
 		panic("workers: too many parts")
 	}
-	if parts <= 1 || len(team.helpers) == 0 || team.worksAlone() {
+	if parts <= 1 || len(team.helpers) == 0 || team.pace.alone() {
 		for part := range parts {
 			f(t, 0, part)
 		}
-		return
+	} else {
+		team.share(t, parts, f)
 	}
+	if work > 0 && len(team.helpers) > 0 {
+		team.pace.add(work)
+	}
+}
+
+// share has all workers do the parts.
+func (team *Team[T]) share(t *T, parts int, f func(t *T, worker, part int)) {
 	team.f, team.t = f, t
 	team.done.Store(0)
 	team.step.Store((team.step.Load()>>32+1)<<32 | uint64(parts)<<16)
@@ -104,25 +108,6 @@ func (team *Team[T]) Do(t *T, parts int, f func(t *T, worker, part int)) {
 	}
 	team.work(0)
 	team.join(uint32(parts))
-}
-
-// worksAlone reports whether the caller shall do everything itself for now.
-func (team *Team[T]) worksAlone() bool {
-	if team.isAlone && !time.Now().Before(team.until) {
-		team.isAlone = false
-	}
-	return team.isAlone
-}
-
-// goAlone is for when others have had to be waited for.
-func (team *Team[T]) goAlone() {
-	now := time.Now()
-	if now.Sub(team.until) < again {
-		team.alone = min(2*team.alone, maxAlone)
-	} else {
-		team.alone = minAlone
-	}
-	team.isAlone, team.until = true, now.Add(team.alone)
 }
 
 // work does parts of the step until there are no more.
@@ -166,7 +151,7 @@ func (team *Team[T]) join(parts uint32) {
 			continue
 		}
 		team.sleep(parts)
-		team.goAlone()
+		team.pace.stalled = true
 		return
 	}
 }

@@ -44,9 +44,9 @@ func TestDo(t *testing.T) {
 				s.slow = 3 * patience // they are late
 			case 1010:
 				s.slow = 0
-				time.Sleep(maxAlone)
+				time.Sleep(maxHold / 8)
 			}
-			team.Do(&s, parts, (*sums).part)
+			team.Do(&s, parts, parts, (*sums).part)
 			for i := range parts {
 				want[i] += int32(s.step)
 			}
@@ -75,7 +75,7 @@ func TestAllHelp(t *testing.T) {
 		var s seen
 		for step := 0; step < 1000 && (s.by[1].Load() == 0 || s.by[2].Load() == 0); step++ {
 			time.Sleep(spinning * 2)
-			team.Do(&s, 30, func(s *seen, worker, _ int) {
+			team.Do(&s, 30, 0, func(s *seen, worker, _ int) {
 				s.by[worker].Add(1)
 				time.Sleep(50 * time.Microsecond)
 			})
@@ -92,7 +92,7 @@ func TestClose(t *testing.T) {
 	for i := range 10 {
 		team := New[sums](4)
 		var s sums
-		team.Do(&s, 10, (*sums).part)
+		team.Do(&s, 10, 1, (*sums).part)
 		time.Sleep(time.Duration(i%2) * 3 * spinning)
 		team.Close()
 	}
@@ -108,7 +108,7 @@ func TestQuiet(t *testing.T) {
 	team := New[sums](4)
 	defer team.Close()
 	var s sums
-	team.Do(&s, 10, (*sums).part)
+	team.Do(&s, 10, 1, (*sums).part)
 	time.Sleep(50 * spinning)
 	for i, h := range team.helpers {
 		if !h.asleep.Load() {
@@ -122,7 +122,7 @@ func TestNoAllocation(t *testing.T) {
 	team := New[sums](2)
 	defer team.Close()
 	var s sums
-	if n := testing.AllocsPerRun(100, func() { team.Do(&s, 4, (*sums).part) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { team.Do(&s, 4, 1, (*sums).part) }); n != 0 {
 		t.Errorf("%g allocations per step", n)
 	}
 }
@@ -141,7 +141,7 @@ func BenchmarkDo(b *testing.B) {
 		}
 		b.Run(time.Duration(work).String(), func(b *testing.B) {
 			for range b.N {
-				team.Do(&c, 4, f)
+				team.Do(&c, 4, 0, f)
 			}
 		})
 		team.Close()
