@@ -88,7 +88,7 @@ func TestCommand(t *testing.T) {
 	e := engines{"b", "c", "p", "m"}
 	for want, j := range map[string]job{
 		"b bench m/15M.bin --threads 1 --prefill 0 --decode 255 --rounds 1 --json":          {"bootllama", shape15M, "f32", "decode", 1},
-		"b bench m/1.1B.q8.bin --threads 2 --prefill 64 --decode 0 --rounds 1 --json":       {"bootllama", shape1B, "q8", "prefill", 2},
+		"b bench m/1.1B.q8.bin --threads 2 --prefill 64 --decode 1 --rounds 1 --json":       {"bootllama", shape1B, "q8", "prefill", 2},
 		"p/llama-bench -m m/110M.q8_0.gguf -t 2 -p 256 -n 0 -r 1 -o json":                   {"llama.cpp", shape110M, "q8", "prefill", 2},
 		"c/run1 m/260K.bin -z m/tok512.bin -t 0 -n 512":                                     {"run.c", shape260K, "f32", "decode", 1},
 		"c/runqomp m/110M.q8.bin -z m/tokenizer.bin -t 0 -n 128":                            {"runq.c", shape110M, "q8", "decode", 2},

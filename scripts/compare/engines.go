@@ -76,6 +76,9 @@ func (e engines) command(ctx context.Context, j job) *exec.Cmd {
 	}
 	switch j.engine {
 	case "bootllama":
+		if decode == "0" {
+			decode = "1" // it decodes at least one, and times that apart
+		}
 		return exec.CommandContext(ctx, e.bootllama, "bench", model(".bin", ".q8.bin"), "--threads", threads,
 			"--prefill", prefill, "--decode", decode, "--rounds", "1", "--json")
 	case "llama.cpp":
