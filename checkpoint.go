@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"unsafe"
+
+	"bootllama/simd"
 )
 
 // Checkpoint is the content of a model file.
@@ -34,7 +36,7 @@ func (c *Checkpoint) Close() error {
 const large = 64 << 10
 
 // allocate returns n zeroed values that live as long as c.
-func allocate[T float32 | int8](c *Checkpoint, n uint64) ([]T, error) {
+func allocate[T float32 | uint8](c *Checkpoint, n uint64) ([]T, error) {
 	var v T
 	size := n * uint64(unsafe.Sizeof(v))
 	if size < large {
@@ -327,6 +329,18 @@ func (h Header) bytes(k kind) uint64 {
 	return n + 4*scales
 }
 
+// packed returns the number of values, and of scales, that one layer of k takes in memory.
+func (h Header) packed(k kind) (values, scales int) {
+	switch {
+	case k.vector:
+		return k.cols, 0
+	case h.GroupSize == 0:
+		return simd.SizeF32(k.rows, k.cols), 0
+	default:
+		return simd.SizeInt8(k.rows, k.cols/h.GroupSize, h.GroupSize)
+	}
+}
+
 // size returns the size of the header, in bytes.
 func (h Header) size() uint64 {
 	if h.Version == 0 {
@@ -411,7 +425,7 @@ func (h Header) Tensors() []Tensor {
 
 // Memory is what a model takes when it runs, in bytes.
 type Memory struct {
-	Weights int64 // as in the file, without what is unused
+	Weights int64 // in tiles, without what is unused: the file's size, or a little more
 	Cache   int64 // keys and values of all positions
 	State   int64 // activations, rotations, logits and what sampling needs
 }
@@ -423,17 +437,20 @@ const Overhead = 48 << 20
 // Memory foretells what NewTransformer and NewSampler allocate, and the weights.
 func (h Header) Memory() (m Memory) {
 	for _, k := range h.kinds(&Weights{}) {
-		if !k.unused {
-			m.Weights += int64(uint64(k.layers) * h.bytes(k))
+		if k.unused {
+			continue
 		}
+		values, scales := h.packed(k)
+		size := 4 * int64(values)
+		if scales != 0 {
+			size = int64(values) + 4*int64(scales)
+		}
+		m.Weights += int64(k.layers) * size
 	}
 	p := h.Config
-	m.Cache = 2 * 4 * int64(p.NLayers) * int64(p.SeqLen) * int64(p.KVDim())
-	m.State = 4 * (4*int64(p.Dim) + 2*int64(p.HiddenDim) + int64(p.SeqLen)*int64(1+p.HeadSize()) + int64(p.VocabSize))
-	m.State += int64(unsafe.Sizeof(probIndex{})) * int64(p.VocabSize)
-	if h.GroupSize != 0 {
-		m.State += (int64(p.Dim) + int64(p.HiddenDim)) * int64(4+h.GroupSize) / int64(h.GroupSize)
-	}
+	keys, values := p.cacheSize()
+	m.Cache = 4 * int64(p.NLayers) * int64(p.NKVHeads) * int64(keys+values)
+	m.State = stateSize(h) + int64(unsafe.Sizeof(probIndex{}))*int64(p.VocabSize)
 	return m
 }
 
@@ -447,7 +464,8 @@ func (h Header) Memory() (m Memory) {
 //	version 2: as version 1, and each matrix of each layer as int8 (rows, columns)
 //	    followed by its float32 scales, one for each group
 //
-// and WCls only when it is separate. Nothing is allocated before the header has been
+// and WCls only when it is separate. The matrices are put into the order in which the
+// kernels read them, on all cores. Nothing is allocated before the header has been
 // borne out by the size. progress, if not nil, is called now and then with the bytes
 // read so far.
 func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, total int64)) (*Checkpoint, error) {
@@ -471,10 +489,9 @@ func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, to
 	return c, nil
 }
 
-// readKind reads all layers of k into one allocation for the values and one for the
-// scales.
+// readKind reads all layers of k.
 func (c *Checkpoint) readKind(rd *reader, k kind) error {
-	n, scales := c.values(k)
+	n, _ := c.values(k)
 	if k.unused {
 		return rd.skip(4*n*uint64(k.layers), k.name)
 	}
@@ -482,37 +499,12 @@ func (c *Checkpoint) readKind(rd *reader, k kind) error {
 		*k.norm = make([]float32, n*uint64(k.layers))
 		return rd.floats(*k.norm, k.name)
 	}
-	ms := make([]Matrix, k.layers)
-	if scales == 0 {
-		values, err := allocate[float32](c, n*uint64(k.layers))
-		if err != nil {
-			return err
-		}
-		for l := range ms {
-			ms[l].F32, values = values[:n:n], values[n:]
-			if err := rd.floats(ms[l].F32, k.name); err != nil {
-				return err
-			}
-		}
-	} else {
-		q, err := allocate[int8](c, n*uint64(k.layers))
-		if err != nil {
-			return err
-		}
-		s, err := allocate[float32](c, scales*uint64(k.layers))
-		if err != nil {
-			return err
-		}
-		for l := range ms {
-			ms[l].Q, q = q[:n:n], q[n:]
-			ms[l].S, s = s[:scales:scales], s[scales:]
-			if err := rd.int8s(ms[l].Q, k.name); err != nil {
-				return err
-			}
-			if err := rd.floats(ms[l].S, k.name); err != nil {
-				return err
-			}
-		}
+	ms, err := c.newMatrices(k)
+	if err != nil {
+		return err
+	}
+	if err := c.pack(rd, k, ms); err != nil {
+		return err
 	}
 	if k.single != nil {
 		*k.single = ms[0]
@@ -520,6 +512,34 @@ func (c *Checkpoint) readKind(rd *reader, k kind) error {
 		*k.perLayer = ms
 	}
 	return nil
+}
+
+// newMatrices allocates the matrices of all layers of k at once.
+func (c *Checkpoint) newMatrices(k kind) ([]Matrix, error) {
+	ms := make([]Matrix, k.layers)
+	values, scales := c.packed(k)
+	var f32, s []float32
+	var q []uint8
+	var err error
+	if c.GroupSize == 0 {
+		f32, err = allocate[float32](c, uint64(values*k.layers))
+	} else if q, err = allocate[uint8](c, uint64(values*k.layers)); err == nil {
+		s, err = allocate[float32](c, uint64(scales*k.layers))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for l := range ms {
+		ms[l] = Matrix{Rows: k.rows, Columns: k.cols, Group: c.GroupSize}
+		if c.GroupSize == 0 {
+			ms[l].F32 = f32[l*values:][:values:values]
+			continue
+		}
+		ms[l].Columns -= k.cols % c.GroupSize // see Dropped
+		ms[l].Q = q[l*values:][:values:values]
+		ms[l].S = s[l*scales:][:scales:scales]
+	}
+	return ms, nil
 }
 
 // String returns the header's fields, in order and by their names.
@@ -534,6 +554,7 @@ type reader struct {
 	name     string
 	offset   int64
 	progress func() // nil, or called after each piece
+	buffers  [maxPackers][]byte
 }
 
 // errorf returns an error at the current offset.
@@ -591,10 +612,10 @@ func (r *reader) skip(n uint64, what string) error {
 	return nil
 }
 
-// floats fills dst with little-endian float32, without a buffer. A value that is no
-// finite number is an error: nothing but noise comes out of a model that has one.
+// floats fills dst with little-endian float32. A value that is no finite number is an
+// error: nothing but noise comes out of a model that has one.
 func (r *reader) floats(dst []float32, what string) error {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst))
+	b := bytesOf(dst)
 	return r.readPieces(b, what, func(b []byte) error {
 		for i := 0; i < len(b); i += 4 {
 			bits := binary.LittleEndian.Uint32(b[i:])
@@ -608,7 +629,8 @@ func (r *reader) floats(dst []float32, what string) error {
 	})
 }
 
-// int8s fills dst.
-func (r *reader) int8s(dst []int8, what string) error {
-	return r.readPieces(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)), what, nil)
+// bytesOf returns the memory of s.
+func bytesOf[T float32 | uint8](s []T) []byte {
+	var v T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), uintptr(len(s))*unsafe.Sizeof(v))
 }

@@ -38,7 +38,7 @@ func TestCheckpointOrder(t *testing.T) {
 			w    []float32
 			len  int
 		}{
-			{"token_embedding_table", w.TokenEmbeddingTable.F32, 5 * 4},
+			{"token_embedding_table", w.TokenEmbeddingTable.plain(), 5 * 4},
 			{"rms_att_weight", w.RMSAttWeight, 2 * 4},
 			{"wq", flat(w.WQ), 2 * 4 * 4},
 			{"wk", flat(w.WK), 2 * 2 * 4},
@@ -50,7 +50,7 @@ func TestCheckpointOrder(t *testing.T) {
 			{"w3", flat(w.W3), 2 * 3 * 4},
 			{"rms_final_weight", w.RMSFinalWeight, 4},
 			{"freq_cis", nil, 6 * 2},
-			{"wcls", w.WCls.F32, 5 * 4},
+			{"wcls", w.WCls.plain(), 5 * 4},
 		} {
 			if x.name == "wcls" && shared {
 				at = 0
@@ -66,9 +66,34 @@ func TestCheckpointOrder(t *testing.T) {
 // flat puts the layers of a float32 matrix one after another.
 func flat(layers []Matrix) (values []float32) {
 	for _, m := range layers {
-		values = append(values, m.F32...)
+		values = append(values, m.plain()...)
 	}
 	return values
+}
+
+// plain returns a float32 matrix row by row.
+func (m *Matrix) plain() []float32 {
+	values := make([]float32, m.Rows*m.Columns)
+	for i := range values {
+		row, column := i/m.Columns, i%m.Columns
+		values[i] = m.F32[(row/32*m.Columns+column)*32+row%32]
+	}
+	return values
+}
+
+// plainInt8 returns an int8 matrix row by row, and its scales.
+func (m *Matrix) plainInt8() (values []int8, scales []float32) {
+	groups, padded := m.Columns/m.Group, (m.Group+3)/4*4
+	for i := range m.Rows * m.Columns {
+		row, column := i/m.Columns, i%m.Columns
+		group, c := column/m.Group, column%m.Group
+		quad := (row/16*groups+group)*padded/4 + c/4
+		values = append(values, int8(m.Q[(quad*16+row%16)*4+c%4]-128))
+		if c == 0 {
+			scales = append(scales, m.S[(row/16*groups+group)*16+row%16])
+		}
+	}
+	return values, scales
 }
 
 // header returns a checkpoint's header alone.
@@ -191,13 +216,15 @@ func loaded(w *Weights, name string) []byte {
 	}
 	var b bytes.Buffer
 	for _, m := range layers {
-		switch {
-		case scale:
-			binary.Write(&b, binary.LittleEndian, m.S)
-		case m.Q != nil:
-			binary.Write(&b, binary.LittleEndian, m.Q)
-		default:
-			binary.Write(&b, binary.LittleEndian, m.F32)
+		if m.Group == 0 {
+			binary.Write(&b, binary.LittleEndian, m.plain())
+			continue
+		}
+		values, scales := m.plainInt8()
+		if scale {
+			binary.Write(&b, binary.LittleEndian, scales)
+		} else {
+			binary.Write(&b, binary.LittleEndian, values)
 		}
 	}
 	binary.Write(&b, binary.LittleEndian, map[string][]float32{
@@ -270,10 +297,10 @@ func TestMemory(t *testing.T) {
 			}
 			return n
 		}
-		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+(1<<17) {
+		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+maxPackers<<18+1<<17 {
 			t.Errorf("version %d: %d bytes for weights, foretold %d", h.Version, n, m.Weights)
 		}
-		if n := allocated(func() { NewTransformer(c); NewSampler(h.Config.VocabSize, 1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
+		if n := allocated(func() { NewTransformer(c, Options{}); NewSampler(h.Config.VocabSize, 1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
 			t.Errorf("version %d: %d bytes for the state, foretold %d", h.Version, n, m.Cache+m.State)
 		}
 		if err := c.Close(); err != nil {
@@ -337,7 +364,7 @@ func TestCheckpointAllocation(t *testing.T) {
 		want string
 	}{
 		{header(1<<17, 1<<19, 1<<12, 1<<16, 1<<16, -1<<24, 1<<20), "truncated"},
-		{deep, "m: offset 24: seq_len is 40000: keys and values would take 1280000000 bytes"},
+		{deep, "m: offset 24: seq_len is 40000: keys and values would take 10880000000 bytes"},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -391,7 +418,8 @@ func FuzzCheckpoint(f *testing.F) {
 		if size > len(b) {
 			t.Fatalf("%d bytes read of %d", size, len(b))
 		}
-		tr := NewTransformer(c)
+		tr := NewTransformer(c, Options{})
+		defer tr.Close()
 		if n := len(tr.Forward(c.Config.VocabSize-1, c.Config.SeqLen-1)); n != c.Config.VocabSize {
 			t.Errorf("%d logits, want %d", n, c.Config.VocabSize)
 		}

@@ -17,9 +17,11 @@ import (
 // standard library, a package may import. Tests and the programs around them
 // (metal/internal/exercise, internal/vm/vmtest, scripts) may import what they like.
 const allowedImports = `
-	bootllama                  :
+	bootllama                  : bootllama/simd bootllama/workers
+	bootllama/simd             : golang.org/x/sys
+	bootllama/workers          :
 	bootllama/chat             : bootllama
-	bootllama/internal/run     : bootllama bootllama/chat
+	bootllama/internal/run     : bootllama bootllama/chat bootllama/simd
 	bootllama/metal            :
 	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
 

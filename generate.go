@@ -19,13 +19,14 @@ type Generator struct {
 // Stats tells what a generation did.
 type Stats struct {
 	Positions int           // positions that went through the model
-	Elapsed   time.Duration // from the end of the first of them to the end of the last
+	Prompt    int           // of them, those of the prompt, BOS included
+	Elapsed   time.Duration // from the end of the prompt to the end of the last position
 }
 
-// TokensPerSecond returns the speed as run.c reports it: the first position,
-// which can be slower, does not count.
+// TokensPerSecond returns the speed of generating: without a prompt it is what run.c
+// reports, which counts from the end of the first position on.
 func (s Stats) TokensPerSecond() float64 {
-	return float64(s.Positions-1) / max(s.Elapsed, 1).Seconds()
+	return float64(s.Positions-s.Prompt) / max(s.Elapsed, 1).Seconds()
 }
 
 // Steps returns how many positions a request for steps means: 0, or more than
@@ -44,38 +45,42 @@ func (g *Generator) Steps(steps int) int {
 // ctx is done it ends before the next token and returns ctx.Err().
 func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit func(token int, piece string) error) (Stats, error) {
 	var stats Stats
-	promptTokens, err := g.Tokenizer.Encode(prompt, true, false)
+	known, err := g.Tokenizer.Encode(prompt, true, false)
 	if err != nil {
 		return stats, fmt.Errorf("prompt: %w", err)
 	}
 	steps = g.Steps(steps)
+	stats.Prompt = min(len(known), steps)
 	var start time.Time
-	token := promptTokens[0]
-	for pos := 0; pos < steps; {
-		if err := ctx.Err(); err != nil {
-			return stats, err
+	for stats.Positions < steps && ctx.Err() == nil {
+		// What is known of the text goes through the model in batches: the prompt, then one
+		// token after the other.
+		n := min(len(known), Batch, steps-stats.Positions)
+		g.Transformer.Prefill(known[:n], stats.Positions)
+		for i, token := range known[:n] {
+			if i+1 == len(known) {
+				known = append(known, g.Sampler.Sample(g.Transformer.Logits(i)))
+			}
+			next := known[i+1]
+			if stats.Positions++; stats.Positions == stats.Prompt {
+				start = time.Now()
+			}
+			if stats.Positions > stats.Prompt {
+				stats.Elapsed = time.Since(start)
+			}
+			if next == BOS {
+				return stats, nil
+			}
+			if err := emit(next, g.Tokenizer.Decode(token, next)); err != nil {
+				return stats, err
+			}
+			if err := ctx.Err(); err != nil {
+				return stats, err
+			}
 		}
-		logits := g.Transformer.Forward(token, pos)
-		var next int
-		if pos < len(promptTokens)-1 {
-			next = promptTokens[pos+1]
-		} else {
-			next = g.Sampler.Sample(logits)
-		}
-		pos++
-		if pos == 1 {
-			start = time.Now()
-		}
-		stats = Stats{pos, time.Since(start)}
-		if next == BOS {
-			break
-		}
-		if err := emit(next, g.Tokenizer.Decode(token, next)); err != nil {
-			return stats, err
-		}
-		token = next
+		known = known[:copy(known, known[n:])]
 	}
-	return stats, nil
+	return stats, ctx.Err()
 }
 
 // GenerateText generates like Generate and writes the text to w as it comes,

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/simd"
 )
 
 // writes records each Write.
@@ -93,11 +95,12 @@ func TestGenerateStopsAtBOS(t *testing.T) {
 	g := randomGenerator(t, 0, 0, 1)
 	before, _ := generate(t, g, "the", 12)
 	// From now on BOS is the likeliest token where before[7] was: swap their rows.
-	cls, dim := g.Transformer.Weights.WCls.F32, g.Transformer.Config.Dim
-	for i := range dim {
-		a, b := &cls[BOS*dim+i], &cls[before[7]*dim+i]
-		*a, *b = *b, *a
-	}
+	cls, dim := g.Transformer.Weights.WCls, g.Transformer.Config.Dim
+	a, b := make([]float32, dim), make([]float32, dim)
+	cls.row(a, BOS)
+	cls.row(b, before[7])
+	simd.SetRowF32(cls.F32, b, BOS)
+	simd.SetRowF32(cls.F32, a, before[7])
 	first := slices.Index(before[1:], before[7]) + 1
 	ids, stats := generate(t, g, "the", 12)
 	if !slices.Equal(ids, before[:first]) || stats.Positions != first+1 {

@@ -3,14 +3,19 @@
 // It follows run.c function for function and generates the same tokens; the
 // golden tests compare the two.
 //
-// Every result is the same bit for bit on every machine: sums are taken in
-// index order, a product is rounded before it is added (see math.go), and
-// everything is sized when a model is loaded: generating allocates nothing.
+// Every result is the same bit for bit on every machine, with every kernel, number of
+// threads and size of batch: sums are taken in index order and a product is rounded
+// before it is added (see math.go and package simd). Everything is sized when a model is
+// loaded: generating allocates nothing.
 package llama
 
 import (
 	"fmt"
 	"math"
+	"runtime"
+
+	"bootllama/simd"
+	"bootllama/workers"
 )
 
 // Config is the shape of a model: the header of a checkpoint.
@@ -46,29 +51,44 @@ type Weights struct {
 	WCls                Matrix    // (vocab_size, dim): classifier; the embedding table itself when shared
 }
 
-// Matrix is (rows, columns), row by row; a matmul takes one row per output. It is
-// float32, or int8 in groups of GroupSize neighbours that share a scale:
-// element i is Q[i] * S[i/GroupSize] (runq.c's QuantizedTensor).
+// Matrix is (rows, columns) in tiles, which package simd describes. It is float32, or int8
+// in groups of neighbours in a row that share a scale (runq.c's QuantizedTensor).
 type Matrix struct {
-	F32 []float32 // (rows, columns), or nil
-	Q   []int8    // (rows, columns), or nil
-	S   []float32 // (rows*columns/group_size,)
+	Rows, Columns int
+	Group         int       // size of the groups; 0: float32
+	F32           []float32 // tiles of float32, or nil
+	Q             []uint8   // tiles of int8, plus 128, or nil
+	S             []float32 // their scales
 }
 
-// runState is the wave of activations and the memory of the positions so far.
+// Batch is the most tokens that go through the layers at once: enough for the weights of a
+// long prompt to be read once for many tokens, and a multiple of what the kernels take.
+const Batch = 96
+
+// runState is the wave of activations of a batch and the memory of the positions so far.
+// Rows of activations are a token each; a single token uses the first.
 type runState struct {
-	x          []float32  // (dim,): activation at the current position
-	xb         []float32  // (dim,): the same inside a residual branch
-	xb2        []float32  // (dim,): output of the attention
-	hb         []float32  // (hidden_dim,): hidden layer of the feed-forward network
-	hb2        []float32  // (hidden_dim,): the same, for w3
-	xq         activation // (dim,): input of a matmul
-	hq         activation // (hidden_dim,): the same, of w2
-	q          []float32  // (n_heads, head_size): query
-	att        []float32  // (seq_len,): attention scores of one head
-	logits     []float32  // (vocab_size,)
-	keyCache   []float32  // (layer, seq_len, n_kv_heads, head_size)
-	valueCache []float32  // (layer, seq_len, n_kv_heads, head_size)
+	x       []float32  // (batch, dim): activation at the current positions
+	xb      activation // (batch, dim): the same inside a residual branch
+	xb2     []float32  // (batch, dim): output of a residual branch
+	hb      activation // (batch, hidden_dim): hidden layer of the feed-forward network
+	hb2     []float32  // (batch, hidden_dim): the same, for w3
+	q, k, v []float32  // (batch, dim), (batch, kv_dim) twice: query, key, value
+	att     []float32  // (threads, seq_len): attention scores of one head
+	final   activation // (1, dim): input of the classifier
+	logits  []float32  // (vocab_size,)
+
+	keyCache   []float32 // (layer, n_kv_heads) matrices (seq_len, head_size) in tiles
+	valueCache []float32 // (layer, n_kv_heads) matrices (head_size, seq_len) in tiles
+
+	// What the step that the workers share is about: see Prefill.
+	tokens   []int
+	pos      int // of the first token
+	layer    int
+	input    *activation
+	n        int // tokens of a matmul
+	products [3]product
+	one      [1]int
 }
 
 // Transformer is a model ready to run: configuration, weights, state.
@@ -79,32 +99,61 @@ type Transformer struct {
 	state   runState
 	ropeCos []float32 // (seq_len, head_size/2): rotation of each position and pair
 	ropeSin []float32 // (seq_len, head_size/2)
-	group   int       // group size of int8 weights; 0: float32
+	kernels *simd.Kernels
+	team    *workers.Team[Transformer]
 }
 
-// NewTransformer allocates the state for a checkpoint, all of it: about
-// 8*NLayers*SeqLen*KVDim bytes, most of them keys and values.
-func NewTransformer(c *Checkpoint) *Transformer {
+// Options says how a Transformer computes. It does not change what comes out.
+type Options struct {
+	Threads int           // goroutines that share the work; 0: GOMAXPROCS
+	Kernels *simd.Kernels // nil: the fastest that this processor has
+}
+
+// NewTransformer allocates the state for a checkpoint, all of it: see Header.Memory.
+func NewTransformer(c *Checkpoint, o Options) *Transformer {
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Kernels == nil {
+		o.Kernels = simd.Best()
+	}
 	p := c.Config
-	cache := p.NLayers * p.SeqLen * p.KVDim()
-	t := &Transformer{Config: p, Weights: c.Weights, group: c.GroupSize, state: runState{
-		x:          make([]float32, p.Dim),
-		xb:         make([]float32, p.Dim),
-		xb2:        make([]float32, p.Dim),
-		hb:         make([]float32, p.HiddenDim),
-		hb2:        make([]float32, p.HiddenDim),
-		xq:         newActivation(p.Dim, c.GroupSize),
-		hq:         newActivation(p.HiddenDim, c.GroupSize),
-		q:          make([]float32, p.Dim),
-		att:        make([]float32, p.SeqLen),
+	keys, values := p.cacheSize()
+	t := &Transformer{Config: p, Weights: c.Weights, kernels: o.Kernels, state: runState{
+		x:          newState(c, Batch*p.Dim),
+		xb:         newActivation(c, Batch, p.Dim),
+		xb2:        newState(c, Batch*p.Dim),
+		hb:         newActivation(c, Batch, p.HiddenDim),
+		hb2:        newState(c, Batch*p.HiddenDim),
+		q:          newState(c, Batch*p.Dim),
+		k:          newState(c, Batch*p.KVDim()),
+		v:          newState(c, Batch*p.KVDim()),
+		att:        newState(c, o.Threads*p.SeqLen),
+		final:      newActivation(c, 1, p.Dim),
 		logits:     newState(c, p.VocabSize),
-		keyCache:   newState(c, cache),
-		valueCache: newState(c, cache),
+		keyCache:   newState(c, p.NLayers*p.NKVHeads*keys),
+		valueCache: newState(c, p.NLayers*p.NKVHeads*values),
 	}}
 	half := p.HeadSize() / 2
 	t.ropeCos, t.ropeSin = newState(c, p.SeqLen*half), newState(c, p.SeqLen*half)
 	t.makeRoPE()
+	t.team = workers.New[Transformer](o.Threads)
 	return t
+}
+
+// Close ends the goroutines that share the work. t may not be used afterwards.
+func (t *Transformer) Close() { t.team.Close() }
+
+// Threads returns how many goroutines share the work.
+func (t *Transformer) Threads() int { return t.team.Size() }
+
+// Kernels returns what the work is done with.
+func (t *Transformer) Kernels() *simd.Kernels { return t.kernels }
+
+// cacheSize returns the number of values that the keys, and the values, of one layer and
+// head take, in tiles.
+func (c Config) cacheSize() (keys, values int) {
+	return simd.SizeF32(c.SeqLen, c.HeadSize()), simd.SizeF32(c.HeadSize(), c.SeqLen)
 }
 
 // newState allocates what may be large. When there is no memory for it, the Go heap says so.
@@ -114,6 +163,13 @@ func newState(c *Checkpoint, n int) []float32 {
 		return make([]float32, n)
 	}
 	return s
+}
+
+// stateSize foretells what NewTransformer allocates for one thread, the caches excepted.
+func stateSize(h Header) int64 {
+	p := h.Config
+	n := Batch*(3*p.Dim+2*p.KVDim()+p.HiddenDim) + p.SeqLen*(1+p.HeadSize()) + p.VocabSize
+	return 4*int64(n) + activationSize(h, Batch, p.Dim) + activationSize(h, Batch, p.HiddenDim) + activationSize(h, 1, p.Dim)
 }
 
 // makeRoPE fills the table of rotations: position pos turns pair i of every
@@ -132,178 +188,52 @@ func (t *Transformer) makeRoPE() {
 	}
 }
 
-// rmsnorm sets o to x scaled to a root mean square of 1, times weight
-// (Zhang and Sennrich 2019). All have the same length; o may be x.
-func rmsnorm(o, x, weight []float32) {
-	var ss float32
-	for _, v := range x {
-		ss += float32(v * v)
-	}
-	ss /= float32(len(x))
-	ss += 1e-5
-	ss = 1 / sqrtf(ss)
-	for j, v := range x {
-		o[j] = weight[j] * (ss * v)
-	}
-}
-
-// softmax replaces x by e**x / sum(e**x); the maximum is subtracted first, so
-// that nothing overflows.
-func softmax(x []float32) {
-	maxVal := x[0]
-	for _, v := range x[1:] {
-		if v > maxVal {
-			maxVal = v
-		}
-	}
-	var sum float32
-	for i, v := range x {
-		x[i] = expf(v - maxVal)
-		sum += x[i]
-	}
-	for i := range x {
-		x[i] /= sum
-	}
-}
-
-// activation is a vector on its way into one or more matmuls. For int8 weights
-// it is int8 too, in groups like theirs.
+// activation is a batch of vectors on their way into one or more matmuls. For int8
+// weights they are int8 too, in groups like theirs.
 type activation struct {
-	f32   []float32 // (n,): the vector itself, not a copy
-	q     []int8    // (n,)
-	s     []float32 // (n/group,)
-	group int       // 0: float32 weights, q and s are not used
+	n, stride int
+	f32       []float32 // (batch, stride), of which each row has n
+
+	group, groups, qStride int          // 0: float32 weights
+	q                      []int8       // (batch, qStride): (groups, simd.Padded(group))
+	g                      []simd.Group // (batch, groups)
 }
 
-func newActivation(n, group int) activation {
-	if group == 0 {
-		return activation{}
-	}
-	return activation{q: make([]int8, n), s: make([]float32, n/group), group: group}
-}
+// linePad keeps rows apart whose length is a power of two: they would share a few lines
+// of a cache.
+const linePad = 64
 
-// set prepares x for the matmuls that follow, and returns a.
-func (a *activation) set(x []float32) *activation {
-	a.f32 = x
+func newActivation(c *Checkpoint, batch, n int) activation {
+	a := activation{n: n, stride: n + linePad/4, group: c.GroupSize}
+	a.f32 = newState(c, batch*a.stride)
 	if a.group != 0 {
-		quantize(a.q, a.s, x, a.group)
+		a.groups = n / a.group
+		a.qStride = a.groups*simd.Padded(a.group) + linePad
+		a.q = make([]int8, batch*a.qStride)
+		a.g = make([]simd.Group, batch*a.groups)
 	}
 	return a
 }
 
-// quantize sets q to x in units of s, the largest value of each group being 127;
-// halves are rounded away from zero. What is left of x after the last whole group is
-// left out, as runq.c does.
-func quantize(q []int8, s, x []float32, group int) {
-	for g := range s {
-		xg, qg := x[g*group:][:group], q[g*group:][:group]
-		var wmax float32
-		for _, v := range xg {
-			if v < 0 {
-				v = -v
-			}
-			if v > wmax {
-				wmax = v
-			}
-		}
-		scale := wmax / 127
-		s[g] = scale
-		for i, v := range xg {
-			// Not a number when all of the group is 0, or something in it is infinite.
-			if v /= scale; v != v {
-				v = 0
-			}
-			qg[i] = int8(int32(math.Round(float64(v))))
-		}
+// activationSize foretells what newActivation allocates.
+func activationSize(h Header, batch, n int) int64 {
+	size := 4 * (n + linePad/4)
+	if h.GroupSize != 0 {
+		groups := n / h.GroupSize
+		size += groups*(simd.Padded(h.GroupSize)+8) + linePad
 	}
+	return int64(batch) * int64(size)
 }
 
-// matmul sets xout (d,) to w (d,n) @ x (n,). Nearly all of the time is spent here.
-func matmul(xout []float32, x *activation, w Matrix) {
-	if x.group == 0 {
-		matmulF32(xout, x.f32, w.F32)
+// row returns the vector of a token.
+func (a *activation) row(i int) []float32 { return a.f32[i*a.stride:][:a.n] }
+
+// row sets x (columns,) to a row of a matrix.
+func (m *Matrix) row(x []float32, row int) {
+	if m.Group == 0 {
+		simd.RowF32(x, m.F32, row)
 	} else {
-		matmulInt8(xout, x, w)
-	}
-}
-
-// matmulInt8 sums the products of each group as integers, which is exact, and the
-// groups of a row in order, scaled by weight and activation, in that order.
-func matmulInt8(xout []float32, x *activation, w Matrix) {
-	n, group := len(x.q), x.group
-	for i := range xout {
-		row := w.Q[i*n:][:n]
-		var val float32
-		for g, xs := range x.s {
-			j := g * group
-			wg, xg := row[j:][:group], x.q[j:][:group]
-			var ival int32
-			for k, xk := range xg {
-				ival += int32(xk) * int32(wg[k])
-			}
-			val += float32(float32(float32(ival)*w.S[(i*n+j)/group]) * xs)
-		}
-		xout[i] = val
-	}
-}
-
-// matmulF32: four rows are summed side by side, each in the order of its columns: the
-// sums do not depend on each other, so the CPU overlaps them.
-func matmulF32(xout, x, w []float32) {
-	n := len(x)
-	i := 0
-	for ; i+4 <= len(xout); i += 4 {
-		w0 := w[i*n:][:n]
-		w1 := w[(i+1)*n:][:n]
-		w2 := w[(i+2)*n:][:n]
-		w3 := w[(i+3)*n:][:n]
-		var v0, v1, v2, v3 float32
-		for j, xj := range x {
-			v0 += float32(w0[j] * xj)
-			v1 += float32(w1[j] * xj)
-			v2 += float32(w2[j] * xj)
-			v3 += float32(w3[j] * xj)
-		}
-		out := xout[i:][:4]
-		out[0], out[1], out[2], out[3] = v0, v1, v2, v3
-	}
-	for ; i < len(xout); i++ {
-		xout[i] = dot(w[i*n:][:n], x)
-	}
-}
-
-// row sets x (dim,) to a row of a matrix.
-func (m Matrix) row(x []float32, row, group int) {
-	start := row * len(x)
-	if group == 0 {
-		copy(x, m.F32[start:])
-		return
-	}
-	for i := range x {
-		x[i] = float32(m.Q[start+i]) * m.S[(start+i)/group]
-	}
-}
-
-// dot returns the sum of a[j]*b[j] in the order of j.
-func dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var sum float32
-	for j, aj := range a {
-		sum += float32(aj * b[j])
-	}
-	return sum
-}
-
-// rotate turns each pair of every head in vec (heads, head_size) by the
-// rotations of one position, cos and sin (head_size/2,): rotary position
-// embedding (Su et al. 2021), on neighbouring elements as in llama2.c.
-func rotate(vec, cos, sin []float32) {
-	for h := 0; h < len(vec); h += 2 * len(cos) {
-		for i, c := range cos {
-			v0, v1 := vec[h+2*i], vec[h+2*i+1]
-			vec[h+2*i] = float32(v0*c) - float32(v1*sin[i])
-			vec[h+2*i+1] = float32(v0*sin[i]) + float32(v1*c)
-		}
+		simd.RowInt8(x, m.Q, m.S, row, m.Group)
 	}
 }
 
@@ -312,81 +242,261 @@ func rotate(vec, cos, sin []float32) {
 // valid until the next call; the caller may change them. The positions before
 // pos are those of earlier calls, so a sequence starts at 0 and goes up by one.
 func (t *Transformer) Forward(token, pos int) []float32 {
+	t.state.one[0] = token
+	t.Prefill(t.state.one[:], pos)
+	return t.Logits(0)
+}
+
+// Prefill runs tokens, 1 to Batch of them, through the layers, at positions from pos on, all
+// at once. It does the same as Forward for each of them but for the logits, which
+// Logits computes.
+func (t *Transformer) Prefill(tokens []int, pos int) {
 	p, w, s := &t.Config, &t.Weights, &t.state
-	if token < 0 || token >= p.VocabSize || pos < 0 || pos >= p.SeqLen {
-		panic(fmt.Sprintf("llama: Forward(token %d, pos %d): the model has %d tokens and %d positions",
-			token, pos, p.VocabSize, p.SeqLen))
+	t.check(tokens, pos)
+	n := len(tokens)
+	s.tokens, s.pos = tokens, pos
+
+	t.each(n, (*Transformer).embed)
+	for s.layer = range p.NLayers {
+		l := s.layer
+		t.each(n, (*Transformer).attentionInput)
+		t.matmul(n, &s.xb, product{s.q, p.Dim, &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
+		t.each(n, (*Transformer).keyAndValue)
+		t.team.Do(t, n*p.NHeads, (*Transformer).attention)
+		t.matmul(n, &s.xb, product{s.xb2, p.Dim, &w.WO[l]})
+		t.each(n, (*Transformer).residual)
+
+		t.each(n, (*Transformer).ffnInput)
+		t.matmul(n, &s.xb, product{s.hb.f32, s.hb.stride, &w.W1[l]}, product{s.hb2, p.HiddenDim, &w.W3[l]})
+		t.each(n, (*Transformer).swiglu)
+		t.matmul(n, &s.hb, product{s.xb2, p.Dim, &w.W2[l]})
+		t.each(n, (*Transformer).residual)
 	}
-	x := s.x
-	dim, kvDim, headSize := p.Dim, p.KVDim(), p.HeadSize()
-	cos := t.ropeCos[pos*headSize/2:][:headSize/2]
-	sin := t.ropeSin[pos*headSize/2:][:headSize/2]
+}
 
-	w.TokenEmbeddingTable.row(x, token, t.group)
-
-	for l := range p.NLayers {
-		rmsnorm(s.xb, x, w.RMSAttWeight[l*dim:])
-
-		// This position's key and value go straight into the caches.
-		keys := s.keyCache[l*p.SeqLen*kvDim:][:(pos+1)*kvDim]
-		values := s.valueCache[l*p.SeqLen*kvDim:][:(pos+1)*kvDim]
-		k, v := keys[pos*kvDim:], values[pos*kvDim:]
-		s.xq.set(s.xb)
-		matmul(s.q, &s.xq, w.WQ[l])
-		matmul(k, &s.xq, w.WK[l])
-		matmul(v, &s.xq, w.WV[l])
-		rotate(s.q, cos, sin)
-		rotate(k, cos, sin)
-
-		for h := range p.NHeads {
-			kv := h / (p.NHeads / p.NKVHeads) * headSize
-			attention(s.xb[h*headSize:][:headSize], s.q[h*headSize:][:headSize], keys[kv:], values[kv:], kvDim, s.att[:pos+1])
-		}
-
-		matmul(s.xb2, s.xq.set(s.xb), w.WO[l])
-		for i, v := range s.xb2 {
-			x[i] += v
-		}
-
-		// Feed-forward network: w2(silu(w1(x)) * w3(x)).
-		rmsnorm(s.xb, x, w.RMSFFNWeight[l*dim:])
-		s.xq.set(s.xb)
-		matmul(s.hb, &s.xq, w.W1[l])
-		matmul(s.hb2, &s.xq, w.W3[l])
-		swiglu(s.hb, s.hb2)
-		matmul(s.xb, s.hq.set(s.hb), w.W2[l])
-		for i, v := range s.xb {
-			x[i] += v
-		}
+// Logits returns the logits of the token that follows token i of the last Prefill,
+// (vocab_size,). They are the model's own and valid until the next call; the caller may
+// change them.
+func (t *Transformer) Logits(i int) []float32 {
+	p, w, s := &t.Config, &t.Weights, &t.state
+	if i < 0 || i >= len(s.tokens) {
+		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(s.tokens)))
 	}
-
-	rmsnorm(x, x, w.RMSFinalWeight)
-	matmul(s.logits, s.xq.set(x), w.WCls)
+	t.kernels.RMSNorm(s.final.row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight)
+	t.matmul(1, &s.final, product{s.logits, p.VocabSize, &w.WCls})
 	return s.logits
 }
 
-// attention is one head's scaled dot-product attention (Vaswani et al. 2017)
-// over len(att) positions: q and out are (head_size,); keys and values hold a
-// head's row every stride elements; att (positions,) is scratch.
-func attention(out, q, keys, values []float32, stride int, att []float32) {
-	scale := sqrtf(float32(len(q)))
-	for t := range att {
-		att[t] = dot(q, keys[t*stride:]) / scale
+// check panics unless the model has these tokens and positions.
+func (t *Transformer) check(tokens []int, pos int) {
+	p := &t.Config
+	if n := len(tokens); n < 1 || n > Batch {
+		panic(fmt.Sprintf("llama: Prefill of %d tokens: must be 1 to %d", n, Batch))
 	}
-	softmax(att)
-	clear(out)
-	for t, a := range att {
-		v := values[t*stride:][:len(out)]
-		for i := range out {
-			out[i] += float32(a * v[i])
+	for i, token := range tokens {
+		if token < 0 || token >= p.VocabSize || pos < 0 || pos >= p.SeqLen-i {
+			panic(fmt.Sprintf("llama: Forward(token %d, pos %d): the model has %d tokens and %d positions",
+				token, pos+i, p.VocabSize, p.SeqLen))
 		}
 	}
 }
 
-// swiglu sets hb to silu(hb) * hb2, silu(x) = x / (1 + e**-x) (Shazeer 2020).
-func swiglu(hb, hb2 []float32) {
-	for i, val := range hb {
-		val *= 1 / (1 + expf(-val))
-		hb[i] = val * hb2[i]
+// each does a step for each of n tokens. One is not worth sharing.
+func (t *Transformer) each(n int, step func(t *Transformer, worker, i int)) {
+	if n == 1 {
+		step(t, 0, 0)
+		return
 	}
+	t.team.Do(t, n, step)
+}
+
+// The steps of the transformer, for token i of the batch.
+
+// embed starts the residual stream with the token's embedding.
+func (t *Transformer) embed(_, i int) {
+	s := &t.state
+	t.Weights.TokenEmbeddingTable.row(s.x[i*t.Config.Dim:][:t.Config.Dim], s.tokens[i])
+}
+
+// attentionInput and ffnInput normalize the residual stream for a branch.
+func (t *Transformer) attentionInput(_, i int) { t.rmsnorm(i, t.Weights.RMSAttWeight) }
+func (t *Transformer) ffnInput(_, i int)       { t.rmsnorm(i, t.Weights.RMSFFNWeight) }
+
+func (t *Transformer) rmsnorm(i int, weight []float32) {
+	dim, s := t.Config.Dim, &t.state
+	t.kernels.RMSNorm(s.xb.row(i), s.x[i*dim:][:dim], weight[s.layer*dim:][:dim])
+}
+
+// residual adds what a branch put out to the residual stream.
+func (t *Transformer) residual(_, i int) {
+	dim, s := t.Config.Dim, &t.state
+	t.kernels.Add(s.x[i*dim:][:dim], s.xb2[i*dim:][:dim])
+}
+
+// keyAndValue rotates query and key to their position (RoPE), and puts key and value into
+// the caches.
+func (t *Transformer) keyAndValue(_, i int) {
+	p, s := &t.Config, &t.state
+	pos, headSize, kvDim := s.pos+i, p.HeadSize(), p.KVDim()
+	cos := t.ropeCos[pos*headSize/2:][:headSize/2]
+	sin := t.ropeSin[pos*headSize/2:][:headSize/2]
+	k, v := s.k[i*kvDim:][:kvDim], s.v[i*kvDim:][:kvDim]
+	t.kernels.Rotate(s.q[i*p.Dim:][:p.Dim], cos, sin)
+	t.kernels.Rotate(k, cos, sin)
+	for h := range p.NKVHeads {
+		keys, values := t.cache(h)
+		simd.SetRowF32(keys, k[h*headSize:][:headSize], pos)
+		simd.SetColumnF32(values, v[h*headSize:][:headSize], pos, p.SeqLen)
+	}
+}
+
+// cache returns the keys (seq_len, head_size) and values (head_size, seq_len) of a head in
+// the current layer.
+func (t *Transformer) cache(kvHead int) (keys, values []float32) {
+	s := &t.state
+	k, v := t.Config.cacheSize()
+	i := s.layer*t.Config.NKVHeads + kvHead
+	return s.keyCache[i*k:][:k], s.valueCache[i*v:][:v]
+}
+
+// attention is scaled dot-product attention (Vaswani et al. 2017) of one head of one token
+// to the positions up to its own. NHeads/NKVHeads neighbouring heads share keys and values.
+// part counts tokens within heads.
+func (t *Transformer) attention(worker, part int) {
+	p, s := &t.Config, &t.state
+	n := len(s.tokens)
+	h, i := part/n, part%n
+	positions, headSize := s.pos+i+1, p.HeadSize()
+	keys, values := t.cache(h / (p.NHeads / p.NKVHeads))
+	q := s.q[i*p.Dim+h*headSize:][:headSize]
+	out := s.xb.row(i)[h*headSize:][:headSize]
+	att := s.att[worker*p.SeqLen:][:positions]
+	t.kernels.MatMulF32(att, positions, q, headSize, 1, headSize, keys, simd.TileF32*headSize, positions)
+	t.kernels.Softmax(att, float32(math.Sqrt(float64(headSize))))
+	t.kernels.MatMulF32(out, headSize, att, positions, 1, positions, values, simd.TileF32*p.SeqLen, headSize)
+}
+
+// swiglu is the activation of the feed-forward network, w2(silu(w1(x)) * w3(x)).
+func (t *Transformer) swiglu(_, i int) {
+	s := &t.state
+	t.kernels.SwiGLU(s.hb.row(i), s.hb2[i*s.hb.n:][:s.hb.n])
+}
+
+// product is an output of a matmul: out (batch, stride), of which each row gets a value for
+// each row of w.
+type product struct {
+	out    []float32
+	stride int
+	w      *Matrix
+}
+
+// matmul sets the outputs to w @ x for n tokens. All weights have the same columns. Nearly
+// all of the time is spent here.
+func (t *Transformer) matmul(n int, x *activation, products ...product) {
+	s := &t.state
+	s.input, s.n = x, n
+	if x.group != 0 {
+		t.each(n, (*Transformer).quantize)
+	}
+	clear(s.products[copy(s.products[:], products):])
+	parts := 0
+	for i := range products {
+		parts += blocks(products[i].w.Rows, t.blockRows(products[i].w))
+	}
+	t.team.Do(t, parts, (*Transformer).multiply)
+}
+
+// quantize makes the input int8.
+func (t *Transformer) quantize(_, i int) {
+	x := t.state.input
+	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
+}
+
+// Sizes of a part of a matmul: small enough for the last one to keep nobody waiting,
+// large enough to read memory in long runs.
+const (
+	minBlock = 16 << 10 // bytes of weights
+	maxBlock = 256 << 10
+)
+
+// blockRows returns how many rows of w are a part of a matmul: whole tiles.
+func (t *Transformer) blockRows(w *Matrix) int {
+	rowBytes := 4 * w.Columns
+	if w.Group != 0 {
+		rowBytes = w.Columns + 4*w.Columns/w.Group
+	}
+	block := min(max(w.Rows*rowBytes/(8*t.team.Size()), minBlock), maxBlock)
+	if t.state.n > 1 {
+		block = minBlock
+	}
+	rows := max(block/rowBytes/simd.TileF32, 1) * simd.TileF32
+	for blocks(w.Rows, rows) > workers.MaxParts/3 {
+		rows *= 2
+	}
+	return rows
+}
+
+func blocks(rows, block int) int { return (rows + block - 1) / block }
+
+// multiply computes a part of the products: some rows, for all tokens.
+func (t *Transformer) multiply(_, part int) {
+	s := &t.state
+	for i := range s.products {
+		y := &s.products[i]
+		block := t.blockRows(y.w)
+		if n := blocks(y.w.Rows, block); part >= n {
+			part -= n
+			continue
+		}
+		row := part * block
+		rows := min(block, y.w.Rows-row)
+		y.w.multiply(t.kernels, y.out[row:], y.stride, s.input, s.n, row, rows)
+		return
+	}
+}
+
+// multiply sets out (tokens, stride) to the products of some rows of m.
+func (m *Matrix) multiply(k *simd.Kernels, out []float32, stride int, x *activation, tokens, row, rows int) {
+	if m.Group == 0 {
+		k.MatMulF32(out, stride, x.f32, x.stride, tokens, m.Columns, m.F32[row*m.Columns:], simd.TileF32*m.Columns, rows)
+		return
+	}
+	w := m.Q[row*x.groups*simd.Padded(m.Group):]
+	k.MatMulInt8(out, stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, m.S[row*x.groups:], rows)
+}
+
+// ReadWeights reads all weights that a token takes, on all threads, and does nothing with
+// them: no token can take less time. It returns their size in bytes.
+func (t *Transformer) ReadWeights() int64 {
+	w, size := &t.Weights, int64(0)
+	t.state.n = 1
+	read := func(m *Matrix) {
+		t.state.products = [3]product{{w: m}}
+		t.team.Do(t, blocks(m.Rows, t.blockRows(m)), (*Transformer).readBlock)
+		size += int64(4*len(m.F32) + len(m.Q) + 4*len(m.S))
+	}
+	for l := range t.Config.NLayers {
+		for _, ms := range [][]Matrix{w.WQ, w.WK, w.WV, w.WO, w.W1, w.W3, w.W2} {
+			read(&ms[l])
+		}
+	}
+	read(&w.WCls)
+	return size
+}
+
+// readBlock reads the part of a matrix that multiply would.
+func (t *Transformer) readBlock(_, part int) {
+	m := t.state.products[0].w
+	block := t.blockRows(m)
+	row := part * block
+	rows := blocks(min(block, m.Rows-row), simd.TileInt8) * simd.TileInt8
+	if m.Group == 0 {
+		rows = blocks(rows, simd.TileF32) * simd.TileF32
+		t.kernels.Read(bytesOf(m.F32[row*m.Columns:][:rows*m.Columns]))
+		return
+	}
+	groups := m.Columns / m.Group
+	width := groups * simd.Padded(m.Group)
+	t.kernels.Read(bytesOf(m.Q[row*width:][:rows*width]))
+	t.kernels.Read(bytesOf(m.S[row*groups:][:rows*groups]))
 }

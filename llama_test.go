@@ -3,12 +3,15 @@ package llama
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/simd"
 )
 
 // TestNothingFused: the compiler for arm64, which fuses a product with the sum
@@ -90,43 +93,61 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestMatmul: each row's sum is taken in order, for every number of rows that
-// the blocks of four leave over.
-func TestMatmul(t *testing.T) {
-	for d := range 10 {
-		for n := 1; n < 9; n++ {
-			x, w := make([]float32, n), make([]float32, n*d)
-			for i := range x {
-				x[i] = 1 / float32(i+3)
-			}
-			for i := range w {
-				w[i] = 1 / float32(i-7*n-1)
-			}
-			got := make([]float32, d)
-			matmulF32(got, x, w)
-			for i := range got {
-				var want float32
-				for j := range x {
-					want += float32(w[i*n+j] * x[j])
+// TestSameBits: every kernel, 1 to 4 threads, and every division of a text into batches
+// give the logits of the Go twins, one token after the other.
+func TestSameBits(t *testing.T) {
+	const positions = 3 * Batch
+	for _, h := range []Header{
+		{Config: Config{96, 200, 2, 6, 3, 700, positions}},                                                  // heads of 16
+		{Config: Config{96, 172, 2, 2, 1, 300, positions}, SharedClassifier: true},                          // heads of 48
+		{Version: 2, Config: Config{96, 192, 2, 6, 6, 300, positions}, GroupSize: 32},                       // groups of whole quads
+		{Version: 2, Config: Config{64, 172, 2, 8, 4, 300, positions}, GroupSize: 8},                        // straddling w2's rows
+		{Version: 2, Config: Config{36, 54, 2, 2, 2, 301, positions}, GroupSize: 6, SharedClassifier: true}, // no whole quads
+	} {
+		file := modelBytes(h)
+		c, err := ReadCheckpoint(bytes.NewReader(file), int64(len(file)), "m", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(5, 6))
+		tokens := make([]int, positions)
+		for i := range tokens {
+			tokens[i] = rng.IntN(h.Config.VocabSize)
+		}
+		want := make([][]float32, positions)
+		twin, err := simd.Named("go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reference := NewTransformer(c, Options{Threads: 1, Kernels: twin})
+		for pos, token := range tokens {
+			want[pos] = slices.Clone(reference.Forward(token, pos))
+		}
+		for _, k := range simd.All() {
+			for threads := 1; threads <= 4; threads++ {
+				tr := NewTransformer(c, Options{Threads: threads, Kernels: k})
+				for pos := 0; pos < positions; {
+					n := min(positions-pos, Batch)
+					if threads != 2 { // which goes in full batches
+						n = min(n, 1+rng.IntN(2+rng.IntN(Batch-1)))
+					}
+					tr.Prefill(tokens[pos:pos+n], pos)
+					for _, i := range []int{n - 1, 0, rng.IntN(n)} {
+						for j, v := range tr.Logits(i) {
+							if math.Float32bits(v) != math.Float32bits(want[pos+i][j]) {
+								t.Fatalf("%v, %s, %d threads: logit %d of position %d, in a batch of %d, is %g, want %g", h, k.Name, threads, j, pos+i, n, v, want[pos+i][j])
+							}
+						}
+					}
+					pos += n
 				}
-				if math.Float32bits(got[i]) != math.Float32bits(want) {
-					t.Fatalf("%d rows of %d: row %d is %g, want %g", d, n, i, got[i], want)
-				}
+				tr.Close()
 			}
 		}
-	}
-}
-
-// TestQuantize: halves go away from zero, a group of zeros is zeros, a tail that is no
-// group is left out, and what is no number is 0 on every processor.
-func TestQuantize(t *testing.T) {
-	inf := float32(math.Inf(1))
-	x := []float32{127, 0.5, -0.5, 1.5, 2.5, -2.5, -127, 0.49, 0, 0, 0, 0, 0, 0, 0, 0, 3, inf, -inf, 1, 2, 3, 4, 5, 99, 99}
-	want := []int8{127, 1, -1, 2, 3, -3, -127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-	a := newActivation(len(x), 8)
-	a.set(x)
-	if !slices.Equal(a.q, want) || !slices.Equal(a.s, []float32{1, 0, inf}) {
-		t.Errorf("%v in units of %v, want %v in units of 1, 0, +Inf", a.q, a.s, want)
+		reference.Close()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -146,7 +167,7 @@ func BenchmarkForward(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tr := NewTransformer(ck)
+			tr := NewTransformer(ck, Options{})
 			b.ResetTimer()
 			for i := range b.N {
 				tr.Forward(5, i%256)

@@ -131,5 +131,5 @@ func generatorOf(t testing.TB, model string, temperature, topP float32, seed uin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Generator{NewTransformer(c), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed)}
+	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed)}
 }

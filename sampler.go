@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"bootllama/simd"
 )
 
 // Sampler chooses the next token from logits. It is deterministic: the same
@@ -13,6 +15,7 @@ type Sampler struct {
 	topP        float32
 	rngState    uint64
 	probIndex   []probIndex // (vocab_size,): candidates of top-p sampling
+	kernels     *simd.Kernels
 }
 
 // probIndex is a token and its probability.
@@ -28,7 +31,7 @@ type probIndex struct {
 // (Holtzman et al. 2020); other values do not restrict it. A seed of 0 makes the
 // generator return nothing but 0: callers replace it, as run.c does.
 func NewSampler(vocabSize int, temperature, topP float32, seed uint64) *Sampler {
-	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize)}
+	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), simd.Best()}
 }
 
 // Sample returns the next token. It overwrites logits, (vocab_size,), with
@@ -40,10 +43,7 @@ func (s *Sampler) Sample(logits []float32) int {
 	if s.temperature == 0 {
 		return sampleArgmax(logits)
 	}
-	for i := range logits {
-		logits[i] /= s.temperature
-	}
-	softmax(logits)
+	s.kernels.Softmax(logits, s.temperature)
 	coin := randomF32(&s.rngState)
 	if s.topP <= 0 || s.topP >= 1 {
 		return sampleMult(logits, coin)

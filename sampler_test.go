@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sort"
 	"testing"
+
+	"bootllama/simd"
 )
 
 // TestRandom: run.c's generator, seed 1234, as printed by it at llama2.c 350e04fe.
@@ -68,7 +70,7 @@ func TestTopPCutoff(t *testing.T) {
 		for i := range logits {
 			logits[i] = spread * rng.Float32()
 		}
-		softmax(logits)
+		simd.Best().Softmax(logits, 1)
 		topP, coin := 0.02+0.96*rng.Float32(), rng.Float32()
 		if got, want := sampleTopP(logits, topP, make([]probIndex, len(logits)), coin), nucleus(logits, topP, coin); got != want {
 			t.Fatalf("top-p %g of %v, coin %g: token %d, want %d", topP, logits, coin, got, want)

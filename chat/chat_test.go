@@ -26,7 +26,7 @@ func session(t *testing.T, steps int) *Session {
 	}
 	return &Session{
 		Generator: &llama.Generator{
-			Transformer: llama.NewTransformer(c),
+			Transformer: llama.NewTransformer(c, llama.Options{}),
 			Tokenizer:   tok,
 			Sampler:     llama.NewSampler(c.Config.VocabSize, 0, 0, 1),
 		},

@@ -50,6 +50,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		text     = llama.NewTextWriter(out)
 		userTurn = true
 		words    []int // what is left of the user's turn
+		ahead    int   // how many of them have been through the layers already,
+		batch    int   // of so many that went together
 		next     int
 		cut      bool // the assistant's turn was, by an interrupt
 	)
@@ -60,6 +62,7 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 			}
 			var err error
 			words, err = c.ask(ctx, input, pos == 0)
+			ahead = 0
 			if err == io.EOF {
 				return nil // with the newline: see input.ask
 			}
@@ -71,16 +74,24 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 			}
 		}
 		token := next
-		if len(words) > 0 {
+		if len(words) == 0 {
+			batch, ahead = 1, 1
+			g.Transformer.Prefill([]int{token}, pos)
+		} else {
+			if ahead == 0 {
+				batch = min(len(words), llama.Batch, steps-pos)
+				ahead = batch
+				g.Transformer.Prefill(words[:batch], pos)
+			}
 			token, words = words[0], words[1:]
 		}
 		userTurn = token == llama.EOS
-		logits := g.Transformer.Forward(token, pos)
-		next = g.Sampler.Sample(logits)
+		next = g.Sampler.Sample(g.Transformer.Logits(batch - ahead))
+		ahead--
 		if c.interrupted() && !userTurn {
 			// As though the assistant had come to its end; what was not yet
 			// read to it of the user's turn, it will not hear.
-			words, next, cut = nil, llama.EOS, true
+			words, ahead, next, cut = nil, 0, llama.EOS, true
 		}
 		var err error
 		switch {

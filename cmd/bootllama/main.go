@@ -24,6 +24,7 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
   bootllama boot    MODEL [options]          the same on a virtual PC that has nothing but UEFI firmware
   bootllama image   MODEL… -o FILE [options] a disk image for a USB stick
   bootllama efi     [-o FILE] [PACKAGE]      the UEFI application alone
+  bootllama bench   MODEL [options]          how fast it runs, and what limits it
   bootllama info    MODEL                    what a checkpoint is, and the memory it needs
   bootllama help    [COMMAND]
   bootllama version
@@ -80,7 +81,7 @@ func dispatch(ctx context.Context, args []string, w world) error {
 	}
 	name, args := args[0], args[1:]
 	switch name {
-	case "run", "console":
+	case "run", "console", "bench":
 		stderr := w.stderr
 		if openTerminals(w).err {
 			stderr = run.Screen{Writer: stderr}
@@ -146,6 +147,8 @@ func showHelp(args []string, w world) error {
 		switch args[0] {
 		case "run", "console":
 			text = run.Help
+		case "bench":
+			text = run.BenchHelp
 		case "boot":
 			text = bootHelp + run.Help
 		case "image":

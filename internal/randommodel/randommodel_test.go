@@ -92,7 +92,7 @@ func TestModels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := llama.NewTransformer(c)
+			m := llama.NewTransformer(c, llama.Options{})
 			for pos := range 3 {
 				logits := m.Forward(pos+1, pos)
 				low, high := math.Inf(1), math.Inf(-1)

@@ -10,14 +10,22 @@ import (
 
 // Load reads the model and its tokenizer.
 func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
+	c, err := loadCheckpoint(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	tok, err := loadTokenizer(o, c.Config)
+	return c, tok, err
+}
+
+func loadCheckpoint(o Options) (*llama.Checkpoint, error) {
 	bar := newProgressBar(o.progress)
 	c, err := llama.LoadCheckpoint(o.Model, bar.show)
 	bar.clear()
 	if err != nil {
-		return nil, nil, fmt.Errorf("model: %w", err)
+		return nil, fmt.Errorf("model: %w", err)
 	}
-	tok, err := loadTokenizer(o, c.Config)
-	return c, tok, err
+	return c, nil
 }
 
 // Check reads the model's header and its tokenizer, with the errors of Load. What

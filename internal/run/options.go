@@ -32,6 +32,8 @@ MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin.
                          Ctrl-C cuts the answer short, Ctrl-D ends
   -y, --system TEXT      what the model is told before a chat, "" for nothing;
                          without it you are asked
+      --threads N        processor cores that share the work; 0 (default): all
+                         physical ones
   -h, --help             print this
 `
 
@@ -49,6 +51,7 @@ type Options struct {
 	System      string // system prompt of mode chat
 	HasSystem   bool   // it was given, perhaps empty
 	IDs         bool   // token ids in place of text
+	Threads     int    // 0: as many as there are physical cores
 
 	progress io.Writer // shows how far loading is; nil: nowhere
 }
@@ -162,6 +165,19 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		return nil
 	})
 	fs.BoolVar(&o.IDs, "ids", false, "")
+	fs.Func("threads", "", func(s string) error { return setThreads(&o.Threads, s) })
+}
+
+// maxThreads bounds what --threads takes: more cores than any machine has.
+const maxThreads = 1024
+
+func setThreads(dst *int, s string) error {
+	v, err := strconv.Atoi(s)
+	if err != nil || v < 0 || v > maxThreads {
+		return fmt.Errorf("not a number from 0 to %d", maxThreads)
+	}
+	*dst = v
+	return nil
 }
 
 // finish takes what is left beside the options, clamps and checks.
@@ -217,6 +233,9 @@ func (o Options) Args() []string {
 	}
 	if o.IDs {
 		args = append(args, "--ids")
+	}
+	if o.Threads != 0 {
+		args = append(args, "--threads", strconv.Itoa(o.Threads))
 	}
 	if !operand {
 		args = append(args, "--", o.Model)

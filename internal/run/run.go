@@ -15,6 +15,7 @@ import (
 
 	"bootllama"
 	"bootllama/chat"
+	"bootllama/simd"
 )
 
 // Exit statuses of Main.
@@ -48,10 +49,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return usageError{errors.New("no command: run or console")}
+		return usageError{errors.New("no command: run, console or bench")}
+	}
+	if args[0] == "bench" {
+		return bench(args[1:], stdout, stderr)
 	}
 	if args[0] != "run" && args[0] != "console" {
-		return usageError{fmt.Errorf("unknown command %q: run or console", args[0])}
+		return usageError{fmt.Errorf("unknown command %q: run, console or bench", args[0])}
 	}
 	o, err := parse(args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -77,6 +81,10 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 
 // newGenerator loads what the options ask for.
 func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
+	kernels, err := chooseKernels()
+	if err != nil {
+		return nil, err
+	}
 	c, tok, err := Load(o)
 	if err != nil {
 		return nil, err
@@ -87,15 +95,36 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 			return nil, err
 		}
 	}
+	threads := o.Threads
+	if threads == 0 {
+		threads = physicalCores()
+	}
 	seed := o.Seed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	return &llama.Generator{
-		Transformer: llama.NewTransformer(c),
+		Transformer: llama.NewTransformer(c, llama.Options{Threads: threads, Kernels: kernels}),
 		Tokenizer:   tok,
 		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed),
 	}, nil
+}
+
+// kernelsVariable is the variable of the environment that forces kernels, for tests and
+// measurements.
+const kernelsVariable = "BOOTLLAMA_SIMD"
+
+// chooseKernels returns the kernels that the environment names, else the fastest.
+func chooseKernels() (*simd.Kernels, error) {
+	name := os.Getenv(kernelsVariable)
+	if name == "" {
+		return simd.Best(), nil
+	}
+	k, err := simd.Named(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s=%w", kernelsVariable, err)}
+	}
+	return k, nil
 }
 
 // generate is the command run: one text, as run.c's generate.
@@ -115,7 +144,7 @@ func generate(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if stats.Positions > 1 {
+	if stats.Positions > stats.Prompt {
 		_, err = fmt.Fprintf(stderr, "achieved tok/s: %f\n", stats.TokensPerSecond())
 	}
 	return err

@@ -1,0 +1,269 @@
+package run
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"bootllama"
+)
+
+// BenchHelp is what bench -h prints.
+const BenchHelp = `Usage: bench MODEL [options]    how fast a model runs, and what limits it
+
+In each round a prompt goes through the model, then tokens are generated, then all
+weights are read by as many cores: a token cannot take less time than that. The
+figures are medians. The text is nonsense and is not shown.
+
+      --threads N        processor cores that share the work; 0 (default): all
+                         physical ones
+      --prefill N        tokens of the prompt; 0: none (default 128, or half of the
+                         model's context)
+      --decode N         tokens to generate (default 64, or what is left of it)
+      --rounds N         (default 5)
+      --json             all figures as JSON
+  -h, --help             print this
+
+BOOTLLAMA_SIMD=go, sse2, avx2 or avx512 in the environment forces these kernels.
+`
+
+// benchOptions are the options of bench.
+type benchOptions struct {
+	model           string
+	threads         int
+	prefill, decode int // -1: the default
+	rounds          int
+	json            bool
+}
+
+// benchReport is what bench found. Speeds have a value for each round.
+type benchReport struct {
+	Model   string  `json:"model"`
+	Threads int     `json:"threads"`
+	SIMD    string  `json:"simd"`
+	LoadMS  float64 `json:"load_ms"`
+	Prefill struct {
+		Tokens int       `json:"tokens"`
+		TokS   []float64 `json:"tok_s"`
+		Median float64   `json:"median"`
+	} `json:"prefill"`
+	Decode struct {
+		Tokens        int       `json:"tokens"`
+		TokS          []float64 `json:"tok_s"`
+		Median        float64   `json:"median"`
+		BytesPerToken int64     `json:"bytes_per_token"` // of weights
+		GBS           float64   `json:"gb_s"`            // weights read, at the median speed
+	} `json:"decode"`
+	Read struct {
+		GBS    []float64 `json:"gb_s"`
+		Median float64   `json:"median"`
+	} `json:"read"`
+	Share   float64   `json:"share"`    // of Read that Decode reaches: the median of the rounds' own
+	TokenUS []float64 `json:"token_us"` // microseconds of each token of the last round
+}
+
+func parseBench(args []string) (benchOptions, error) {
+	o := benchOptions{prefill: -1, decode: -1, rounds: 5}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	number := func(name string, dst *int) {
+		flags.Func(name, "", func(s string) error {
+			v, err := strconv.Atoi(s)
+			if err != nil || v < 0 || v > 1<<20 {
+				return errors.New("not a number from 0 to 1048576")
+			}
+			*dst = v
+			return nil
+		})
+	}
+	flags.Func("threads", "", func(s string) error { return setThreads(&o.threads, s) })
+	number("prefill", &o.prefill)
+	number("decode", &o.decode)
+	number("rounds", &o.rounds)
+	flags.BoolVar(&o.json, "json", false, "")
+	var operands []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return o, err
+			}
+			return o, usageError{err}
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		operands, args = append(operands, flags.Arg(0)), flags.Args()[1:]
+	}
+	switch {
+	case len(operands) != 1:
+		return o, usageError{errors.New("bench takes one MODEL")}
+	case o.rounds == 0:
+		return o, usageError{errors.New("--rounds 0: at least one")}
+	}
+	o.model = operands[0]
+	return o, nil
+}
+
+// bench is the command bench.
+func bench(args []string, stdout, stderr io.Writer) error {
+	o, err := parseBench(args)
+	if errors.Is(err, flag.ErrHelp) {
+		_, err := io.WriteString(stdout, BenchHelp)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	kernels, err := chooseKernels()
+	if err != nil {
+		return err
+	}
+	_, resume := collectAtPrompts(nil)
+	defer resume()
+	start := time.Now()
+	loading := Options{Model: o.model}
+	if screen, ok := stderr.(Screen); ok {
+		loading.progress = screen
+	}
+	c, err := loadCheckpoint(loading)
+	if err != nil {
+		return err
+	}
+	if o.threads == 0 {
+		o.threads = physicalCores()
+	}
+	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
+	defer t.Close()
+	r := benchReport{Model: filepath.Base(o.model), Threads: o.threads, SIMD: kernels.Name}
+	r.LoadMS = milliseconds(time.Since(start))
+	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
+		return err
+	}
+	r.Decode.BytesPerToken = t.ReadWeights()
+	r.round(t) // warms up
+	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
+	for range o.rounds {
+		r.round(t)
+	}
+	r.summarize()
+	if o.json {
+		out, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(stdout, "%s\n", out)
+		return err
+	}
+	return r.print(stdout, c)
+}
+
+// setLengths fits prompt and text into the model's context.
+func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
+	prefill, decode := o.prefill, o.decode
+	if prefill < 0 {
+		prefill = min(128, seqLen/2)
+	}
+	if decode < 0 {
+		decode = min(64, seqLen-prefill)
+	}
+	if prefill+decode > seqLen {
+		return usageError{fmt.Errorf("--prefill %d and --decode %d exceed the model's context of %d", prefill, decode, seqLen)}
+	}
+	if decode < 1 {
+		return usageError{errors.New("--decode 0: at least one token")}
+	}
+	r.Prefill.Tokens, r.Decode.Tokens = prefill, decode
+	return nil
+}
+
+// round measures once.
+func (r *benchReport) round(t *llama.Transformer) {
+	vocab := t.Config.VocabSize
+	prompt := make([]int, r.Prefill.Tokens)
+	for i := range prompt {
+		prompt[i] = (7919*i + llama.BOS) % vocab
+	}
+	start := time.Now()
+	for pos := 0; pos < len(prompt); pos += llama.Batch {
+		t.Prefill(prompt[pos:min(pos+llama.Batch, len(prompt))], pos)
+	}
+	if len(prompt) > 0 {
+		t.Logits((len(prompt) - 1) % llama.Batch)
+		r.Prefill.TokS = append(r.Prefill.TokS, float64(len(prompt))/time.Since(start).Seconds())
+	}
+
+	greedy := llama.NewSampler(vocab, 0, 0, 1)
+	r.TokenUS = make([]float64, 0, r.Decode.Tokens)
+	start = time.Now()
+	last, token := start, llama.BOS
+	for i := range r.Decode.Tokens {
+		token = greedy.Sample(t.Forward(token, len(prompt)+i))
+		now := time.Now()
+		r.TokenUS = append(r.TokenUS, 1000*milliseconds(now.Sub(last)))
+		last = now
+	}
+	r.Decode.TokS = append(r.Decode.TokS, float64(r.Decode.Tokens)/last.Sub(start).Seconds())
+
+	// At least once, and long enough for the clock.
+	const enough = 20 * time.Millisecond
+	var bytes int64
+	start = time.Now()
+	for bytes == 0 || time.Since(start) < enough {
+		bytes += t.ReadWeights()
+	}
+	r.Read.GBS = append(r.Read.GBS, float64(bytes)/time.Since(start).Seconds()/1e9)
+}
+
+// summarize fills in what follows from the rounds.
+func (r *benchReport) summarize() {
+	shares := make([]float64, len(r.Read.GBS))
+	for i := range shares {
+		shares[i] = r.Decode.TokS[i] * float64(r.Decode.BytesPerToken) / 1e9 / r.Read.GBS[i]
+	}
+	r.Share = median(shares)
+	r.Prefill.Median, r.Decode.Median, r.Read.Median = median(r.Prefill.TokS), median(r.Decode.TokS), median(r.Read.GBS)
+	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
+}
+
+// print writes the report for a person.
+func (r *benchReport) print(w io.Writer, c *llama.Checkpoint) error {
+	kind := "float32"
+	if c.GroupSize != 0 {
+		kind = fmt.Sprintf("int8 in groups of %d", c.GroupSize)
+	}
+	_, err := fmt.Fprintf(w, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
+		r.Model, kind, float64(r.Decode.BytesPerToken)/1e6, r.SIMD, r.Threads, r.LoadMS)
+	line := func(name string, tokens int, unit string, median float64, all []float64) {
+		if err == nil && len(all) > 0 {
+			what := ""
+			if tokens > 0 {
+				what = fmt.Sprintf("%d tokens", tokens)
+			}
+			_, err = fmt.Fprintf(w, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, what, median, unit, slices.Min(all), slices.Max(all), len(all))
+		}
+	}
+	line("prefill", r.Prefill.Tokens, "tok/s", r.Prefill.Median, r.Prefill.TokS)
+	line("decode", r.Decode.Tokens, "tok/s", r.Decode.Median, r.Decode.TokS)
+	line("read", 0, "GB/s", r.Read.Median, r.Read.GBS)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "decode reads %.1f GB/s of weights, %.0f %% of what can be read\n", r.Decode.GBS, 100*r.Share)
+	}
+	return err
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// median returns the middle of values, 0 for none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

@@ -1,0 +1,203 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// guard is what stands around every output; a kernel that writes over the end changes it.
+const guard = float32(12345.678)
+
+// fenced returns n values at an offset from the start of its memory that moves them
+// over all alignments, and a check that nothing around them was written.
+func fenced(t testing.TB, n, offset int) ([]float32, func()) {
+	b := make([]float32, 32+offset+n+32)
+	for i := range b {
+		b[i] = guard
+	}
+	s := b[16+offset:][:n:n]
+	return s, func() {
+		t.Helper()
+		for i, v := range b {
+			if (i < 16+offset || i >= 16+offset+n) && v != guard {
+				t.Fatalf("%d values: wrote %g at %d", n, v, i-16-offset)
+			}
+		}
+	}
+}
+
+func randoms(rng *rand.Rand, s []float32) {
+	for i := range s {
+		s[i] = float32(rng.NormFloat64())
+	}
+}
+
+func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
+
+// TestMatMulF32: all kernels give the bits of a plain sum in order, for every number of
+// rows and tokens.
+func TestMatMulF32(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, k := range All() {
+		t.Run(k.Name, func(t *testing.T) {
+			for i := range 400 {
+				rows, n, tokens := 1+rng.IntN(100), 1+rng.IntN(70), 1+rng.IntN(30)
+				if i%20 == 0 {
+					n = 1000 + rng.IntN(1000)
+				}
+				xStride, outStride := n+rng.IntN(5), rows+rng.IntN(5)
+				x := make([]float32, i%7+xStride*tokens)[i%7:]
+				tiles := (rows + TileF32 - 1) / TileF32
+				stride := TileF32*n + rng.IntN(40)
+				w := make([]float32, i%5+tiles*stride)[i%5:]
+				randoms(rng, x)
+				randoms(rng, w)
+				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
+				k.MatMulF32(out, outStride, x, xStride, tokens, n, w[:(tiles-1)*stride+TileF32*n], stride, rows)
+				check()
+				for tok := range tokens {
+					for r := range outStride {
+						if tok*outStride+r >= len(out) {
+							break
+						}
+						want := guard
+						if r < rows {
+							want = 0
+							for j := range n {
+								want += float32(w[r/TileF32*stride+j*TileF32+r%TileF32] * x[tok*xStride+j])
+							}
+						}
+						if got := out[tok*outStride+r]; !equal(got, want) {
+							t.Fatalf("%d rows, %d columns, %d tokens: row %d of token %d is %g, want %g", rows, n, tokens, r, tok, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestMatMulInt8: all kernels give the bits of runq.c's matmul, for every group size, all
+// values of a byte among them.
+func TestMatMulInt8(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, k := range All() {
+		t.Run(k.Name, func(t *testing.T) {
+			for i := range 400 {
+				rows, groups, group, tokens := 1+rng.IntN(50), 1+rng.IntN(9), 1+rng.IntN(70), 1+rng.IntN(20)
+				switch i % 8 {
+				case 0:
+					group = 32
+				case 1:
+					group = 64
+				case 2:
+					group, groups = 1000+rng.IntN(1000), 2
+				case 3:
+					group, groups = 1+rng.IntN(8), 100
+				}
+				padded := Padded(group)
+				xStride, gStride, outStride := groups*padded+rng.IntN(5), groups+rng.IntN(3), rows+rng.IntN(5)
+				q := make([]int8, i%7+tokens*xStride)[i%7:]
+				g := make([]Group, tokens*gStride)
+				for tok := range tokens {
+					for j := range groups {
+						var sum int32
+						for c := range group {
+							v := int8(rng.IntN(256) - 128)
+							if i%3 == 0 { // the largest sums
+								v = -128
+							}
+							q[tok*xStride+j*padded+c] = v
+							sum += int32(v)
+						}
+						g[tok*gStride+j] = Group{float32(rng.NormFloat64()), -128 * sum}
+					}
+				}
+				tiles := (rows + TileInt8 - 1) / TileInt8
+				w := make([]uint8, i%5+tiles*TileInt8*groups*padded)[i%5:]
+				s := make([]float32, tiles*TileInt8*groups)
+				for j := range w {
+					w[j] = uint8(rng.IntN(256))
+					if i%6 == 0 {
+						w[j] = 0
+					}
+				}
+				randoms(rng, s)
+				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
+				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, s, rows)
+				check()
+				for tok := range tokens {
+					for r := range outStride {
+						if tok*outStride+r >= len(out) {
+							break
+						}
+						want := guard
+						if r < rows {
+							want = 0
+							for j := range groups {
+								var sum int32
+								for c := range group {
+									at := ((r/TileInt8*groups+j)*padded/4+c/4)*TileInt8*4 + r%TileInt8*4 + c%4
+									sum += int32(q[tok*xStride+j*padded+c]) * (int32(w[at]) - 128)
+								}
+								want += float32(float32(float32(sum)*s[(r/TileInt8*groups+j)*TileInt8+r%TileInt8]) * g[tok*gStride+j].Scale)
+							}
+						}
+						if got := out[tok*outStride+r]; !equal(got, want) {
+							t.Fatalf("%d rows, %d groups of %d, %d tokens: row %d of token %d is %g, want %g", rows, groups, group, tokens, r, tok, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkMatMul reports the speed of reading weights (GB/s), or for many tokens that of
+// computing (Gop/s: a multiplication and an addition are two).
+func BenchmarkMatMul(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	for _, shape := range []struct{ rows, n int }{{288, 288}, {768, 2048}, {2048, 5632}, {32000, 288}, {32000, 2048}} {
+		for _, tokens := range []int{1, 48} {
+			if tokens > 1 && shape.rows > 10000 {
+				continue
+			}
+			rows, n := shape.rows, shape.n
+			x, out := make([]float32, (n+16)*tokens), make([]float32, rows*tokens)
+			w := make([]float32, (rows+TileF32-1)/TileF32*TileF32*n)
+			randoms(rng, x)
+			randoms(rng, w)
+			for _, k := range All() {
+				b.Run(fmt.Sprintf("f32/%dx%d/%dtok/%s", rows, n, tokens, k.Name), func(b *testing.B) {
+					if tokens == 1 {
+						b.SetBytes(int64(4 * rows * n))
+					}
+					for range b.N {
+						k.MatMulF32(out, rows, x, n+16, tokens, n, w, TileF32*n, rows)
+					}
+					if tokens > 1 {
+						b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+					}
+				})
+			}
+			const group = 32
+			q, g := make([]int8, (n+64)*tokens), make([]Group, n/group*tokens)
+			wq, s := make([]uint8, rows*n), make([]float32, rows*n/group)
+			for _, k := range All() {
+				b.Run(fmt.Sprintf("int8/%dx%d/%dtok/%s", rows, n, tokens, k.Name), func(b *testing.B) {
+					if tokens == 1 {
+						b.SetBytes(int64(rows*n + 4*rows*n/group))
+					}
+					for range b.N {
+						k.MatMulInt8(out, rows, q, n+64, g, n/group, tokens, n/group, group, wq, s, rows)
+					}
+					if tokens > 1 {
+						b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+					}
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,247 @@
+// Package simd holds the loops in which a model spends its time: plain Go that
+// defines what each of them computes, the Go twin, and the same for processors with
+// SSE2, AVX2 and AVX-512, in assembly, which gives the same bits. Sums are taken in
+// index order and a product is rounded before it is added, so lanes hold different
+// rows, never parts of one sum; that is why matrices are stored in tiles.
+//
+// # Tiles
+//
+// A float32 matrix (rows, n) is stored as tiles of 32 rows: (rows/32, n, 32). A
+// matrix-vector product then reads memory in one sequential stream, needs no
+// horizontal sum, and each lane sums its row in order.
+//
+// An int8 matrix with groups of neighbours that share a scale is stored as tiles of
+// 16 rows, and four columns of a row stand together, as VPDPBUSD and VPMADDWD take
+// them: (rows/16, groups, group/4, 16, 4), each value plus 128, and the scales
+// (rows/16, groups, 16). A group whose size is no multiple of four is filled up with
+// zeros (128), the activation's as well.
+//
+// Rows that fill up the last tile are zeros; what is computed for them is dropped.
+package simd
+
+import (
+	"fmt"
+	"os"
+)
+
+// Rows of a tile.
+const (
+	TileF32  = 32
+	TileInt8 = 16
+)
+
+// columnsF32 is how many columns of a tile are multiplied with all tokens before the next.
+const columnsF32 = 512
+
+// Kernels is one implementation of every loop. All of them compute the same bits.
+type Kernels struct {
+	// Name is what BOOTLLAMA_SIMD calls it: go, sse2, avx2 or avx512.
+	Name string
+
+	// level chooses what computes one tile times one token: see f32 and int8.
+	level level
+
+	// One tile times f32Tokens or int8Tokens tokens, whose activations lie xStride
+	// values apart, their groups gStride, and their outputs outStride. With more, the
+	// sums begin with what is in out.
+	f32Tokens  int // 0: there is none
+	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
+	int8Tokens int
+	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, s *float32, groups, quads int)
+
+	rmsNorm  func(o, x, weight []float32)
+	softmax  func(x []float32, divisor float32)
+	swiGLU   func(hb, hb2 []float32)
+	rotate   func(vec, cos, sin []float32)
+	quantize func(q []int8, g []Group, x []float32, group int)
+	add      func(x, y []float32)
+	read     func(b []byte) uint64
+}
+
+// level is a set of instructions. Calls through a variable would let the compiler think
+// that their arguments live on, and allocate them.
+type level int
+
+const (
+	goTwin level = iota
+	sse2
+	avx2
+	avx512
+)
+
+// twin is the Go twins.
+var twin = Kernels{
+	Name:    "go",
+	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read,
+}
+
+// All returns the kernels that this processor can run, the Go twin first and the
+// fastest last.
+func All() []*Kernels {
+	return append([]*Kernels{&twin}, machine()...)
+}
+
+// Best returns the fastest kernels that this processor can run, or those that the
+// environment names in BOOTLLAMA_SIMD if it can run them.
+func Best() *Kernels {
+	if k, err := Named(os.Getenv("BOOTLLAMA_SIMD")); err == nil {
+		return k
+	}
+	all := All()
+	return all[len(all)-1]
+}
+
+// Named returns the kernels of that name.
+func Named(name string) (*Kernels, error) {
+	var names []string
+	for _, k := range All() {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return nil, fmt.Errorf("%q: this processor has the kernels %q", name, names)
+}
+
+// Group is what the values of an int8 activation's group have in common.
+type Group struct {
+	Scale float32
+	// Bias is -128 times the sum of the values: weights are stored plus 128, so
+	// their products with the values add up to that much too much.
+	Bias int32
+}
+
+// Padded returns the number of values that a group of that size takes in memory.
+func Padded(group int) int { return (group + 3) &^ 3 }
+
+// MatMulF32 sets out (tokens, outStride), of which each row gets `rows` values, to
+// the products of the activations x (tokens, xStride), n values each, with w
+// (rows/32, n, 32); rows need not be a multiple of 32. stride is the distance of two
+// tiles in w, at least 32*n.
+func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, tokens, n int, w []float32, stride, rows int) {
+	if n <= 0 || tokens <= 0 || rows <= 0 {
+		return
+	}
+	tiles := (rows + TileF32 - 1) / TileF32
+	if len(x) < (tokens-1)*xStride+n || len(w) < (tiles-1)*stride+TileF32*n || len(out) < (tokens-1)*outStride+rows || stride < TileF32*n {
+		panic(fmt.Sprintf("simd: MatMulF32: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
+	}
+	var last [TileF32]float32
+	for i := range tiles {
+		wt := &w[i*stride]
+		o, left := out[i*TileF32:], rows-i*TileF32
+		t := 0
+		if left >= TileF32 {
+			if k.f32Tokens > 0 {
+				t = tokens - tokens%k.f32Tokens
+			}
+			// Some columns at a time: they stay in a near cache for all tokens.
+			for j := 0; j < n && t > 0; j += columnsF32 {
+				for u := 0; u < t; u += k.f32Tokens {
+					k.f32s(&o[u*outStride], outStride, &x[u*xStride+j], xStride, &w[i*stride+j*TileF32], min(n-j, columnsF32), j > 0)
+				}
+			}
+			for ; t < tokens; t++ {
+				k.f32(&o[t*outStride], &x[t*xStride], wt, n)
+			}
+			continue
+		}
+		for ; t < tokens; t++ {
+			k.f32(&last[0], &x[t*xStride], wt, n)
+			copy(o[t*outStride:][:left], last[:])
+		}
+	}
+}
+
+// MatMulInt8 is MatMulF32 for w and s as tiles of int8: q (tokens, qStride) are the
+// activations, g (tokens, gStride) their groups, of which each token has `groups`.
+func (k *Kernels) MatMulInt8(out []float32, outStride int, q []int8, qStride int, g []Group, gStride, tokens, groups, group int, w []uint8, s []float32, rows int) {
+	if groups <= 0 || tokens <= 0 || rows <= 0 {
+		return
+	}
+	n := groups * Padded(group)
+	tiles := (rows + TileInt8 - 1) / TileInt8
+	if len(q) < (tokens-1)*qStride+n || len(g) < (tokens-1)*gStride+groups || len(out) < (tokens-1)*outStride+rows ||
+		len(w) < tiles*TileInt8*n || len(s) < tiles*TileInt8*groups {
+		panic(fmt.Sprintf("simd: MatMulInt8: out %d, q %d, g %d, w %d, s %d values for %d tokens, %d groups of %d, %d rows", len(out), len(q), len(g), len(w), len(s), tokens, groups, group, rows))
+	}
+	quads := Padded(group) / 4
+	var last [TileInt8]float32
+	for i := range tiles {
+		wt, st := &w[i*TileInt8*n], &s[i*TileInt8*groups]
+		o, left := out[i*TileInt8:], rows-i*TileInt8
+		t := 0
+		if left >= TileInt8 {
+			for ; k.int8Tokens > 0 && t+k.int8Tokens <= tokens; t += k.int8Tokens {
+				k.int8s(&o[t*outStride], outStride, &q[t*qStride], qStride, &g[t*gStride], gStride, wt, st, groups, quads)
+			}
+			for ; t < tokens; t++ {
+				k.int8(&o[t*outStride], &q[t*qStride], &g[t*gStride], wt, st, groups, quads)
+			}
+			continue
+		}
+		for ; t < tokens; t++ {
+			k.int8(&last[0], &q[t*qStride], &g[t*gStride], wt, st, groups, quads)
+			copy(o[t*outStride:][:left], last[:])
+		}
+	}
+}
+
+// RMSNorm sets o to x scaled to a root mean square of 1, times weight (Zhang and
+// Sennrich 2019; run.c's rmsnorm). All have the same length; o may be x.
+func (k *Kernels) RMSNorm(o, x, weight []float32) {
+	if len(o) != len(x) || len(weight) != len(x) {
+		panic(fmt.Sprintf("simd: RMSNorm: lengths %d, %d, %d", len(o), len(x), len(weight)))
+	}
+	k.rmsNorm(o, x, weight)
+}
+
+// Softmax divides x by divisor and replaces it by e**x / sum(e**x); the maximum is
+// subtracted first, so that nothing overflows (run.c's softmax).
+func (k *Kernels) Softmax(x []float32, divisor float32) {
+	if len(x) > 0 {
+		k.softmax(x, divisor)
+	}
+}
+
+// SwiGLU sets hb to silu(hb) * hb2, silu(x) = x / (1 + e**-x) (Shazeer 2020). Both have
+// the same length.
+func (k *Kernels) SwiGLU(hb, hb2 []float32) {
+	if len(hb) != len(hb2) {
+		panic(fmt.Sprintf("simd: SwiGLU: lengths %d, %d", len(hb), len(hb2)))
+	}
+	k.swiGLU(hb, hb2)
+}
+
+// Rotate turns each pair of every head in vec (heads, head_size) by the rotations of
+// one position, cos and sin (head_size/2,): rotary position embedding (Su et al. 2021),
+// on neighbouring elements as in llama2.c.
+func (k *Kernels) Rotate(vec, cos, sin []float32) {
+	if len(cos) != len(sin) || len(cos) == 0 || len(vec)%(2*len(cos)) != 0 {
+		panic(fmt.Sprintf("simd: Rotate: %d values, %d cosines, %d sines", len(vec), len(cos), len(sin)))
+	}
+	k.rotate(vec, cos, sin)
+}
+
+// Quantize sets q (groups, Padded(group)) to x in units of the scales in g (groups,),
+// the largest value of each group being 127; halves are rounded away from zero. What
+// is left of x after the last whole group is left out, as runq.c does; so are values
+// in units of 0 or infinity: they are 0.
+func (k *Kernels) Quantize(q []int8, g []Group, x []float32, group int) {
+	if group <= 0 || len(x) < len(g)*group || len(q) < len(g)*Padded(group) {
+		panic(fmt.Sprintf("simd: Quantize: %d values of %d into %d groups of %d", len(q), len(x), len(g), group))
+	}
+	k.quantize(q, g, x, group)
+}
+
+// Add adds y to x. Both have the same length.
+func (k *Kernels) Add(x, y []float32) {
+	if len(x) != len(y) {
+		panic(fmt.Sprintf("simd: Add: lengths %d, %d", len(x), len(y)))
+	}
+	k.add(x, y)
+}
+
+// Read reads b as fast as the processor can, for measuring its memory, and returns a
+// sum over it: the exclusive or of all 8-byte words; bytes behind the last are left out.
+func (k *Kernels) Read(b []byte) uint64 { return k.read(b) }

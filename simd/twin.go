@@ -1,0 +1,157 @@
+package simd
+
+import (
+	"encoding/binary"
+	"math"
+	"unsafe"
+)
+
+// The Go twins: what every kernel computes, and what runs where there is no kernel.
+
+// tileF32 sets out (32,) to the products of a tile w (n, 32) with x (n,).
+func tileF32(out, x, w *float32, n int) {
+	o := (*[TileF32]float32)(unsafe.Pointer(out))
+	xs := unsafe.Slice(x, n)
+	ws := unsafe.Slice((*[TileF32]float32)(unsafe.Pointer(w)), n)
+	// Eight rows at a time: as many sums as registers hold.
+	for r := 0; r < TileF32; r += 8 {
+		var v0, v1, v2, v3, v4, v5, v6, v7 float32
+		for j, xj := range xs {
+			row := (*[8]float32)(ws[j][r:])
+			v0 += float32(row[0] * xj)
+			v1 += float32(row[1] * xj)
+			v2 += float32(row[2] * xj)
+			v3 += float32(row[3] * xj)
+			v4 += float32(row[4] * xj)
+			v5 += float32(row[5] * xj)
+			v6 += float32(row[6] * xj)
+			v7 += float32(row[7] * xj)
+		}
+		*(*[8]float32)(o[r:]) = [8]float32{v0, v1, v2, v3, v4, v5, v6, v7}
+	}
+}
+
+// tileInt8 sets out (16,) to the products of a tile w (groups, quads, 16, 4) and s
+// (groups, 16) with x (groups, quads, 4) and g (groups,). The products of a group are
+// summed as integers, which is exact, and the groups of a row in order, scaled by
+// weight and activation, in that order: runq.c's matmul.
+func tileInt8(out *float32, x *int8, g *Group, w *uint8, s *float32, groups, quads int) {
+	o := (*[TileInt8]float32)(unsafe.Pointer(out))
+	xs := unsafe.Slice((*[4]int8)(unsafe.Pointer(x)), groups*quads)
+	ws := unsafe.Slice((*[TileInt8][4]uint8)(unsafe.Pointer(w)), groups*quads)
+	scales := unsafe.Slice((*[TileInt8]float32)(unsafe.Pointer(s)), groups)
+	*o = [TileInt8]float32{}
+	for i, group := range unsafe.Slice(g, groups) {
+		var sums [TileInt8]int32
+		for r := range sums {
+			sums[r] = group.Bias
+		}
+		for j, xq := range xs[i*quads:][:quads] {
+			x0, x1, x2, x3 := int32(xq[0]), int32(xq[1]), int32(xq[2]), int32(xq[3])
+			for r, wq := range &ws[i*quads+j] {
+				sums[r] += x0*int32(wq[0]) + x1*int32(wq[1]) + x2*int32(wq[2]) + x3*int32(wq[3])
+			}
+		}
+		for r, sum := range sums {
+			o[r] += float32(float32(float32(sum)*scales[i][r]) * group.Scale)
+		}
+	}
+}
+
+func rmsNorm(o, x, weight []float32) {
+	scale := rmsScale(x)
+	for j, v := range x {
+		o[j] = weight[j] * (scale * v)
+	}
+}
+
+// rmsScale returns 1 / the root mean square of x.
+func rmsScale(x []float32) float32 {
+	var ss float32
+	for _, v := range x {
+		ss += float32(v * v)
+	}
+	ss /= float32(len(x))
+	ss += 1e-5
+	return 1 / sqrtf(ss)
+}
+
+func softmax(x []float32, divisor float32) {
+	for i := range x {
+		x[i] /= divisor
+	}
+	maxVal := x[0]
+	for _, v := range x[1:] {
+		if v > maxVal {
+			maxVal = v
+		}
+	}
+	var sum float32
+	for i, v := range x {
+		x[i] = expf(v - maxVal)
+		sum += x[i]
+	}
+	for i := range x {
+		x[i] /= sum
+	}
+}
+
+func swiGLU(hb, hb2 []float32) {
+	for i, val := range hb {
+		val *= 1 / (1 + expf(-val))
+		hb[i] = val * hb2[i]
+	}
+}
+
+func rotate(vec, cos, sin []float32) {
+	for h := 0; h < len(vec); h += 2 * len(cos) {
+		for i, c := range cos {
+			v0, v1 := vec[h+2*i], vec[h+2*i+1]
+			vec[h+2*i] = float32(v0*c) - float32(v1*sin[i])
+			vec[h+2*i+1] = float32(v0*sin[i]) + float32(v1*c)
+		}
+	}
+}
+
+func quantize(q []int8, g []Group, x []float32, group int) {
+	padded := Padded(group)
+	for i := range g {
+		xg, qg := x[i*group:][:group], q[i*padded:][:padded]
+		var wmax float32
+		for _, v := range xg {
+			if v < 0 {
+				v = -v
+			}
+			if v > wmax {
+				wmax = v
+			}
+		}
+		scale := wmax / 127
+		var sum int32
+		for j, v := range xg {
+			// Not a number when all of the group is 0, or something in it is infinite;
+			// infinite when the scale is too small for a float32.
+			if v /= scale; v-v != 0 {
+				v = 0
+			}
+			qg[j] = int8(int32(math.Round(float64(v))))
+			sum += int32(qg[j])
+		}
+		clear(qg[group:])
+		g[i] = Group{scale, -128 * sum}
+	}
+}
+
+func add(x, y []float32) {
+	for i, v := range y {
+		x[i] += v
+	}
+}
+
+func read(b []byte) uint64 {
+	var sum uint64
+	for ; len(b) >= 8; b = b[8:] {
+		sum ^= binary.NativeEndian.Uint64(b)
+	}
+	return sum
+}
