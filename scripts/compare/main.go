@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"bootllama/scripts/internal/bench"
@@ -47,11 +48,12 @@ round's ratios. Nothing is downloaded or built: what is not given is not compare
   -o FILE           write the table to FILE, too; as JSON with every figure if it ends in .json
 
 A file VERSION in -llama2c or -llamacpp, one line such as a commit and compiler flags, is printed under the table.
+Interrupted, it prints what it has so far.
 Exit status: 0, 1 (a target was missed or something failed), 2 (usage).
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(compare(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"bootllama/internal/vm"
@@ -45,7 +46,7 @@ Exit status: 0, 1 (failed), 2 (usage).
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(metalbench(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
