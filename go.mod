@@ -3,6 +3,7 @@ module bootllama
 go 1.26.0
 
 require (
+	github.com/cavaliergopher/cpio v1.0.1
 	github.com/diskfs/go-diskfs v1.9.4
 	golang.org/x/arch v0.32.0
 	golang.org/x/sys v0.49.0

@@ -1,0 +1,97 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestQuantile(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		q      float64
+		want   float64
+	}{
+		{nil, 0.5, 0},
+		{[]float64{7}, 0.99, 7},
+		{[]float64{3, 1, 2}, 0.5, 2},
+		{[]float64{4, 1, 3, 2}, 0.5, 2.5},
+		{[]float64{0, 10}, 0.99, 9.9},
+		{[]float64{1, 2, 3}, 1, 3},
+	} {
+		if got := Quantile(c.values, c.q); got != c.want {
+			t.Errorf("Quantile(%v, %v) = %v, want %v", c.values, c.q, got, c.want)
+		}
+	}
+	values := []float64{3, 1, 2}
+	if Median(values); !slices.Equal(values, []float64{3, 1, 2}) {
+		t.Error("Median has sorted its argument")
+	}
+	if got := Ratios([]float64{4, 9, 1}, []float64{2, 3}); !slices.Equal(got, []float64{2, 3}) {
+		t.Error(got)
+	}
+}
+
+const example = `loading
+{"model":"m.bin","threads":2,"simd":"avx512","prefill":{"tokens":250,"tok_s":[9,8],"median":8.5},
+"decode":{"tokens":255,"tok_s":[1,2,3],"median":2,"bytes_per_token":1e6,"gb_s":31.5},
+"read":{"gb_s":[33,34],"median":33.5},"share":0.93,"token_us":[1,2.5],"load_ms":12}
+`
+
+func TestParse(t *testing.T) {
+	r, err := Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.SIMD != "avx512" || r.Prefill.Median != 8.5 || !slices.Equal(r.Decode.TokS, []float64{1, 2, 3}) ||
+		r.Share != 0.93 || r.Read.Median != 33.5 || !slices.Equal(r.TokenUs, []float64{1, 2.5}) {
+		t.Errorf("%+v", r)
+	}
+	for _, bad := range []string{"", "no such command", `{"model":`, `{"model":"m"}`} {
+		if _, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("Parse(%q): no error", bad)
+		}
+	}
+}
+
+func TestDisturbed(t *testing.T) {
+	for _, c := range []struct {
+		others, elapsed time.Duration
+		want            bool
+	}{
+		{0, time.Second, false},
+		{40 * time.Millisecond, 100 * time.Millisecond, false}, // too short to tell
+		{60 * time.Millisecond, 100 * time.Millisecond, true},
+		{500 * time.Millisecond, 10 * time.Second, false},
+		{700 * time.Millisecond, 10 * time.Second, true},
+	} {
+		if got := disturbed(c.others, c.elapsed); got != c.want {
+			t.Errorf("disturbed(%v, %v) = %v", c.others, c.elapsed, got)
+		}
+	}
+}
+
+// TestQuietRun: errors come back at once, and a cancelled context does not start anything.
+func TestQuietRun(t *testing.T) {
+	q := Quiet{Log: io.Discard}
+	failure := errors.New("failure")
+	if err := q.Run(t.Context(), "x", func(context.Context) error { return failure }); err != failure {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	started := false
+	if err := q.Run(ctx, "x", func(context.Context) error { started = true; return nil }); !errors.Is(err, context.Canceled) || started {
+		t.Error(err, started)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	if m := Machine(); !strings.Contains(m, "cores") {
+		t.Error(m)
+	}
+}
