@@ -57,8 +57,8 @@ type benchReport struct {
 		Tokens        int       `json:"tokens"`
 		TokS          []float64 `json:"tok_s"`
 		Median        float64   `json:"median"`
-		BytesPerToken int64     `json:"bytes_per_token"` // of weights
-		GBS           float64   `json:"gb_s"`            // weights read, at the median speed
+		BytesPerToken int64     `json:"bytes_per_token"` // weights, and keys and values of the middle token
+		GBS           float64   `json:"gb_s"`            // of them read, at the median speed
 	} `json:"decode"`
 	Read struct {
 		GBS    []float64 `json:"gb_s"`
@@ -145,7 +145,8 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
 		return err
 	}
-	r.Decode.BytesPerToken = t.ReadWeights()
+	weights := t.ReadWeights()
+	r.Decode.BytesPerToken = weights + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
 	r.round(t) // warms up
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {
@@ -160,7 +161,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 		_, err = fmt.Fprintf(stdout, "%s\n", out)
 		return err
 	}
-	return r.print(stdout, c)
+	return r.print(stdout, c, weights)
 }
 
 // setLengths fits prompt and text into the model's context.
@@ -232,13 +233,13 @@ func (r *benchReport) summarize() {
 }
 
 // print writes the report for a person.
-func (r *benchReport) print(w io.Writer, c *llama.Checkpoint) error {
+func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	kind := "float32"
 	if c.GroupSize != 0 {
 		kind = fmt.Sprintf("int8 in groups of %d", c.GroupSize)
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
-		r.Model, kind, float64(r.Decode.BytesPerToken)/1e6, r.SIMD, r.Threads, r.LoadMS)
+		r.Model, kind, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
 	line := func(name string, tokens int, unit string, median float64, all []float64) {
 		if err == nil && len(all) > 0 {
 			what := ""
@@ -252,7 +253,7 @@ func (r *benchReport) print(w io.Writer, c *llama.Checkpoint) error {
 	line("decode", r.Decode.Tokens, "tok/s", r.Decode.Median, r.Decode.TokS)
 	line("read", 0, "GB/s", r.Read.Median, r.Read.GBS)
 	if err == nil {
-		_, err = fmt.Fprintf(w, "decode reads %.1f GB/s of weights, %.0f %% of what can be read\n", r.Decode.GBS, 100*r.Share)
+		_, err = fmt.Fprintf(w, "decode reads %.1f MB a token, weights, keys and values: %.1f GB/s, %.0f %% of that\n", float64(r.Decode.BytesPerToken)/1e6, r.Decode.GBS, 100*r.Share)
 	}
 	return err
 }

@@ -1,0 +1,90 @@
+package run
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBench: all that was asked for was measured, in both forms of the report.
+func TestBench(t *testing.T) {
+	status, out, errs := runMain("", "bench", model, "--threads", "2", "--prefill", "20", "--decode", "12", "--rounds", "3", "--json")
+	var r benchReport
+	if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || strings.Count(out, "\n") != 1 {
+		t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
+	}
+	if r.Model != "random.bin" || r.Threads != 2 || r.SIMD == "" || r.LoadMS <= 0 ||
+		r.Prefill.Tokens != 20 || r.Decode.Tokens != 12 || len(r.TokenUS) != 12 || len(r.Prefill.TokS) != 3 || len(r.Decode.TokS) != 3 || len(r.Read.GBS) != 3 {
+		t.Errorf("%+v", r)
+	}
+	// The model's 300 x 8 classifier and two layers, rows filled up to 32: see Header.Memory;
+	// and the keys and values of 20 + 6 positions.
+	layer := (8*32*2 + 2*8*32 + 2*8*32 + 12*32) * 4
+	if want := int64(320*8*4 + 2*layer + 26*8*2*4); r.Decode.BytesPerToken != want {
+		t.Errorf("%d bytes a token, want %d", r.Decode.BytesPerToken, want)
+	}
+	for _, v := range slices.Concat(r.Prefill.TokS, r.Decode.TokS, r.Read.GBS, r.TokenUS, []float64{r.Prefill.Median, r.Decode.Median, r.Decode.GBS, r.Read.Median, r.Share}) {
+		if v <= 0 {
+			t.Fatalf("a speed of %g: %+v", v, r)
+		}
+	}
+	status, out, errs = runMain("", "bench", "--prefill", "0", model, "--rounds=1")
+	if status != 0 || errs != "" || strings.Contains(out, "prefill") || strings.Count(out, "\n") != 4 || !strings.Contains(out, "decode     64 tokens") {
+		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+}
+
+func TestBenchUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"bench"}, "bench takes one MODEL"},
+		{[]string{"bench", model, model}, "bench takes one MODEL"},
+		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
+		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
+		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
+		{[]string{"bench", model, "--threads", "-1"}, "not a number from 0"},
+		{[]string{"run", model, "-z", tokenizer, "--threads", "many"}, "not a number from 0"},
+	} {
+		if status, out, errs := runMain("", c.args...); status != statusUsage || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: status %d, %q, %q, want %q", c.args, status, out, errs, c.want)
+		}
+	}
+	if status, out, _ := runMain("", "bench", "-h"); status != 0 || out != BenchHelp {
+		t.Errorf("status %d, %q", status, out)
+	}
+}
+
+// TestKernelsVariable: the environment forces kernels, and a name that is none is an error.
+func TestKernelsVariable(t *testing.T) {
+	t.Setenv(kernelsVariable, "go")
+	status, out, errs := runMain("", "bench", model, "--rounds", "1", "--decode", "2", "--json")
+	if status != 0 || !strings.Contains(out, `"simd":"go"`) {
+		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+	os.Setenv(kernelsVariable, "mmx")
+	status, _, errs = runMain("", "run", model, "-z", tokenizer)
+	if status != statusUsage || !strings.Contains(errs, `BOOTLLAMA_SIMD="mmx": this processor has the kernels ["go"`) {
+		t.Errorf("status %d, %q", status, errs)
+	}
+}
+
+// TestThreads: more threads than processors, or one, say the same.
+func TestThreads(t *testing.T) {
+	var want string
+	for i, n := range []string{"1", "2", "3", "7", "0"} {
+		status, out, errs := runMain("", "run", model, "-z", tokenizer, "-t", "1", "-s", "3", "-n", "60", "-i", "once and the", "--threads", n)
+		if status != 0 {
+			t.Fatalf("%s threads: status %d, %q", n, status, errs)
+		}
+		if i == 0 {
+			want = out
+		}
+		if out != want {
+			t.Errorf("%s threads: %q, want %q", n, out, want)
+		}
+	}
+}
