@@ -13,10 +13,20 @@ func mapMemory(n uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%d bytes of memory: %w", n, err)
 	}
-	// Large pages make loading faster where they are to be had; without, all is the same.
-	const madvHugepage = 14
-	_ = syscall.Madvise(b, madvHugepage)
 	return b, nil
 }
 
-func unmapMemory(b []byte) error { return syscall.Munmap(b) }
+// largePages asks for b in large pages, which are made faster. Where there are none, all is
+// the same.
+func largePages(b []byte) {
+	const madvHugepage = 14
+	_ = syscall.Madvise(b, madvHugepage)
+}
+
+// unmapMemory gives memory of mapMemory back, or nothing.
+func unmapMemory(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	return syscall.Munmap(b)
+}

@@ -36,7 +36,7 @@ func (c *Checkpoint) Close() error {
 const large = 64 << 10
 
 // allocate returns n zeroed values that live as long as c.
-func allocate[T float32 | uint8](c *Checkpoint, n uint64) ([]T, error) {
+func allocate[T float32 | int8 | uint8 | simd.Group](c *Checkpoint, n uint64) ([]T, error) {
 	var v T
 	size := n * uint64(unsafe.Sizeof(v))
 	if size < large {
@@ -475,8 +475,11 @@ func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, to
 	}
 	for _, k := range h.kinds(&c.Weights) {
 		if err := c.readKind(rd, k); err != nil {
-			return nil, errors.Join(err, c.Close())
+			return nil, errors.Join(err, rd.freeBuffers(), c.Close())
 		}
+	}
+	if err := rd.freeBuffers(); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
 	if h.SharedClassifier {
 		c.Weights.WCls = c.Weights.TokenEmbeddingTable
@@ -524,6 +527,9 @@ func (c *Checkpoint) newMatrices(k kind) ([]Matrix, error) {
 	if err != nil {
 		return nil, err
 	}
+	// All of it will be written soon, unlike the caches.
+	largePages(bytesOf(f32))
+	largePages(q)
 	for l := range ms {
 		ms[l] = Matrix{Rows: k.rows, Columns: k.cols, Group: c.GroupSize}
 		if c.GroupSize == 0 {
@@ -548,7 +554,7 @@ type reader struct {
 	name     string
 	offset   int64
 	progress func() // nil, or called after each piece
-	buffers  [maxPackers][]byte
+	buffers  [maxPackers][]byte // see pack; outside the heap
 }
 
 // errorf returns an error at the current offset.

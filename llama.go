@@ -159,10 +159,12 @@ func (c Config) cacheSize() (keys, values int) {
 }
 
 // newState allocates what may be large. When there is no memory for it, the Go heap says so.
-func newState(c *Checkpoint, n int) []float32 {
-	s, err := allocate[float32](c, uint64(n))
+func newState(c *Checkpoint, n int) []float32 { return newValues[float32](c, n) }
+
+func newValues[T float32 | int8 | simd.Group](c *Checkpoint, n int) []T {
+	s, err := allocate[T](c, uint64(n))
 	if err != nil {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return s
 }
@@ -211,8 +213,8 @@ func newActivation(c *Checkpoint, batch, n int) activation {
 	if a.group != 0 {
 		a.groups = n / a.group
 		a.qStride = a.groups*simd.Padded(a.group) + linePad
-		a.q = make([]int8, batch*a.qStride)
-		a.g = make([]simd.Group, batch*a.groups)
+		a.q = newValues[int8](c, batch*a.qStride)
+		a.g = newValues[simd.Group](c, batch*a.groups)
 	}
 	return a
 }

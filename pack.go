@@ -2,6 +2,7 @@ package llama
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -45,11 +46,14 @@ func (c *Checkpoint) pack(rd *reader, k kind, ms []Matrix) error {
 		}
 		buffer = max(buffer, p.scaleBytes(0, min(p.scaleRows, k.rows)))
 	}
-	var wg sync.WaitGroup
-	for i := range min(runtime.GOMAXPROCS(0), maxPackers, len(ms)*(p.valueBands+p.scaleBands)) {
-		if len(rd.buffers[i]) < buffer {
-			rd.buffers[i] = make([]byte, buffer)
+	packers := min(runtime.GOMAXPROCS(0), maxPackers, len(ms)*(p.valueBands+p.scaleBands))
+	for i := range packers {
+		if err := rd.growBuffer(i, buffer); err != nil {
+			return err
 		}
+	}
+	var wg sync.WaitGroup
+	for i := range packers {
 		wg.Go(func() {
 			for p.band(rd.buffers[i]) {
 			}
@@ -57,6 +61,27 @@ func (c *Checkpoint) pack(rd *reader, k kind, ms []Matrix) error {
 	}
 	wg.Wait()
 	return p.err
+}
+
+// growBuffer makes a buffer at least as large as size.
+func (r *reader) growBuffer(i, size int) error {
+	b := &r.buffers[i]
+	if len(*b) >= size {
+		return nil
+	}
+	err := unmapMemory(*b)
+	if err == nil {
+		*b, err = mapMemory(uint64(size))
+	}
+	return err
+}
+
+func (r *reader) freeBuffers() (err error) {
+	for i, b := range r.buffers {
+		err = errors.Join(err, unmapMemory(b))
+		r.buffers[i] = nil
+	}
+	return err
 }
 
 // rowBytes returns the size of a row's values, or of its scales, in the file.
