@@ -41,6 +41,7 @@ func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b
 // rows and tokens.
 func TestMatMulF32(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
+	mx, mw := newMemory(t, 1<<20), newMemory(t, 2<<20)
 	for _, k := range All() {
 		t.Run(k.Name, func(t *testing.T) {
 			for i := range 400 {
@@ -56,7 +57,11 @@ func TestMatMulF32(t *testing.T) {
 				randoms(rng, x)
 				randoms(rng, w)
 				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
-				k.MatMulF32(out, outStride, x, xStride, tokens, n, w[:(tiles-1)*stride+TileF32*n], stride, rows)
+				x, w = x[:xStride*(tokens-1)+n], w[:(tiles-1)*stride+TileF32*n]
+				if i%2 == 0 { // the page behind cannot be read
+					x, w = filled(mx, x, -1), filled(mw, w, -1)
+				}
+				k.MatMulF32(out, outStride, x, xStride, tokens, n, w, stride, rows)
 				check()
 				for tok := range tokens {
 					for r := range outStride {
@@ -84,6 +89,7 @@ func TestMatMulF32(t *testing.T) {
 // values of a byte among them.
 func TestMatMulInt8(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
+	mq, mg, mw := newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20)
 	for _, k := range All() {
 		t.Run(k.Name, func(t *testing.T) {
 			for i := range 400 {
@@ -131,6 +137,10 @@ func TestMatMulInt8(t *testing.T) {
 					binary.NativeEndian.PutUint32(w[(r/16*groups+g)*size+16*padded+4*(r%16):], math.Float32bits(v))
 				}
 				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
+				q, g = q[:xStride*(tokens-1)+groups*padded], g[:gStride*(tokens-1)+groups]
+				if i%2 == 0 {
+					q, g, w = filled(mq, q, -1), filled(mg, g, -1), filled(mw, w, -1)
+				}
 				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, rows)
 				check()
 				for tok := range tokens {
