@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"bootllama"
@@ -20,7 +21,7 @@ const bootHelp = `Usage: boot MODEL [options]    build the disk image, boot it i
 With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit
 status. Otherwise the terminal is the machine's console.
 
-      --smp NUMBER          processor cores (default 1)
+      --smp NUMBER          processor cores (default as many as there are here, at most 4)
       --memory MiB          memory (default: what the model needs, at least 512)
       --cpu NAME            QEMU's processor model (default max)
       --accel NAME          auto, kvm or tcg (default auto: KVM where it works, else TCG)
@@ -53,7 +54,7 @@ func parseBoot(args []string) (bootOptions, error) {
 	var o bootOptions
 	flags := flag.NewFlagSet("boot", flag.ContinueOnError)
 	o.Register(flags)
-	flags.IntVar(&o.machine.CPUs, "smp", 1, "")
+	flags.IntVar(&o.machine.CPUs, "smp", min(runtime.NumCPU(), 4), "")
 	flags.IntVar(&o.machine.MemoryMiB, "memory", 0, "")
 	flags.StringVar(&o.machine.CPU, "cpu", "max", "")
 	flags.StringVar(&o.machine.Accel, "accel", "auto", "")
