@@ -3,8 +3,7 @@
 package metal
 
 const (
-	firmwareTick = int64(10e6) // ns: EDK2's timer interrupt, the resolution of its timers
-	stallTime    = 10_000      // µs of one calibration
+	stallTime = 10_000 // µs of one calibration
 )
 
 var (
@@ -12,6 +11,7 @@ var (
 	firstTick      uint64
 	bootTime       int64 // Unix nanoseconds when firstTick was read
 	now            efiTime
+	latest         int64 // what nanotime has said last
 )
 
 // initClock learns how fast the time-stamp counter runs: from CPUID where the
@@ -68,9 +68,14 @@ func unixTime(t *efiTime) int64 {
 	return seconds
 }
 
-// nanotime is the monotonic clock, from 0 at boot. The division in two parts keeps
-// the product in 64 bits up to 18 GHz.
-func nanotime() int64 {
+// nanotime is the monotonic clock, from 0 at boot. The counters of all processors run
+// alike and together on any that has several cores and no defect; should one lag, its
+// program still sees no time before one that was seen elsewhere.
+func nanotime() int64 { return advance(&latest, ticktime()) }
+
+// ticktime is the same by this processor's counter alone. The division in two parts
+// keeps the product in 64 bits up to 18 GHz.
+func ticktime() int64 {
 	ticks := rdtsc() - firstTick
 	return int64(ticks/ticksPerSecond*1e9 + ticks%ticksPerSecond*1e9/ticksPerSecond)
 }

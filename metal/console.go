@@ -106,6 +106,47 @@ func consoleWrite(stream int, p, n uintptr) {
 	flushText()
 }
 
+// What threads on other cores write is kept until the boot processor next comes by, so
+// that they need not wait for it: under kernelLock, in the order of the calls, each
+// with its stream and size before it.
+const outputHeader = 3
+
+var (
+	output                 [8 << 10]byte
+	outputSize, outputDone int
+)
+
+// keepOutput keeps what a thread writes; false where it does not fit, and the thread
+// must wait for the boot processor.
+func keepOutput(stream int, p, n uintptr) bool {
+	room := len(output) - outputSize - outputHeader
+	if room < 0 || n > uintptr(room) {
+		return false
+	}
+	output[outputSize], output[outputSize+1], output[outputSize+2] = byte(stream), byte(n), byte(n>>8)
+	move(address(&output)+uintptr(outputSize+outputHeader), p, n)
+	outputSize += outputHeader + int(n)
+	return true
+}
+
+// drainOutput writes what was kept.
+func drainOutput() {
+	for outputSize > 0 {
+		acquire(&kernelLock)
+		if outputDone == outputSize {
+			outputSize, outputDone = 0, 0
+		}
+		release(&kernelLock)
+		if outputSize == 0 {
+			return
+		}
+		header := output[outputDone : outputDone+outputHeader]
+		n := int(header[1]) | int(header[2])<<8
+		consoleWrite(int(header[0]), address(&output)+uintptr(outputDone+outputHeader), uintptr(n))
+		outputDone += outputHeader + n
+	}
+}
+
 func putRune(r uint32) {
 	switch {
 	case r == noRune:
@@ -173,11 +214,13 @@ func pumpKeys(now int64) {
 			typeByte('\b')
 		}
 	}
-	for i := range threads {
+	acquire(&kernelLock)
+	for i := range threadCount {
 		if t := &threads[i]; lineReady > 0 && t.state == stateConsole {
 			wake(t, takeLine(t.buffer, t.bufferSize))
 		}
 	}
+	release(&kernelLock)
 }
 
 // typeUnit takes one UTF-16 unit from the keyboard. EDK2's serial terminals (except
@@ -284,7 +327,9 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 	if lineReady == 0 {
 		showCursor()
 		t.buffer, t.bufferSize = p, n
+		acquire(&kernelLock)
 		wait(t, stateConsole, never)
+		release(&kernelLock)
 		return 0
 	}
 	return takeLine(p, n)

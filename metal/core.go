@@ -3,8 +3,8 @@
 package metal
 
 const (
-	kernelStackSize = 64 << 10
-	trapStackSize   = 16 << 10
+	kernelStackSize = 32 << 10
+	trapStackSize   = 8 << 10
 )
 
 // core is the state of one processor, found through GS base while the processor is
@@ -13,7 +13,7 @@ const (
 // the stack checks of its prologues.
 type core struct {
 	self      uintptr
-	thread    uintptr // *thread that runs here
+	thread    uintptr // *thread that runs here; 0: none
 	scratch   uintptr // SP of the program, between two instructions of syscallEntry
 	inKernel  uint64  // 1 from syscallEntry to resume: a fault then is the kernel's own
 	kernelSP  uintptr
@@ -22,9 +22,20 @@ type core struct {
 	kernelTLS [2]uintptr
 	trapTLS   [2]uintptr
 
-	cr3, cr4                   uint64
+	idle       uint64 // what it does without a thread: see schedule.go
+	sliceStart int64  // when its thread got the processor
+	lastThread int    // index of the thread chosen last: the next in turn follows it
+
+	online        uint64 // 1: takes part in scheduling
+	nmis, nmisDue uint64 // taken by nmiEntry; sent by other cores
+	parked        uint64 // 1: runs nothing any more and waits to be sent home
+	home          uint64 // 1: is on its last instructions on the way back to the firmware
+
+	apicID, x2APIC             uint64
+	cr0, cr3, cr4              uint64
 	codeSelector, dataSelector uint64
 	gdtr, idtr                 tableRegister
+	found                      firmwareState
 	gdt                        [maxDescriptors]uint64
 	tss                        taskState
 
@@ -38,14 +49,31 @@ type core struct {
 // bootCore is the boot processor, the only one that calls the firmware.
 var bootCore core
 
-func addresses() (syscallEntry, vectors, rt0 uintptr)
+// firmwareState is what a processor's registers held before the kernel changed them,
+// and hold again when it leaves.
+type firmwareState struct {
+	sp            uintptr // the firmware's stack; the boot processor's calls run below it
+	fs, gs        uint64  // segment bases
+	cr0, cr3, cr4 uint64
+	ss            uint64
+	gdtr, idtr    tableRegister
+
+	efer, star, lstar, fmask, xcr0 uint64
+	spuriousVector, taskPriority   uint32 // of the local APIC, but for the boot processor
+}
+
+func getCore() *core
 func entry()
+func apEntry()
+func addresses() (syscallEntry, vectors, rt0, nmi, interrupt, ap uintptr)
 func rdtsc() uint64
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 func rdmsr(register uint32) uint64
 func wrmsr(register uint32, value uint64)
 func xgetbv() uint64
 func xsetbv(value uint64)
+func readCR0() uint64
+func writeCR0(value uint64)
 func readCR2() uint64
 func readCR3() uint64
 func writeCR3(value uint64)
@@ -62,6 +90,10 @@ func zero(p, n uintptr)
 func move(to, from, n uintptr)
 func pause()
 func halt()
+func haltUntilInterrupt()
+func swap(p *uint64, value uint64) (old uint64)
+func store(p *uint64, value uint64)
+func advance(p *int64, to int64) (latest int64)
 
 // Model-specific registers and their bits (Intel SDM volume 4), control register bits
 // (volume 3, 2.5) and CPUID bits.
@@ -75,6 +107,12 @@ const (
 	eferNXE = 1 << 11 // no-execute pages
 
 	flagsOnSyscall = 0x47700 // cleared by SYSCALL: TF, IF, DF, IOPL, NT, AC
+
+	cr0MP = 1 << 1 // with TS and EM clear: vector instructions do not trap
+	cr0EM = 1 << 2
+	cr0TS = 1 << 3
+	cr0NE = 1 << 5
+	cr0WP = 1 << 16 // read-only pages are so for ring 0, too
 
 	cr4OSFXSR     = 1 << 9
 	cr4OSXMMEXCPT = 1 << 10
@@ -92,15 +130,18 @@ const (
 // without it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET)
 // are off in the kernel's world, since goroutines switch stacks as they like.
 func initCPU(c *core) {
+	fw := &c.found
 	storeTables(&fw.gdtr, &fw.idtr)
 	c.codeSelector, fw.ss = selectors()
-	fw.cr3, fw.cr4 = readCR3(), readCR4()
+	fw.cr0, fw.cr3, fw.cr4 = readCR0(), readCR3(), readCR4()
 	fw.efer, fw.star, fw.lstar, fw.fmask = rdmsr(msrEFER), rdmsr(msrSTAR), rdmsr(msrLSTAR), rdmsr(msrFMASK)
+	c.cr0 = fw.cr0&^(cr0EM|cr0TS) | cr0MP | cr0NE | cr0WP
 	c.cr4 = fw.cr4&^cr4CET | cr4OSFXSR | cr4OSXMMEXCPT
 	_, _, features, _ := cpuid(1, 0)
 	if xsave := features>>26&1 != 0; xsave {
 		c.cr4 |= cr4OSXSAVE
 	}
+	writeCR0(c.cr0)
 	writeCR4(c.cr4)
 	if c.cr4&cr4OSXSAVE != 0 {
 		fw.xcr0 = xgetbv()
@@ -123,7 +164,7 @@ func initCPU(c *core) {
 // initSyscall points SYSCALL at the kernel. Go's SYSCALL comes from ring 0 and
 // stays there: the CPU loads CS and SS from STAR[47:32] and the next descriptor.
 func initSyscall(c *core) {
-	entry, _, _ := addresses()
+	entry, _, _, _, _, _ := addresses()
 	wrmsr(msrSTAR, c.codeSelector<<32)
 	wrmsr(msrLSTAR, uint64(entry))
 	wrmsr(msrFMASK, flagsOnSyscall)
@@ -132,27 +173,37 @@ func initSyscall(c *core) {
 
 // Registers are those of the firmware that the kernel changes.
 type Registers struct {
-	CR3, CR4, XCR0           uint64
-	EFER, STAR, LSTAR, FMASK uint64
-	FSBase, GSBase           uint64
+	CR0, CR3, CR4, XCR0          uint64
+	EFER, STAR, LSTAR, FMASK     uint64
+	FSBase, GSBase               uint64
+	GDTBase, IDTBase             uintptr
+	SpuriousVector, TaskPriority uint32 // of the local APIC, where the kernel changes them
 }
 
-// FirmwareRegisters returns what the firmware had in its registers when the program
-// began, and has again when it ends; all zero under an operating system.
-func FirmwareRegisters() Registers {
-	return Registers{fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs}
+// FirmwareRegisters returns what the firmware had in the registers of a processor when
+// the program began, and has again when it ends: of the boot processor, 0, or one of
+// those that came to help it. All are zero where there is no such core, or an
+// operating system.
+func FirmwareRegisters(core int) Registers {
+	if core < 0 || core >= maxCores || cores[core] == 0 {
+		return Registers{}
+	}
+	fw := &coreNumber(core).found
+	return Registers{fw.cr0, fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs,
+		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
 
 // restoreCPU puts back what initCPU and its successors changed.
 // The task register stays: it cannot be loaded with the null selector it had.
-func restoreCPU() {
+func restoreCPU(c *core) {
+	fw := &c.found
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
 	writeCR3(fw.cr3)
-	if bootCore.cr4&cr4OSXSAVE != 0 {
+	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}
 	writeCR4(fw.cr4)
-	fw.away = false
+	writeCR0(fw.cr0)
 	wrmsr(msrSTAR, fw.star)
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)

@@ -59,6 +59,18 @@ TEXT ·xsetbv(SB),NOSPLIT,$0-8
 	XSETBV
 	RET
 
+// func readCR0() uint64
+TEXT ·readCR0(SB),NOSPLIT,$0-8
+	MOVQ CR0, AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// func writeCR0(value uint64)
+TEXT ·writeCR0(SB),NOSPLIT,$0-8
+	MOVQ value+0(FP), AX
+	MOVQ AX, CR0
+	RET
+
 // func readCR2() uint64
 TEXT ·readCR2(SB),NOSPLIT,$0-8
 	MOVQ CR2, AX
@@ -175,4 +187,50 @@ TEXT ·pause(SB),NOSPLIT,$0
 // func halt()
 TEXT ·halt(SB),NOSPLIT,$0
 	HLT
+	RET
+
+// func haltUntilInterrupt()
+//
+// An interrupt that has come before is taken after HLT has begun, not between: STI
+// takes effect behind the instruction that follows it.
+TEXT ·haltUntilInterrupt(SB),NOSPLIT,$0
+	STI
+	HLT
+	CLI
+	RET
+
+// func swap(p *uint64, value uint64) (old uint64)
+TEXT ·swap(SB),NOSPLIT,$0-24
+	MOVQ p+0(FP), BX
+	MOVQ value+8(FP), AX
+	XCHGQ AX, (BX)            // locked without being told, and a full barrier
+	MOVQ AX, old+16(FP)
+	RET
+
+// func store(p *uint64, value uint64)
+//
+// A plain store, which no earlier one of this processor overtakes; a function, so that
+// the compiler moves nothing across it either.
+TEXT ·store(SB),NOSPLIT,$0-16
+	MOVQ p+0(FP), BX
+	MOVQ value+8(FP), AX
+	MOVQ AX, (BX)
+	RET
+
+// func advance(p *int64, to int64) (latest int64)
+//
+// advance raises *p to a value, unless it is there or beyond, and returns what it is then.
+TEXT ·advance(SB),NOSPLIT,$0-24
+	MOVQ p+0(FP), BX
+	MOVQ to+8(FP), CX
+	MOVQ (BX), AX
+again:
+	CMPQ AX, CX
+	JGE done
+	LOCK
+	CMPXCHGQ CX, (BX)         // AX is what was there, if that has changed
+	JNE again
+	MOVQ CX, AX
+done:
+	MOVQ AX, latest+16(FP)
 	RET

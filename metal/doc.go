@@ -36,10 +36,10 @@
 // write barrier to each store): addresses are uintptr, and at turns them into pointers
 // for the length of an expression. It imports unsafe only.
 //
-// Interrupts are never on outside the firmware. A goroutine's stack has no room for
-// even the 40 bytes that an interrupt pushes: on linux/amd64 the runtime gives stacks
-// no reserve for signals (stackSystem is 0). Exceptions run on stacks of the interrupt
-// stack table. What follows from it:
+// Interrupts are never on outside the firmware, but while a core halts. A goroutine's
+// stack has no room for even the 40 bytes that an interrupt pushes: on linux/amd64 the
+// runtime gives stacks no reserve for signals (stackSystem is 0). Exceptions run on
+// stacks of the interrupt stack table. What follows from it:
 //
 //   - Threads change places in system calls only. A loop that calls nothing keeps the
 //     processor, and a collection waits for it: call runtime.Gosched in such loops.
@@ -56,8 +56,8 @@
 //     becomes the signal that Linux would send, with Linux's frame on the runtime's
 //     signal stack, and so a Go panic. A fault in the kernel prints registers and
 //     return addresses and goes back to the firmware with EFI_ABORTED.
-//   - Threads (clone, futex, nanosleep, sched_yield) share one processor; the state of
-//     a processor is a core, found through GS.
+//   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
+//     below.
 //   - epoll and eventfd exist for the runtime's timers and nothing else.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
 //     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
@@ -69,6 +69,31 @@
 //   - The clock is the time-stamp counter, measured once against the firmware's Stall;
 //     the date is asked for once. Random numbers come from RDRAND or EFI_RNG_PROTOCOL;
 //     with neither, getrandom fails and crypto/rand with it.
+//
+// # Several cores
+//
+// startCores asks the firmware's EFI_MP_SERVICES_PROTOCOL to start the other processors;
+// each becomes a core (found through GS) with stacks and descriptor tables of its own,
+// and enters the scheduler. runtime.NumCPU and GOMAXPROCS tell how many came, up to 64.
+// Where the firmware has none to give or refuses, a line on standard error says so and
+// the program runs on those that are there. It has to know this:
+//
+//   - The boot processor alone can call the firmware. Thread 1 runs there and nowhere
+//     else, other threads run there only while it waits and no other core is free. A
+//     program that reads and writes much does well to lock its main goroutine to
+//     thread 1: func init() { runtime.LockOSThread() }.
+//   - A system call that needs the firmware (files, standard input, the console) waits,
+//     on other cores, until the boot processor makes its next system call or idles.
+//     Text of up to 8 KiB for the console does not wait: it is kept, in order.
+//   - Two locks: kernelLock for threads, signals and events, memoryLock for addresses and
+//     pages. Neither is held during a firmware call; the clock needs none.
+//   - Translations are only ever added, so no core need be told to forget one. No vector
+//     register is saved, as a thread changes cores in system calls only.
+//   - A core without a thread watches memory for 50 µs and then halts until another sends
+//     it an interrupt. One that idles goes on watching while the boot processor is busy
+//     and a wait is to end in time; while everything waits for a key, all halt.
+//   - At the end every core is brought home first, if need be by an NMI out of a loop
+//     that makes no system calls: the firmware must see them all return.
 //
 // # The end
 //

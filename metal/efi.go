@@ -170,6 +170,12 @@ const (
 	efiTimerRelative = 2
 )
 
+// efiMPServices is EFI_MP_SERVICES_PROTOCOL (PI 1.7 volume 2, 13.4).
+type efiMPServices struct {
+	getNumberOfProcessors, getProcessorInfo, startupAllAPs uintptr
+	startupThisAP, switchBSP, enableDisableAP, whoAmI      uintptr
+}
+
 // efiRNG is EFI_RNG_PROTOCOL (37.5).
 type efiRNG struct {
 	getInfo, getRNG uintptr
@@ -187,6 +193,7 @@ var (
 	shellParametersGUID  = guid{0x752F3136, 0x4E16, 0x4FDC, [8]byte{0xA2, 0x2A, 0xE5, 0xF4, 0x68, 0x12, 0xF4, 0xCA}}
 	simpleFileSystemGUID = guid{0x964E5B22, 0x6459, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
 	fileInfoGUID         = guid{0x09576E92, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
 )
 
@@ -251,31 +258,21 @@ func statusName(status uintptr) string {
 	return "EFI status"
 }
 
-// firmwareState is what entry found and leaveTo puts back.
-type firmwareState struct {
-	sp          uintptr // the firmware's stack; its calls run below this
-	image       uintptr // EFI_HANDLE of this program
-	systemTable uintptr // *efiSystemTable
-	fs, gs      uint64  // segment bases
-	cr3, cr4    uint64
-	ss          uint64
-	gdtr, idtr  tableRegister
-	away        bool // the CPU is in the kernel's world, not the firmware's
-
-	efer, star, lstar, fmask, xcr0 uint64
-}
-
 var (
-	fw       firmwareState
-	callArgs [8]uintptr
+	imageHandle        uintptr // EFI_HANDLE of this program
+	systemTableAddress uintptr // *efiSystemTable
+	away               bool    // the boot processor is in the kernel's world, not the firmware's
+	inFirmware         uint64  // 1 during a call
+	callArgs           [8]uintptr
 )
 
 func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
-func leaveTo(sp, status uintptr)
+func leaveTo(c *core, status uintptr)
 
-// firmware calls a firmware function. What it is given to read or write must be
-// memory that the firmware sees too: variables of this package or physical pages,
-// never the stack or heap of the Go program.
+// firmware calls a firmware function, on the boot processor. What it is given to read
+// or write must be memory that the firmware sees too: variables of this package or
+// physical pages, never the stack or heap of the Go program. No lock may be held: a
+// call takes as long as it takes.
 func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 	for i := range callArgs {
 		callArgs[i] = 0
@@ -283,10 +280,14 @@ func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 			callArgs[i] = args[i]
 		}
 	}
-	return callFirmware(fn, &callArgs)
+	swap(&inFirmware, 1)
+	awaitNMIs()
+	status = callFirmware(fn, &callArgs)
+	store(&inFirmware, 0)
+	return status
 }
 
-func systemTable() *efiSystemTable   { return at[efiSystemTable](fw.systemTable) }
+func systemTable() *efiSystemTable   { return at[efiSystemTable](systemTableAddress) }
 func bootServices() *efiBootServices { return at[efiBootServices](systemTable().bootServices) }
 
 // at gives the T that lies at an address: the one place where numbers become pointers.

@@ -41,60 +41,98 @@
 	LEAQ (tls+8)(BX), AX \
 	MOVQ AX, fs(BX)
 
-// entry is the entry point of the PE image (UEFI 2.10, 4.1 EFI_IMAGE_ENTRY_POINT),
-// in the Microsoft x64 calling convention: CX = ImageHandle, DX = SystemTable.
-// What that convention lets the callee not touch is pushed here and loaded in leaveTo.
-TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
-	CLI
-	CLD
-	PUSHQ BX
-	PUSHQ BP
-	PUSHQ SI
-	PUSHQ DI
-	PUSHQ R12
-	PUSHQ R13
-	PUSHQ R14
-	PUSHQ R15
-	SUBQ $168, SP
-	MOVUPS X6, 0(SP)
-	MOVUPS X7, 16(SP)
-	MOVUPS X8, 32(SP)
-	MOVUPS X9, 48(SP)
-	MOVUPS X10, 64(SP)
-	MOVUPS X11, 80(SP)
-	MOVUPS X12, 96(SP)
-	MOVUPS X13, 112(SP)
-	MOVUPS X14, 128(SP)
-	MOVUPS X15, 144(SP)
-	MOVQ SP, ·fw+firmwareState_sp(SB)
-	MOVQ CX, ·fw+firmwareState_image(SB)
-	MOVQ DX, ·fw+firmwareState_systemTable(SB)
-	MOVL MSR_FS_BASE, CX
-	RDMSR
-	SHLQ $32, DX
-	ORQ DX, AX
-	MOVQ AX, ·fw+firmwareState_fs(SB)
-	MOVL MSR_GS_BASE, CX
-	RDMSR
-	SHLQ $32, DX
-	ORQ DX, AX
-	MOVQ AX, ·fw+firmwareState_gs(SB)
-	LEAQ ·bootCore(SB), BX
-	MOVQ BX, core_self(BX)
-	MAKE_G(core_kernelG, core_kernelStack, const_kernelStackSize, core_kernelTLS, core_kernelFS)
-	MAKE_G(core_trapG, core_trapStack, const_trapStackSize, core_trapTLS, core_trapFS)
-	LEAQ (core_kernelStack+const_kernelStackSize)(BX), AX
-	MOVQ AX, core_kernelSP(BX)
-	MOVQ $1, core_inKernel(BX)
-	MOVQ BX, AX
-	WRITE_BASE(MSR_GS_BASE)
-	MOVQ core_kernelFS(BX), AX
-	WRITE_BASE(MSR_FS_BASE)
-	MOVQ core_kernelSP(BX), SP
-	XORL BP, BP
+// SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes what
+// the convention lets the callee not touch, leaving SP aligned to 16. The way back from
+// there is returnToFirmware.
+#define SAVE_FIRMWARE \
+	PUSHFQ \
+	CLI \
+	CLD \
+	PUSHQ BX \
+	PUSHQ BP \
+	PUSHQ SI \
+	PUSHQ DI \
+	PUSHQ R12 \
+	PUSHQ R13 \
+	PUSHQ R14 \
+	PUSHQ R15 \
+	SUBQ $176, SP \
+	MOVUPS X6, 0(SP) \
+	MOVUPS X7, 16(SP) \
+	MOVUPS X8, 32(SP) \
+	MOVUPS X9, 48(SP) \
+	MOVUPS X10, 64(SP) \
+	MOVUPS X11, 80(SP) \
+	MOVUPS X12, 96(SP) \
+	MOVUPS X13, 112(SP) \
+	MOVUPS X14, 128(SP) \
+	MOVUPS X15, 144(SP) \
+	STMXCSR 160(SP)
+
+// ENTER_KERNEL makes core BX this processor's and goes to its kernel stack. MXCSR gets
+// the value with which Linux and UEFI start it: all exceptions masked. Clobbers AX, CX, DX.
+#define ENTER_KERNEL \
+	MOVQ SP, (core_found+firmwareState_sp)(BX) \
+	MOVL MSR_FS_BASE, CX \
+	RDMSR \
+	SHLQ $32, DX \
+	ORQ DX, AX \
+	MOVQ AX, (core_found+firmwareState_fs)(BX) \
+	MOVL MSR_GS_BASE, CX \
+	RDMSR \
+	SHLQ $32, DX \
+	ORQ DX, AX \
+	MOVQ AX, (core_found+firmwareState_gs)(BX) \
+	MOVQ BX, core_self(BX) \
+	MAKE_G(core_kernelG, core_kernelStack, const_kernelStackSize, core_kernelTLS, core_kernelFS) \
+	MAKE_G(core_trapG, core_trapStack, const_trapStackSize, core_trapTLS, core_trapFS) \
+	LEAQ (core_kernelStack+const_kernelStackSize)(BX), AX \
+	MOVQ AX, core_kernelSP(BX) \
+	MOVQ $1, core_inKernel(BX) \
+	MOVQ BX, AX \
+	WRITE_BASE(MSR_GS_BASE) \
+	MOVQ core_kernelFS(BX), AX \
+	WRITE_BASE(MSR_FS_BASE) \
+	MOVQ core_kernelSP(BX), SP \
+	MOVL $0x1F80, AX \
+	MOVL AX, -8(SP) \
+	LDMXCSR -8(SP) \
+	XORL BP, BP \
 	XORPS X15, X15
+
+// entry is the entry point of the PE image (UEFI 2.10, 4.1 EFI_IMAGE_ENTRY_POINT):
+// CX = ImageHandle, DX = SystemTable.
+TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	SAVE_FIRMWARE
+	MOVQ CX, ·imageHandle(SB)
+	MOVQ DX, ·systemTableAddress(SB)
+	LEAQ ·bootCore(SB), BX
+	ENTER_KERNEL
 	CALL ·start(SB)
 	JMP ·resume(SB)
+
+// apEntry is the procedure that the firmware calls on every other processor (PI 1.7
+// volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core that was
+// made for it; one that comes without finding a core goes back at once. The firmware's
+// page tables map the cores, which are memory of its own giving.
+TEXT ·apEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	SAVE_FIRMWARE
+	MOVL $1, BX
+	LOCK
+	XADDL BX, ·arrivals(SB)
+	INCL BX                   // 0 is the boot processor
+	CMPL BX, $const_maxCores
+	JAE back
+	LEAQ ·cores(SB), AX
+	MOVQ (AX)(BX*8), BX
+	TESTQ BX, BX
+	JEQ back
+	ENTER_KERNEL
+	CALL ·startAP(SB)
+	JMP ·resume(SB)
+back:
+	MOVQ SP, BX
+	JMP ·returnToFirmware(SB)
 
 // syscallEntry is where the SYSCALL instruction of the Go runtime lands (LSTAR).
 // The CPU has put the return address in CX and the flags in R11, masked IF, and
@@ -167,7 +205,7 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	IRETQ
 
 // vectors holds one five-byte CALL per exception: the return address it pushes
-// tells trap which of them was taken. All other interrupts share the last one.
+// tells trap which of them was taken.
 #define EIGHT \
 	CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB) \
 	CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB)
@@ -176,7 +214,6 @@ TEXT ·vectors(SB),NOSPLIT|NOFRAME,$0
 	EIGHT
 	EIGHT
 	EIGHT
-	CALL ·trapEntry(SB)
 
 // trapEntry runs on a stack of the interrupt stack table: under a goroutine's
 // stack there is no room for even the CPU's own frame. It completes the trapFrame
@@ -209,6 +246,73 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	CALL ·trap(SB)
 	JMP ·resume(SB)
 
+// nmiEntry takes the NMI by which a core that wants the program to end gets through to
+// one that runs it (nudge, bringHome): interrupts are off there, so nothing else would.
+// In the kernel there is nothing to do, because that looks for itself. In the program,
+// the program is abandoned in the middle of things; the IRETQ makes the processor take
+// NMIs again. Any other NMI is the machine's, and an exception like others.
+TEXT ·nmiEntry(SB),NOSPLIT|NOFRAME,$0
+	CMPQ ·ending(SB), $0
+	JEQ hardware
+	INCQ core_nmis(GS)
+	CMPQ core_inKernel(GS), $0
+	JEQ abandon
+	IRETQ
+abandon:
+	MOVQ $1, core_inKernel(GS)
+	MOVQ core_kernelFS(GS), AX
+	WRITE_BASE(MSR_FS_BASE)
+	MOVQ core_dataSelector(GS), AX
+	PUSHQ AX
+	PUSHQ core_kernelSP(GS)
+	PUSHQ $const_flagsOfHandler
+	MOVQ core_codeSelector(GS), AX
+	PUSHQ AX
+	LEAQ ·abandoned(SB), AX
+	PUSHQ AX
+	XORPS X15, X15
+	IRETQ
+hardware:
+	PUSHQ AX                  // what the CALL of exception 2 in vectors would push
+	LEAQ ·vectors(SB), AX
+	ADDQ $(3*const_vectorStride), AX
+	XCHGQ AX, 0(SP)
+	JMP ·trapEntry(SB)
+
+TEXT ·abandoned(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CALL ·stop(SB)
+	INT $3
+
+// interruptEntry takes every interrupt that is not an exception, which can come only
+// while a core is in haltUntilInterrupt: that it has come is all there is to it. The
+// end of interrupt goes to the local APIC by the way that APIC is in (Intel SDM volume
+// 3, 11.8.5 and 11.12.1.2).
+TEXT ·interruptEntry(SB),NOSPLIT|NOFRAME,$0
+	PUSHQ AX
+	PUSHQ CX
+	PUSHQ DX
+	CMPQ core_x2APIC(GS), $0
+	JEQ mapped
+	XORL AX, AX
+	XORL DX, DX
+	MOVL $(const_msrX2APIC+const_apicEOI>>4), CX
+	WRMSR
+	JMP out
+mapped:
+	MOVQ $(const_apicWindow+const_apicEOI), AX
+	MOVL $0, (AX)
+out:
+	POPQ DX
+	POPQ CX
+	POPQ AX
+	IRETQ
+
+// func getCore() *core
+TEXT ·getCore(SB),NOSPLIT,$0-8
+	MOVQ core_self(GS), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
 // func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
 //
 // callFirmware calls a firmware function in the Microsoft x64 convention, in the
@@ -220,7 +324,7 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
 	MOVQ SP, BX
-	MOVQ ·fw+firmwareState_sp(SB), SP
+	MOVQ ·bootCore+core_found+firmwareState_sp(SB), SP
 	SUBQ $64, SP              // 32 bytes of shadow space, four stack arguments
 	MOVQ 32(SI), AX
 	MOVQ AX, 32(SP)
@@ -230,19 +334,19 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ AX, 48(SP)
 	MOVQ 56(SI), AX
 	MOVQ AX, 56(SP)
-	CMPB ·fw+firmwareState_away(SB), $0
+	CMPB ·away(SB), $0
 	JEQ call
-	MOVQ ·fw+firmwareState_fs(SB), AX
+	MOVQ ·bootCore+core_found+firmwareState_fs(SB), AX
 	WRITE_BASE(MSR_FS_BASE)
-	LIDT ·fw+firmwareState_idtr(SB)
-	MOVQ ·fw+firmwareState_gs(SB), AX
+	LIDT ·bootCore+core_found+firmwareState_idtr(SB)
+	MOVQ ·bootCore+core_found+firmwareState_gs(SB), AX
 	WRITE_BASE(MSR_GS_BASE)
-	LGDT ·fw+firmwareState_gdtr(SB)
-	MOVW ·fw+firmwareState_ss(SB), AX
+	LGDT ·bootCore+core_found+firmwareState_gdtr(SB)
+	MOVW ·bootCore+core_found+firmwareState_ss(SB), AX
 	MOVW AX, SS
-	MOVQ ·fw+firmwareState_cr4(SB), AX
+	MOVQ ·bootCore+core_found+firmwareState_cr4(SB), AX
 	MOVQ AX, CR4
-	MOVQ ·fw+firmwareState_cr3(SB), AX
+	MOVQ ·bootCore+core_found+firmwareState_cr3(SB), AX
 	MOVQ AX, CR3
 call:
 	MOVQ 0(SI), CX
@@ -254,14 +358,14 @@ call:
 	CLI
 	CLD
 	MOVQ AX, R12
-	CMPB ·fw+firmwareState_away(SB), $0
+	CMPB ·away(SB), $0
 	JEQ back
 	MOVQ CR3, AX
-	MOVQ AX, ·fw+firmwareState_cr3(SB)
+	MOVQ AX, ·bootCore+core_found+firmwareState_cr3(SB)
 	MOVQ CR4, AX
-	MOVQ AX, ·fw+firmwareState_cr4(SB)
-	SGDT ·fw+firmwareState_gdtr(SB)
-	SIDT ·fw+firmwareState_idtr(SB)
+	MOVQ AX, ·bootCore+core_found+firmwareState_cr4(SB)
+	SGDT ·bootCore+core_found+firmwareState_gdtr(SB)
+	SIDT ·bootCore+core_found+firmwareState_idtr(SB)
 	LEAQ ·bootCore(SB), R13
 	MOVQ core_cr4(R13), AX
 	MOVQ AX, CR4
@@ -276,7 +380,7 @@ call:
 	MOVQ core_kernelFS(R13), AX
 	WRITE_BASE(MSR_FS_BASE)
 back:
-	MOVL $0x1F80, AX          // MXCSR as Linux and UEFI start it: all exceptions masked
+	MOVL $0x1F80, AX          // as in ENTER_KERNEL
 	MOVL AX, -8(BX)
 	LDMXCSR -8(BX)
 	MOVQ BX, SP
@@ -284,18 +388,24 @@ back:
 	MOVQ R12, status+16(FP)
 	RET
 
-// func leaveTo(sp, status uintptr)
+// func leaveTo(c *core, status uintptr)
 //
-// leaveTo returns from entry: the firmware's tables are in force again, its
-// registers come from its stack.
+// leaveTo returns from entry or apEntry: the firmware's tables are in force again, its
+// registers come from its stack. home is the last thing written to memory of ours.
 TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
-	MOVQ sp+0(FP), BX
+	MOVQ c+0(FP), BX
 	MOVQ status+8(FP), SI
-	MOVQ ·fw+firmwareState_fs(SB), AX
+	MOVQ (core_found+firmwareState_fs)(BX), AX
 	WRITE_BASE(MSR_FS_BASE)
-	MOVQ ·fw+firmwareState_gs(SB), AX
+	MOVQ (core_found+firmwareState_gs)(BX), AX
 	WRITE_BASE(MSR_GS_BASE)
 	MOVQ SI, AX
+	MOVQ $1, core_home(BX)
+	MOVQ (core_found+firmwareState_sp)(BX), BX
+	JMP ·returnToFirmware(SB)
+
+// returnToFirmware undoes SAVE_FIRMWARE and returns AX; BX is what SP was behind it.
+TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	MOVUPS 0(BX), X6
 	MOVUPS 16(BX), X7
 	MOVUPS 32(BX), X8
@@ -306,25 +416,33 @@ TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
 	MOVUPS 112(BX), X13
 	MOVUPS 128(BX), X14
 	MOVUPS 144(BX), X15
-	MOVQ 168(BX), R15
-	MOVQ 176(BX), R14
-	MOVQ 184(BX), R13
-	MOVQ 192(BX), R12
-	MOVQ 200(BX), DI
-	MOVQ 208(BX), SI
-	PUSHQ 216(BX)
+	LDMXCSR 160(BX)
+	MOVQ 176(BX), R15
+	MOVQ 184(BX), R14
+	MOVQ 192(BX), R13
+	MOVQ 200(BX), R12
+	MOVQ 208(BX), DI
+	MOVQ 216(BX), SI
+	PUSHQ 224(BX)
 	POPQ BP
-	LEAQ 232(BX), SP          // at the return address
-	MOVQ 224(BX), BX
-	STI
+	LEAQ 248(BX), SP          // at the return address
+	PUSHQ 240(BX)             // the flags: they lie there already
+	MOVQ 232(BX), BX
+	POPFQ
 	RET
 
-// func addresses() (syscallEntry, vectors, rt0 uintptr)
-TEXT ·addresses(SB),NOSPLIT,$0-24
+// func addresses() (syscallEntry, vectors, rt0, nmi, interrupt, ap uintptr)
+TEXT ·addresses(SB),NOSPLIT,$0-48
 	LEAQ ·syscallEntry(SB), AX
 	MOVQ AX, syscallEntry+0(FP)
 	LEAQ ·vectors(SB), AX
 	MOVQ AX, vectors+8(FP)
 	LEAQ _rt0_amd64_linux(SB), AX
 	MOVQ AX, rt0+16(FP)
+	LEAQ ·nmiEntry(SB), AX
+	MOVQ AX, nmi+24(FP)
+	LEAQ ·interruptEntry(SB), AX
+	MOVQ AX, interrupt+32(FP)
+	LEAQ ·apEntry(SB), AX
+	MOVQ AX, ap+40(FP)
 	RET

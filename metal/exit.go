@@ -12,19 +12,22 @@ const statusCrash = 128 + sigABRT
 func leaveProgram(status uint64) {
 	status &= 0xFF
 	if status == 0 {
-		leave(efiSuccess, 0)
+		endProgram(efiSuccess, 0)
 	}
-	leave(efiOEM|uintptr(status), status)
+	endProgram(efiOEM|uintptr(status), status)
 }
 
-// leave puts the machine back as it was found and returns to the firmware.
+// leave puts the machine back as it was found and returns to the firmware, from the boot
+// processor when it is the only one left.
 func leave(efiStatus uintptr, status uint64) {
+	drainOutput()
 	closeFiles()
 	closeConsole()
 	if bootCore.cr4 != 0 { // initCPU has run
-		restoreCPU()
+		restoreCPU(&bootCore)
+		away = false
 	}
 	freeMemory()
 	reportStatus(byte(status))
-	leaveTo(fw.sp, efiStatus)
+	leaveTo(&bootCore, efiStatus)
 }

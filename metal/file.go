@@ -33,6 +33,8 @@ type file struct {
 	watchData epollEvent
 }
 
+// Open descriptors belong to the boot processor. Event descriptors, and that an entry
+// is one, are under kernelLock: other cores use them.
 var (
 	files  [maxFiles]file
 	volume uintptr // *efiFile: the root of the volume that the program came from
@@ -86,17 +88,20 @@ func closeFiles() {
 	}
 }
 
+func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
+
+func isConsoleOutput(fd uintptr) bool {
+	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
+}
+
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
-// newFile gives the lowest free descriptor.
-func newFile(kind uint64) (fd, e uint64) {
-	for i := range files {
-		if files[i].kind == kindClosed {
-			files[i] = file{kind: kind}
-			return uint64(i), 0
-		}
+// freeFile finds the lowest free descriptor; maxFiles: there is none.
+func freeFile() (fd int) {
+	for fd < maxFiles && files[fd].kind != kindClosed {
+		fd++
 	}
-	return 0, emfile
+	return fd
 }
 
 // fileErrno gives the error number for a firmware status.
@@ -263,17 +268,15 @@ const (
 )
 
 func openat(directory, name, flags uintptr) uint64 {
-	fd, e := newFile(kindFile)
-	if e != 0 {
-		return errno(e)
+	fd := freeFile()
+	if fd == maxFiles {
+		return errno(emfile)
 	}
-	f := &files[fd]
-	f.kind = kindClosed // until all has gone well
 	mode := uint64(efiFileModeRead)
 	if flags&oAccess != 0 || flags&oCreate != 0 {
 		mode |= efiFileModeWrite
 	}
-	e = open(directory, name, mode, 0)
+	e := open(directory, name, mode, 0)
 	if e != 0 && mode&efiFileModeWrite != 0 && flags&oAccess == 0 {
 		e = open(directory, name, efiFileModeRead, 0) // O_CREAT of a file that exists but cannot be written
 	}
@@ -306,11 +309,12 @@ func openat(directory, name, flags uintptr) uint64 {
 		closeHandle(handle)
 		return errno(e)
 	}
-	*f = file{kind: kindFile, handle: handle, flags: flags, inode: nameHash()}
+	kind := uint64(kindFile)
 	if isDirectory {
-		f.kind = kindDirectory
+		kind = kindDirectory
 	}
-	return fd
+	files[fd] = file{kind: kind, handle: handle, flags: flags, inode: nameHash()}
+	return uint64(fd)
 }
 
 func closeFile(fd uintptr) uint64 {
@@ -361,6 +365,7 @@ func write(fd, p, n uintptr) uint64 {
 		if fd == stdin {
 			return errno(ebadf)
 		}
+		drainOutput() // what other cores have written came before
 		consoleWrite(int(fd), p, n)
 		return uint64(n)
 	case kindEvent:

@@ -32,7 +32,7 @@ func TestSpans(t *testing.T) {
 				t.Fatalf("step %d: overlaps(%d, %d) is %v", step, start, n, got)
 			}
 			add := random.IntN(2) == 0
-			if add && !reserve(a, b) || !add && release(a, b) != 0 {
+			if add && !reserve(a, b) || !add && releaseSpan(a, b) != 0 {
 				t.Fatalf("step %d: the table is full with %d spans", step, spanCount)
 			}
 			for i := range taken[start : start+n] {

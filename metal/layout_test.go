@@ -25,6 +25,7 @@ func TestLayouts(t *testing.T) {
 		date    efiTime
 		info    efiFileInfo
 		random  efiRNG
+		mp      efiMPServices
 		frame   signalFrame
 		st      stat
 		tables  tableRegister
@@ -47,6 +48,7 @@ func TestLayouts(t *testing.T) {
 		{"BootServices.SetTimer", unsafe.Offsetof(boot.setTimer), 88},
 		{"BootServices.WaitForEvent", unsafe.Offsetof(boot.waitForEvent), 96},
 		{"BootServices.CloseEvent", unsafe.Offsetof(boot.closeEvent), 112},
+		{"BootServices.CheckEvent", unsafe.Offsetof(boot.checkEvent), 120},
 		{"BootServices.HandleProtocol", unsafe.Offsetof(boot.handleProtocol), 152},
 		{"BootServices.Stall", unsafe.Offsetof(boot.stall), 248},
 		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
@@ -87,6 +89,8 @@ func TestLayouts(t *testing.T) {
 		{"FileInfo.FileName", unsafe.Sizeof(info), 80},
 		{"fileInfo.name", unsafe.Offsetof(fileInfo.name), 80},
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
+		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
+		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
 		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
 
 		{"ucontext", unsafe.Offsetof(frame.context), 8},
@@ -135,6 +139,7 @@ func TestGUIDs(t *testing.T) {
 		"964e5b22-6459-11d2-8e39-00a0c969723b": simpleFileSystemGUID,
 		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
 		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,
+		"3fdda605-a76e-4f46-ad29-12f4531b3d08": mpServicesGUID,
 	} {
 		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
 			t.Errorf("%s, want %s", got, want)

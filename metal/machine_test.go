@@ -205,8 +205,17 @@ func TestVolumes(t *testing.T) {
 
 // TestConsole types on the machine's keyboard.
 func TestConsole(t *testing.T) {
-	t.Parallel()
+	for _, n := range []int{1, 4} {
+		t.Run(fmt.Sprint(n, " cores"), func(t *testing.T) {
+			t.Parallel()
+			typeLines(t, n)
+		})
+	}
+}
+
+func typeLines(t *testing.T, cores int) {
 	b := newBench(t, application(t, 0), 0, "lines", "signals 60")
+	b.CPUs = cores
 	r, err := b.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +252,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestNextToolchain boots the same with the next Go release.
+// TestNextToolchain boots the same with the next Go release, on two cores.
 func TestNextToolchain(t *testing.T) {
 	t.Parallel()
 	if _, err := vm.FindQEMU(); err != nil {
@@ -257,5 +266,6 @@ func TestNextToolchain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, app, 64<<20, "panics", "deep", "zero", "files", "soak 8 64")
+	b.CPUs = 2
 	expect(t, b, "panics", "deep", "zero", "files", "soak")
 }

@@ -6,11 +6,15 @@ package metal
 const (
 	entryPresent  = 1 << 0
 	entryWritable = 1 << 1
+	entryUncached = 1<<3 | 1<<4 // PWT, PCD
 	entryLarge    = 1 << 7
 	entryAddress  = 0x000F_FFFF_FFFF_F000
 
 	userBase = 0x6000_0000_0000 // addresses for mmap without a hint: above Go's hints
 	userTop  = 0x7FFF_FFFF_0000
+
+	apicWindow = userTop // where the local APIC's registers are mapped
+
 	maxSpans = 1024
 )
 
@@ -67,7 +71,7 @@ func initPaging(c *core) {
 		p += size
 	}
 	c.cr3 = uint64(root)
-	if fw.cr4&cr4LA57 != 0 { // five levels: one more table on top
+	if c.found.cr4&cr4LA57 != 0 { // five levels: one more table on top
 		top := allocPages(1)
 		if top == 0 {
 			fail("no room for page tables", efiOutOfResources)
@@ -194,7 +198,14 @@ func mmap(hint, n, prot, flags uintptr) uint64 {
 	if prot&protExec != 0 {
 		return errno(eacces)
 	}
-	n = (n + pageSize - 1) &^ (pageSize - 1)
+	acquire(&memoryLock)
+	start := mapAnywhere(hint, (n+pageSize-1)&^(pageSize-1), prot, flags)
+	release(&memoryLock)
+	return start
+}
+
+// mapAnywhere is mmap with its arguments checked and under the lock.
+func mapAnywhere(hint, n, prot, flags uintptr) uint64 {
 	start := hint &^ (pageSize - 1)
 	inside := start >= identityEnd && start <= userTop && n <= userTop-start
 	switch {
@@ -223,10 +234,14 @@ func munmap(start, n uintptr) uint64 {
 	if start%pageSize != 0 || n == 0 || start < identityEnd || start > userTop || n > userTop-start {
 		return errno(einval)
 	}
-	return release(start, start+n)
+	acquire(&memoryLock)
+	e := releaseSpan(start, start+n)
+	release(&memoryLock)
+	return errno(e)
 }
 
 // madvise: MADV_DONTNEED promises zeroes and the heap relies on it; the rest is advice.
+// No mapping changes, so that it needs no lock.
 func madvise(start, n, advice uintptr) uint64 {
 	if start < identityEnd || start > userTop || n > userTop-start {
 		return errno(einval)
@@ -298,8 +313,8 @@ func reserve(start, end uintptr) bool {
 	return true
 }
 
-// release removes a range.
-func release(start, end uintptr) uint64 {
+// releaseSpan removes a range.
+func releaseSpan(start, end uintptr) (e uint64) {
 	i := 0
 	for i < spanCount && spans[i].end <= start {
 		i++
@@ -319,7 +334,7 @@ func release(start, end uintptr) uint64 {
 		return 0
 	}
 	if left.end != 0 && right.end != 0 && spanCount == maxSpans {
-		return errno(enomem)
+		return enomem
 	}
 	if left.end == 0 {
 		left, right = right, left

@@ -19,20 +19,25 @@ func epollCreate() uint64 {
 			return errno(emfile)
 		}
 	}
-	fd, e := newFile(kindEpoll)
-	if e != 0 {
-		return errno(e)
+	return newEventFile(file{kind: kindEpoll})
+}
+
+// newEventFile opens a descriptor that other cores use, too. It is the boot processor
+// that gives descriptors out, so that one which openat has chosen stays free until the
+// firmware has opened the file.
+func newEventFile(f file) uint64 {
+	fd := freeFile()
+	if fd == maxFiles {
+		return errno(emfile)
 	}
-	return fd
+	acquire(&kernelLock)
+	files[fd] = f
+	release(&kernelLock)
+	return uint64(fd)
 }
 
 func eventfd(initial uintptr) uint64 {
-	fd, e := newFile(kindEvent)
-	if e != 0 {
-		return errno(e)
-	}
-	files[fd].count = uint64(uint32(initial))
-	return fd
+	return newEventFile(file{kind: kindEvent, count: uint64(uint32(initial))})
 }
 
 // epollEvent is struct epoll_event, packed: 12 bytes.
@@ -104,7 +109,7 @@ func writeEvent(f *file, p, n uintptr) uint64 {
 		return errno(einval)
 	}
 	f.count += *at[uint64](p)
-	for i := range threads {
+	for i := range threadCount {
 		if t := &threads[i]; f.watched && t.state == stateEpoll {
 			storeEvent(t.buffer, f)
 			wake(t, 1)

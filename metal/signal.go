@@ -29,10 +29,7 @@ const (
 // sigaction is the kernel's struct sigaction.
 type sigaction struct{ handler, flags, restorer, mask uint64 }
 
-var (
-	actions [maxSignal + 1]sigaction
-	pending uint64 // signals for the process, bit n-1 for signal n
-)
+var actions [maxSignal + 1]sigaction // under kernelLock
 
 // The signal frame as Linux lays it out for x86-64 (asm/sigcontext.h, ucontext.h).
 type signalContext struct {
@@ -105,22 +102,33 @@ func sigreturn(t *thread) {
 	t.sp, t.ip, t.flags, t.mask = x.sp, x.ip, x.eflags&flagsOfProgram|flagsOfHandler, x.mask
 }
 
-// signalProcess marks a signal pending and, so that somebody takes it, ends the wait
-// of one thread with EINTR if every thread waits.
+// signalProcess marks a signal pending and, so that somebody takes it soon, ends the
+// wait of one thread with EINTR, unless a thread is about to run here or as soon as a
+// core is free. A thread that runs on another core may be long in coming.
 func signalProcess(signal uint64) {
+	acquire(&kernelLock)
 	pending |= 1 << (signal - 1)
-	var waiter *thread
-	for i := range threads {
-		switch t := &threads[i]; {
-		case t.state == stateRunnable && t.mask>>(signal-1)&1 == 0:
-			return
-		case t.state > stateRunnable && t.mask>>(signal-1)&1 == 0 && t.signalStackSize != 0:
+	if waiter := takerOf(signal); waiter != nil {
+		wake(waiter, errno(eintr))
+	}
+	release(&kernelLock)
+}
+
+// takerOf finds a thread whose wait is to end for a signal; nil if that is not needed.
+func takerOf(signal uint64) (waiter *thread) {
+	for i := range threadCount {
+		t := &threads[i]
+		if t.mask>>(signal-1)&1 != 0 {
+			continue
+		}
+		switch {
+		case t.state == stateRunnable || bootCore.thread == address(t):
+			return nil
+		case t.state >= stateFutex && t.signalStackSize != 0:
 			waiter = t
 		}
 	}
-	if waiter != nil {
-		wake(waiter, errno(eintr))
-	}
+	return waiter
 }
 
 // takeSignals gives thread t, which is about to run, the signals that wait for it.

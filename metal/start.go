@@ -10,28 +10,32 @@ var loadedImage uintptr // *efiLoadedImage
 // It returns into resume, which enters the Go runtime's first instruction.
 func start() {
 	c := getCore()
+	cores[0] = address(c)
 	initConsole()
 	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
 		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
 	}
-	if loadedImage = protocol(fw.image, &loadedImageGUID); loadedImage == 0 {
+	if loadedImage = protocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
 	initCPU(c)
 	initMemory()
 	initPaging(c)
 	initTraps(c)
+	initVectors(c)
 	enterKernelWorld(c)
+	away = true // from here on callFirmware changes worlds for each call
 	initClock()
 	initRandom()
 	initFiles()
 	initSyscall(c)
 	initProcess()
+	startCores()
 }
 
 // On reports whether the program runs on the bare machine; the same program under an
 // operating system sees false.
-func On() bool { return fw.systemTable != 0 }
+func On() bool { return systemTableAddress != 0 }
 
 const (
 	processStackSize = 256 << 10 // runtime.rt0_go takes 64 KiB of it for g0
@@ -85,9 +89,9 @@ func initProcess() {
 	p.push(atNull)
 	p.push(0)
 
-	_, _, rt0 := addresses()
+	_, _, rt0, _, _, _ := addresses()
 	t := &threads[0]
-	t.id, t.state, t.deadline = 1, stateRunnable, never
+	t.id, t.state, t.deadline, threadCount = 1, stateRunning, never, 1
 	t.ip, t.sp, t.flags = uint64(rt0), uint64(sp), flagsOfHandler
 	bootCore.thread = address(t)
 }
@@ -128,7 +132,7 @@ func (p *process) utf16(s uintptr) uint64 {
 // else, for a boot option with optional data or another loader, the words of the load
 // options; none, and the program's name alone.
 func (p *process) arguments() (n uint64) {
-	if shell := protocol(fw.image, &shellParametersGUID); shell != 0 {
+	if shell := protocol(imageHandle, &shellParametersGUID); shell != 0 {
 		s := at[efiShellParameters](shell)
 		for ; n < maxArguments && n < uint64(s.argc); n++ {
 			p.push(p.utf16(*at[uintptr](s.argv + uintptr(n)*8)))

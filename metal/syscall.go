@@ -34,18 +34,68 @@ const (
 // errno is what a failed system call returns.
 func errno(e uint64) uint64 { return -e }
 
-// syscall runs the system call that the current thread has made, then chooses who
-// runs next.
+// syscall runs the system call that this core's thread has made, then chooses who runs
+// next. What concerns nobody else goes without a lock and, mostly, straight back: the
+// runtime asks for the time very often.
 func syscall() {
-	t := &threads[current]
+	c := getCore()
+	t := at[thread](c.thread)
 	t.call = t.ax
-	yield := t.call == sysSchedYield
-	if t.call == sysRtSigreturn {
+	switch {
+	case t.call == sysRtSigreturn:
 		sigreturn(t)
-	} else if result := call(t); t.state == stateRunnable {
-		t.ax = result
+		acquire(&kernelLock)
+	case ownCall(t):
+		t.ax = call(t)
+		if undisturbed(c, ticktime()) {
+			return
+		}
+		acquire(&kernelLock)
+	case sharedCall(t):
+		acquire(&kernelLock)
+		if result := call(t); t.state == stateRunning {
+			t.ax = result
+		}
+	case c.isBoot():
+		if result := call(t); t.state == stateRunning {
+			t.ax = result
+		}
+		acquire(&kernelLock)
+	default:
+		acquire(&kernelLock)
+		if t.call == sysWrite && isConsoleOutput(uintptr(t.di)) && keepOutput(int(t.di), uintptr(t.si), uintptr(t.dx)) {
+			t.ax = t.dx
+			break
+		}
+		tickets++
+		t.state, t.ticket = stateBoot, tickets
+		calls++
 	}
-	schedule(yield)
+	schedule(c, t.call == sysSchedYield)
+}
+
+// ownCall says whether a system call touches nothing but its thread, or what has a lock
+// of its own: any core makes it, with no lock held.
+func ownCall(t *thread) bool {
+	switch t.call {
+	case sysClockGettime, sysMmap, sysMunmap, sysMadvise, sysPrctl, sysArchPrctl, sysGettid, sysGetpid, sysSchedGetaffinity:
+		return true
+	}
+	return false
+}
+
+// sharedCall says whether a system call is made by any core under kernelLock. All
+// others may need the firmware: only the boot processor makes them, with no lock held.
+func sharedCall(t *thread) bool {
+	switch t.call {
+	case sysFutex, sysNanosleep, sysSchedYield, sysClone, sysExit, sysExitGroup,
+		sysRtSigaction, sysRtSigprocmask, sysSigaltstack, sysTgkill, sysTkill, sysKill,
+		sysEpollCtl, sysEpollPwait:
+		return true
+	case sysRead, sysWrite:
+		return isEvent(uintptr(t.di))
+	}
+	return false
 }
 
 // Numbers of the system calls (asm/unistd_64.h).
@@ -152,7 +202,7 @@ func call(t *thread) uint64 {
 		if b < 8 {
 			return errno(einval)
 		}
-		*at[uint64](c) = 1 // one processor
+		*at[uint64](c) = 1<<coreCount - 1
 		return 8
 
 	case sysRtSigaction:

@@ -6,8 +6,10 @@ const maxThreads = 256
 
 // A thread's state; from stateFutex on it waits.
 const (
-	stateFree = iota
-	stateRunnable
+	stateFree     = iota
+	stateRunning  // on a core
+	stateRunnable // on none, but ready
+	stateBoot     // ready, once the boot processor has made its system call
 	stateFutex
 	stateSleep
 	stateEpoll
@@ -24,6 +26,7 @@ type thread struct {
 
 	id, state                    uint64
 	call                         uint64 // number of the system call it is in
+	ticket                       uint64 // its place in the queue for the boot processor
 	deadline                     int64  // of a wait, in nanoseconds of the monotonic clock
 	futex                        uintptr
 	buffer, bufferSize           uintptr // where a read or epoll_pwait wants its result
@@ -31,21 +34,16 @@ type thread struct {
 	mask                         uint64 // blocked signals
 }
 
-const (
-	never = int64(1<<63 - 1)
-	slice = int64(10e6) // ns a thread may run while another wants to
-)
+const never = int64(1<<63 - 1)
 
+// All of these are under kernelLock, but for what a running thread's own core does.
 var (
-	threads    [maxThreads]thread
-	current    int
-	sliceStart int64
+	threads     [maxThreads]thread
+	threadCount int // entries of threads that have been in use
 )
-
-func getCore() *core { return &bootCore }
 
 func threadByID(id uint64) *thread {
-	if id == 0 || id > maxThreads || threads[id-1].state == stateFree {
+	if id == 0 || id > uint64(threadCount) || threads[id-1].state == stateFree {
 		return nil
 	}
 	return &threads[id-1]
@@ -66,6 +64,7 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 		if n.state != stateFree {
 			continue
 		}
+		threadCount = max(threadCount, i+1)
 		*n = *t
 		n.id = uint64(i) + 1
 		n.ax, n.sp = 0, uint64(sp)
@@ -73,7 +72,7 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 			n.fs = uint64(tls)
 		}
 		n.signalStack, n.signalStackSize = 0, 0
-		n.state, n.deadline = stateRunnable, never
+		makeReady(n)
 		return n.id
 	}
 	return errno(eagain)
@@ -83,79 +82,13 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 // has come.
 func wait(t *thread, state uint64, deadline int64) {
 	t.state, t.deadline = state, deadline
+	earliest = min(earliest, deadline)
 }
 
 // wake ends a wait: the system call returns result.
 func wake(t *thread, result uint64) {
-	t.state, t.deadline, t.ax = stateRunnable, never, result
-}
-
-// schedule chooses the thread that runs next: the current one while it wants to and
-// its slice lasts, else the next in turn; with none, it idles until there is one.
-func schedule(yield bool) {
-	for {
-		now := nanotime()
-		if now-lastPump > pumpInterval {
-			pumpKeys(now)
-		}
-		expire(now)
-		if now-sliceStart > slice {
-			yield = true
-		}
-		first := current
-		if yield {
-			first++
-		}
-		for i := range threads {
-			n := (first + i) % maxThreads
-			if threads[n].state != stateRunnable {
-				continue
-			}
-			if n != current || yield {
-				sliceStart = now
-			}
-			current = n
-			bootCore.thread = address(&threads[n])
-			if pending != 0 {
-				takeSignals(&threads[n])
-			}
-			return
-		}
-		idle(now)
-	}
-}
-
-// expire ends the waits whose time has come.
-func expire(now int64) {
-	for i := range threads {
-		t := &threads[i]
-		if t.state <= stateRunnable || t.deadline > now {
-			continue
-		}
-		result := uint64(0)
-		if t.state == stateFutex {
-			result = errno(etimedout)
-		}
-		wake(t, result)
-	}
-}
-
-// idle waits for a key or the next deadline. The firmware halts the processor in
-// WaitForEvent but counts time in ticks of some 10 ms, so the last two are spent
-// looking at the clock.
-func idle(now int64) {
-	next := never
-	for i := range threads {
-		if t := &threads[i]; t.state > stateRunnable {
-			next = min(next, t.deadline)
-		}
-	}
-	if next-now > 2*firmwareTick {
-		waitForKey(next - now - firmwareTick)
-		pumpKeys(nanotime())
-		return
-	}
-	pause()
+	t.deadline, t.ax = never, result
+	makeReady(t)
 }
 
 // timespec is the kernel's struct timespec.
@@ -194,7 +127,7 @@ func futex(t *thread, word, op, value, timeout uintptr) uint64 {
 		return 0
 	case futexWake:
 		woken := uint64(0)
-		for i := range threads {
+		for i := range threadCount {
 			if w := &threads[i]; woken < uint64(value) && w.state == stateFutex && w.futex == word {
 				wake(w, 0)
 				woken++

@@ -29,19 +29,20 @@ func (t *taskState) setIST(n int, top uintptr) {
 
 var idt [256][2]uint64
 
-// initTraps loads descriptor tables of our own. The GDT is the firmware's with two
+// initTraps makes descriptor tables of our own. The GDT is the firmware's with two
 // additions, so that CS need never change: behind the code descriptor a flat data
 // one, which SYSCALL loads into SS, and at the end a task state for the interrupt
-// stacks. No interrupt is ever enabled on this table; exceptions are.
+// stacks. The IDT, which all cores share, is for exceptions: an interrupt can come only
+// to a core that halts for it (interruptEntry), on the stack that is in use.
 func initTraps(c *core) {
 	c.dataSelector = c.codeSelector + 8
-	n := (uintptr(fw.gdtr.limit) + 1) / 8
+	n := (uintptr(c.found.gdtr.limit) + 1) / 8
 	n = max(n, uintptr(c.dataSelector/8+1))
 	if n+2 > maxDescriptors {
 		fail("the firmware's GDT is too large", efiUnsupported)
 	}
-	for i := uintptr(0); i < (uintptr(fw.gdtr.limit)+1)/8; i++ {
-		c.gdt[i] = *at[uint64](fw.gdtr.base() + i*8)
+	for i := uintptr(0); i < (uintptr(c.found.gdtr.limit)+1)/8; i++ {
+		c.gdt[i] = *at[uint64](c.found.gdtr.base() + i*8)
 	}
 	c.gdt[c.dataSelector/8] = 0x00CF_9200_0000_FFFF // flat, writable, ring 0
 	c.tss.setIST(1, address(&c.trapStack)+trapStackSize)
@@ -52,26 +53,32 @@ func initTraps(c *core) {
 	c.gdt[n+1] = tss >> 32
 	c.gdtr.set(address(&c.gdt), (n+2)*8)
 
-	_, vectors, _ := addresses()
+	c.idtr.set(address(&idt), uintptr(len(idt))*16)
+}
+
+// initVectors fills the IDT.
+func initVectors(c *core) {
+	_, vectors, _, nmi, interrupt, _ := addresses()
 	for i := range idt {
-		stub := uint64(vectors) + uint64(min(i, 32))*vectorStride
-		ist := uint64(1)
-		if i == 2 || i == 8 || i == 18 { // NMI, double fault, machine check
+		stub, ist := uint64(vectors)+uint64(i)*vectorStride, uint64(1)
+		switch {
+		case i == 2:
+			stub, ist = uint64(nmi), 2
+		case i == 8, i == 18: // double fault, machine check
 			ist = 2
+		case i >= 32:
+			stub, ist = uint64(interrupt), 0
 		}
 		idt[i][0] = stub&0xFFFF | c.codeSelector<<16 | ist<<32 | 0x8E<<40 | stub>>16&0xFFFF<<48
 		idt[i][1] = stub >> 32
 	}
-	c.idtr.set(address(&idt), uintptr(len(idt))*16)
 }
 
-// enterKernelWorld makes our tables the CPU's; from here on callFirmware changes
-// worlds for each call.
+// enterKernelWorld makes our tables the CPU's.
 func enterKernelWorld(c *core) {
 	writeCR3(c.cr3)
 	loadTables(&c.gdtr, &c.idtr, c.dataSelector)
 	loadTaskRegister(uint64(c.gdtr.limit) + 1 - 16) // the last descriptor, two slots long
-	fw.away = true
 }
 
 const vectorStride = 5 // bytes of one CALL in vectors
@@ -87,7 +94,7 @@ type trapFrame struct {
 // trap handles an exception: in the program it becomes the signal that Linux would
 // send, in the kernel it is the end.
 func trap(f *trapFrame) {
-	_, vectors, _ := addresses()
+	_, vectors, _, _, _, _ := addresses()
 	vector := (uintptr(f.stub)-vectors)/vectorStride - 1
 	frame, code := f.cpu[:], uint64(0)
 	switch vector {
@@ -146,52 +153,86 @@ func signalFor(vector uintptr, code uint64) (signal, signalCode uint64) {
 	return 0, 0
 }
 
+// crashed is the first exception that ends the program, which the boot processor prints.
+var crashed struct {
+	core, frame          uintptr // *core, *trapFrame: 0 if there was none
+	vector, cpu          uintptr // cpu: address of ip, cs, flags, sp, ss
+	code, fault, program uint64
+}
+
 var crashes int
 
-// crash prints what a person needs to find the bug, and goes back to the firmware.
+// crash ends the program because of an exception. What a person needs to find the bug
+// is printed by the boot processor when all other cores are at rest (printCrash).
 func crash(f *trapFrame, frame []uint64, vector uintptr, code, fault uint64, inProgram bool, c *core) {
-	crashes++
-	switch {
-	case crashes == 2:
-		leave(efiAborted, statusCrash) // while printing: try to get away
-	case crashes > 2:
-		for {
-			halt()
+	if c.isBoot() {
+		crashes++
+		switch {
+		case crashes == 2:
+			leave(efiAborted, statusCrash) // while printing: try to get away
+		case crashes > 2:
+			for {
+				halt()
+			}
 		}
 	}
-	t := at[thread](c.thread)
+	if swap(&claimed, 1) == 0 {
+		crashed.frame, crashed.vector, crashed.cpu = address(f), vector, address(&frame[0])
+		crashed.code, crashed.fault = code, fault
+		if inProgram {
+			crashed.program = 1
+		}
+		crashed.core = address(c)
+		beginEnd(efiAborted, statusCrash)
+	}
+	stop()
+}
+
+// printCrash prints what crash was called for, if it was.
+func printCrash() {
+	if crashed.core == 0 {
+		return
+	}
+	c, f, cpu := at[core](crashed.core), at[trapFrame](crashed.frame), at[[5]uint64](crashed.cpu)
 	say("\nmetal: ")
-	if inProgram {
+	if crashed.program != 0 {
 		say("an exception that the program cannot handle: ")
 	} else {
 		say("the kernel failed: exception ")
 	}
-	sayNumber(uint64(vector))
-	say(exceptionName(vector))
+	sayNumber(uint64(crashed.vector))
+	say(exceptionName(crashed.vector))
 	say(", error code ")
-	sayHex(code)
-	if vector == 14 {
+	sayHex(crashed.code)
+	if crashed.vector == 14 {
 		say(", address ")
-		sayHex(fault)
+		sayHex(crashed.fault)
 	}
 	say("\n")
 	if c.thread != 0 {
+		t := at[thread](c.thread)
 		say("in system call ")
 		sayNumber(t.call)
 		say(" of thread ")
 		sayNumber(t.id)
 		say("\n")
 	}
+	if !c.isBoot() {
+		say("on another processor than the boot processor\n")
+	}
 	image := at[efiLoadedImage](loadedImage)
-	sayRegisters("ip", frame[0], "image", uint64(image.imageBase), "flags", frame[2], "sp", frame[3])
+	sayRegisters("ip", cpu[0], "image", uint64(image.imageBase), "flags", cpu[2], "sp", cpu[3])
 	sayRegisters("ax", f.ax, "bx", f.bx, "cx", f.cx, "dx", f.dx)
 	sayRegisters("si", f.si, "di", f.di, "bp", f.bp, "r8", f.r8)
 	sayRegisters("r9", f.r9, "r10", f.r10, "r11", f.r11, "r12", f.r12)
 	sayRegisters("r13", f.r13, "r14", f.r14, "r15", f.r15, "cr3", c.cr3)
 	say("code addresses on the stack, less the image's base:\n")
-	sp := uintptr(frame[3]) &^ 7
+	sp := uintptr(cpu[3]) &^ 7
 	for found, end := 0, sp+4096; sp < end && found < 16; sp += 8 {
-		if _, mapped := mappedEnd(sp); !mapped || root == 0 {
+		if root == 0 {
+			break
+		}
+		if _, mapped := mappedEnd(sp); !mapped {
 			break
 		}
 		if v := *at[uint64](sp); v-uint64(image.imageBase) < image.imageSize {
@@ -201,7 +242,6 @@ func crash(f *trapFrame, frame []uint64, vector uintptr, code, fault uint64, inP
 		}
 	}
 	say("\n")
-	leave(efiAborted, statusCrash)
 }
 
 func exceptionName(vector uintptr) string {

@@ -121,11 +121,14 @@ func TestGoldensOnMetal(t *testing.T) {
 	lines = append(lines, shellLine(append([]string{"run", name("stories260K.bin"), "-z", name("tok512.bin")}, chat...)))
 	statuses = append(statuses, 0)
 	app := build(t)
-	for _, c := range []struct{ name, cpu string }{{"max", "max"}, {"qemu64", "qemu64"}} {
+	for _, c := range []struct {
+		name, cpu string
+		cores     int
+	}{{"max", "max", 4}, {"qemu64", "qemu64", 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := vmtest.New(t, append(slices.Clone(files), app), 0, lines...)
-			b.CPU = c.cpu
+			b.CPU, b.CPUs = c.cpu, c.cores
 			b.WantStatuses(t, statuses...)
 			if got := b.Out.String(); got != want {
 				t.Errorf("%d cases: bare metal printed\n%q\nthe host\n%q", len(lines), got, want)

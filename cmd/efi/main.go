@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"bootllama/internal/run"
 	"bootllama/metal"
@@ -18,6 +19,10 @@ import (
 // argumentsFile holds the command for a machine that was started without arguments:
 // from a stick or an appliance's disk rather than from the UEFI shell.
 const argumentsFile = "/LLAMA.TXT"
+
+// On metal, thread 1 is the one that can call the firmware without waiting for another
+// to do it: the goroutine that reads files and writes text stays there.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	if !metal.On() {

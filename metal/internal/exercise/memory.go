@@ -23,7 +23,7 @@ func memoryStatus([]string) error {
 	m := metal.MemoryStatus()
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
 		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
-	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters())
+	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters(0))
 	return nil
 }
 

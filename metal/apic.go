@@ -1,0 +1,109 @@
+//go:build linux && amd64
+
+package metal
+
+// The local APIC (Intel SDM volume 3, chapter 11), as far as processors interrupt each
+// other: registers by their offset in the page that maps them; in x2APIC mode each is
+// a model-specific register.
+const (
+	msrAPICBase = 0x1B
+	msrX2APIC   = 0x800
+
+	apicBaseX2APIC  = 1 << 10
+	apicBaseEnabled = 1 << 11
+
+	apicID           = 0x20
+	apicTaskPriority = 0x80
+	apicEOI          = 0xB0
+	apicSpurious     = 0xF0
+	apicCommand      = 0x300
+	apicDestination  = 0x310
+
+	spuriousEnable = 1 << 8
+
+	commandFixed   = 0x4000 // delivery mode, with level: assert
+	commandNMI     = 0x4400
+	commandINIT    = 0x4500
+	commandPending = 1 << 12
+
+	wakeVector     = 0xF0
+	spuriousVector = 0xFF
+)
+
+// mapAPIC maps the registers where no program can have anything mapped, and learns the
+// boot processor's number; false without an APIC or memory for tables.
+func mapAPIC() bool {
+	base := rdmsr(msrAPICBase)
+	if base&apicBaseEnabled == 0 {
+		return false
+	}
+	e := entryFor(apicWindow, 12)
+	if e == nil {
+		return false
+	}
+	*e = base&entryAddress | entryPresent | entryWritable | entryUncached | noExecute
+	identifyAPIC(&bootCore)
+	return true
+}
+
+// identifyAPIC stores by what number and in which way a processor's APIC is spoken to.
+func identifyAPIC(c *core) {
+	if c.x2APIC = rdmsr(msrAPICBase) & apicBaseX2APIC; c.x2APIC != 0 {
+		c.apicID = rdmsr(msrX2APIC + apicID>>4)
+		return
+	}
+	c.apicID = uint64(*at[uint32](apicWindow + apicID)) >> 24
+}
+
+// enterAPIC lets a processor hear the others: firmware may have left its APIC deaf.
+func enterAPIC(c *core) {
+	identifyAPIC(c)
+	c.found.spuriousVector, c.found.taskPriority = readAPIC(c, apicSpurious), readAPIC(c, apicTaskPriority)
+	writeAPIC(c, apicSpurious, spuriousEnable|spuriousVector)
+	writeAPIC(c, apicTaskPriority, 0)
+}
+
+func leaveAPIC(c *core) {
+	writeAPIC(c, apicTaskPriority, c.found.taskPriority)
+	writeAPIC(c, apicSpurious, c.found.spuriousVector)
+}
+
+func readAPIC(c *core, register uintptr) uint32 {
+	if c.x2APIC != 0 {
+		return uint32(rdmsr(msrX2APIC + uint32(register>>4)))
+	}
+	return *at[uint32](apicWindow + register)
+}
+
+func writeAPIC(c *core, register uintptr, value uint32) {
+	if c.x2APIC != 0 {
+		wrmsr(msrX2APIC+uint32(register>>4), uint64(value))
+		return
+	}
+	*at[uint32](apicWindow + register) = value
+}
+
+// interrupt sends a command to another core. In x2APIC mode the write does not wait for
+// earlier stores (11.12.3): the swaps before it, which are full barriers, have made
+// everything visible that the other is to see.
+func interrupt(to *core, command uint32) {
+	c := getCore()
+	if c.x2APIC != 0 {
+		wrmsr(msrX2APIC+apicCommand>>4, to.apicID<<32|uint64(command))
+		return
+	}
+	for readAPIC(c, apicCommand)&commandPending != 0 {
+		pause()
+	}
+	writeAPIC(c, apicDestination, uint32(to.apicID)<<24)
+	writeAPIC(c, apicCommand, command)
+}
+
+func sendWake(to *core) { interrupt(to, commandFixed|wakeVector) }
+
+func sendNMI(to *core) {
+	to.nmisDue++
+	interrupt(to, commandNMI)
+}
+
+func sendINIT(to *core) { interrupt(to, commandINIT) }

@@ -1,0 +1,220 @@
+//go:build linux && amd64
+
+package metal_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"bootllama/internal/vm"
+)
+
+// TestCores runs the same on one, two and four processor cores: all of them run
+// goroutines at the same time, with the same vector state, fault as Go programs do,
+// write and read files, agree about the time, wake each other; and what they compute
+// is the same.
+func TestCores(t *testing.T) {
+	t.Parallel()
+	sums := make(chan string, 3)
+	t.Run("on", func(t *testing.T) {
+		for _, n := range []int{1, 2, 4} {
+			t.Run(strconv.Itoa(n), func(t *testing.T) {
+				t.Parallel()
+				exercises := []string{"cores", "same", "faults", "clock", "world"}
+				lines := []string{fmt.Sprint("cores ", n), "same", "faults", "clock", "world"}
+				if n > 1 {
+					exercises = append(exercises, "deep", "handover", "pingpong", "soak")
+					lines = append(lines, "deep", fmt.Sprint("handover ", n*10000), "pingpong 500", "soak 10 64")
+				}
+				b := newBench(t, application(t, forcedBase), 64<<20, lines...)
+				b.CPUs = n
+				expect(t, b, exercises...)
+				checkWorld(t, b.Out.String(), n)
+				sums <- regexp.MustCompile(`same: checksum \S+`).FindString(b.Out.String())
+			})
+		}
+	})
+	close(sums)
+	first := <-sums
+	for s := range sums {
+		if s != first {
+			t.Errorf("%q on one machine, %q on another", first, s)
+		}
+	}
+}
+
+// checkWorld wants every line of every core whole and in its order, and every long
+// write in one piece.
+func checkWorld(t *testing.T, out string, n int) {
+	t.Helper()
+	for id := range n {
+		at := 0
+		for round := range 5 {
+			line := fmt.Sprintf("\nworld: processor %d line %d of 5, é\n", id, round)
+			i := strings.Index(out[at:], line)
+			if i < 0 {
+				t.Errorf("%q is not there or not in its turn", line)
+				break
+			}
+			at += i
+		}
+		if !strings.Contains(out, strings.Repeat(string(rune('a'+id)), 20000)) {
+			t.Errorf("the long write of goroutine %d is not in one piece", id)
+		}
+	}
+}
+
+// TestCoresSpeed compares two cores with one for the same work, in two large pieces and
+// in many short ones, with the main goroutine writing now and then. The host is shared
+// with others: the best of several tries counts.
+func TestCoresSpeed(t *testing.T) {
+	best := map[string]int{}
+	for try := 0; try < 3 && (best["speed"] < 150 || best["pool"] < 150); try++ {
+		b := newBench(t, application(t, 0), 0, "speed", "pool")
+		b.CPUs = 2
+		expect(t, b, "speed", "pool")
+		for _, name := range []string{"speed", "pool"} {
+			best[name] = max(best[name], figure(t, b.Out.String(), name+`: best ratio (\d+)%`))
+		}
+	}
+	for name, percent := range best {
+		if percent < 150 {
+			t.Errorf("%s: two cores are %d%% as fast as one", name, percent)
+		}
+	}
+}
+
+// TestCoresEnd starts fifteen programs from one shell on four cores and ends them in
+// every way while the other cores are in loops that make no system call: nothing is
+// lost, and every processor has the firmware's registers again.
+func TestCoresEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "memory", "cores 4", "loops ap exit", "memory", "loops boot exit", "memory",
+		"loops ap panic", "memory", "loops boot panic", "memory", "loops ap crash", "memory", "loops boot crash", "memory", "cores 4")
+	b.CPUs = 4
+	b.WantStatuses(t, 0, 0, 9, 0, 9, 0, 2, 0, 2, 0, 134, 0, 134, 0, 0)
+	for what, pattern := range map[string]string{
+		"the firmware's free memory":     `memory: (\d+) pages free, taken \d+ MiB`,
+		"the boot processor's registers": `\nregisters: \{.*\}`,
+	} {
+		all := regexp.MustCompile(pattern).FindAllString(b.Out.String(), -1)
+		if len(all) != 7 || len(slices.Compact(slices.Clone(all))) != 1 {
+			t.Errorf("%s before each program: %q", what, all)
+		}
+	}
+	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(b.Out.String(), -1)
+	if len(all) != 8 {
+		t.Fatalf("the registers of %d cores", len(all))
+	}
+	slices.Sort(all[:4]) // they come in any order
+	slices.Sort(all[4:])
+	if !slices.Equal(all[:4], all[4:]) {
+		t.Errorf("before the first program: %q\nbefore the last: %q", all[:4], all[4:])
+	}
+	said := b.Err.String()
+	if n := strings.Count(said, "panic: as asked"); n != 2 {
+		t.Errorf("%d panics were told", n)
+	}
+	const failed = "metal: the kernel failed: exception 14 (page fault), error code 0x0000000000000000, address 0x0000123456789000\nin system call 1 of thread "
+	if strings.Count(said, failed) != 2 || strings.Count(said, "on another processor than the boot processor\n") != 1 {
+		t.Error("the kernel's failures on the boot processor and on another were not told")
+	}
+}
+
+// TestCoresRefused makes the firmware refuse to start processors, as the specification
+// lets it, and then say that it did when it did not.
+func TestCoresRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "refuse 3", "cores 1", "refuse 0", "cores 1")
+	b.CPUs = 4
+	expect(t, b, "refuse", "cores", "refuse", "cores")
+	for line, want := range map[string]int{
+		"metal: one processor core is used, as the firmware does not start the others: StartupAllAPs: EFI_UNSUPPORTED (0x8000000000000003)\n": 2,
+		"metal: 1 of 4 processor cores are used: the firmware said that it started the others, but they have not come\n":                      1,
+	} {
+		if got := strings.Count(b.Err.String(), line); got != want {
+			t.Errorf("%d times %q, want %d", got, line, want)
+		}
+	}
+}
+
+// TestCoresIdle looks at how much of the host's time a machine takes while its program
+// waits for a key: four cores hardly more than one.
+func TestCoresIdle(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		t.Run(fmt.Sprint(n, " cores"), func(t *testing.T) {
+			t.Parallel()
+			idle(t, n)
+		})
+	}
+}
+
+func idle(t *testing.T, cores int) {
+	const watched = 4 * time.Second
+	b := newBench(t, application(t, 0), 0, "idle")
+	b.CPUs = cores
+	r, err := b.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := r.Await(ctx, vm.Stdout, "lines: ready\n"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	before := processorTime(t, b.Disk)
+	time.Sleep(watched)
+	used := processorTime(t, b.Disk) - before
+	t.Logf("%d cores: %d%% of a host's core", cores, used*100/watched)
+	if used > watched/4 {
+		t.Errorf("%d cores that wait for a key take %v of %v", cores, used, watched)
+	}
+	for _, step := range []struct{ typed, await string }{{"there\r", "\"there\"\n"}, {"\x04", "idle: ok\n"}} {
+		if err := r.Type(step.typed); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Await(ctx, vm.Stdout, step.await); err != nil {
+			t.Fatalf("waiting for %q: %v", step.await, err)
+		}
+	}
+	if _, err := r.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// processorTime is what the QEMU with a disk has used of the host's processors.
+func processorTime(t *testing.T, disk string) time.Duration {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range lines {
+		if line, err := os.ReadFile(name); err != nil || !bytes.Contains(line, []byte(disk)) {
+			continue // or a process that has ended since
+		}
+		stat, err := os.ReadFile(filepath.Join(filepath.Dir(name), "stat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // proc(5): utime and stime are fields 14 and 15
+		user, err1 := strconv.Atoi(fields[11])
+		system, err2 := strconv.Atoi(fields[12])
+		if err1 != nil || err2 != nil {
+			t.Fatalf("%s", stat)
+		}
+		return time.Duration(user+system) * 10 * time.Millisecond
+	}
+	t.Fatal("no QEMU has this disk")
+	return 0
+}

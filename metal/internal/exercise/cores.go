@@ -1,0 +1,474 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"bootllama/metal"
+)
+
+func xcr0() uint64
+func apicID() uint32
+func hasOSXSAVE() bool
+func addAVX(sum, a, b *[8]float32)
+
+// onEveryCore runs f on every processor core at the same time: as many goroutines, each
+// with a thread of its own, begin when all are there, and must find themselves on
+// different cores.
+func onEveryCore(f func(id uint32) error) error {
+	n := runtime.NumCPU()
+	var there atomic.Int32
+	ids, errs := make([]uint32, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			runtime.LockOSThread() // and the thread ends with the goroutine
+			there.Add(1)
+			for there.Load() < int32(n) { // without a system call: it stays where it is
+			}
+			ids[i] = apicID()
+			errs[i] = f(ids[i])
+		})
+	}
+	wg.Wait()
+	slices.Sort(ids)
+	if len(slices.Compact(slices.Clone(ids))) != n {
+		errs = append(errs, fmt.Errorf("%d goroutines ran on processors %v", n, ids))
+	}
+	return errors.Join(errs...)
+}
+
+// coreCount wants n cores that run at once, each with the same vector state enabled.
+func coreCount(args []string) error {
+	n := number(args, 0, 1)
+	fmt.Printf("cores: NumCPU %d, GOMAXPROCS %d\n", runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	if runtime.NumCPU() != n || runtime.GOMAXPROCS(0) != n {
+		return fmt.Errorf("want %d", n)
+	}
+	states := make(chan uint64, n)
+	err := onEveryCore(func(uint32) error {
+		if !hasOSXSAVE() {
+			states <- 0
+			return nil
+		}
+		state := xcr0()
+		states <- state
+		if state&4 == 0 {
+			return nil
+		}
+		var sum [8]float32
+		a, b := [8]float32{1, 2, 3, 4, 5, 6, 7, 8}, [8]float32{8, 7, 6, 5, 4, 3, 2, 1}
+		if addAVX(&sum, &a, &b); sum != [8]float32{9, 9, 9, 9, 9, 9, 9, 9} {
+			return fmt.Errorf("AVX added to %v", sum)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	first := <-states
+	for range n - 1 {
+		if s := <-states; s != first {
+			return fmt.Errorf("XCR0 is %#x on one core and %#x on another", first, s)
+		}
+	}
+	fmt.Printf("cores: XCR0 %#x on %d\n", first, n)
+	for i := range n {
+		fmt.Printf("registers of core: %+v\n", metal.FirmwareRegisters(i))
+	}
+	if metal.FirmwareRegisters(n) != (metal.Registers{}) || n > 1 && metal.FirmwareRegisters(n-1).CR3 == 0 {
+		return errors.New("there are not as many cores as there are")
+	}
+	return nil
+}
+
+// checksums is work that depends on nothing but its number.
+func checksums(job int) uint32 {
+	sum := uint32(job)
+	block := make([]byte, 4096)
+	for i := range 64 {
+		for j := range block {
+			block[j] = byte(uint32(i*j)*2654435761 + sum)
+		}
+		sum = crc32.Update(sum, crc32.IEEETable, block)
+	}
+	return sum ^ uint32(descend(200, uint64(job)))
+}
+
+// same computes the checksums of many jobs by as many goroutines as there are cores,
+// and twice as many, and prints their sum: it is the same on every machine.
+func same([]string) error {
+	const jobs = 400
+	var first uint32
+	for round, workers := range []int{1, runtime.NumCPU(), 2*runtime.NumCPU() + 1} {
+		results := make([]uint32, jobs)
+		var next atomic.Int32
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for job := next.Add(1) - 1; job < jobs; job = next.Add(1) - 1 {
+					results[job] = checksums(int(job))
+					if job%8 == 0 {
+						runtime.Gosched()
+					}
+				}
+			})
+		}
+		wg.Wait()
+		h := crc32.NewIEEE()
+		for _, r := range results {
+			fmt.Fprintf(h, "%08x", r)
+		}
+		if round == 0 {
+			first = h.Sum32()
+		}
+		if h.Sum32() != first {
+			return fmt.Errorf("%d goroutines computed %08x, one %08x", workers, h.Sum32(), first)
+		}
+	}
+	fmt.Printf("same: checksum %08x\n", first)
+	return nil
+}
+
+var sink atomic.Uint64
+
+// burn computes for some time.
+func burn(n int) {
+	x := uint64(n)
+	for range n {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	sink.Add(x)
+}
+
+// speed compares one goroutine with two for the same work, while the main goroutine,
+// locked to thread 1, computes as one of the two and writes now and then.
+func speed([]string) error {
+	const total, pieces = 200_000_000, 40
+	runtime.LockOSThread()
+	best := 0
+	for try := range 6 {
+		start := time.Now()
+		for range pieces {
+			burn(total / pieces)
+			fmt.Print(".")
+		}
+		one := time.Since(start)
+		start = time.Now()
+		done := make(chan bool)
+		go func() {
+			for range pieces {
+				burn(total / pieces / 2)
+			}
+			done <- true
+		}()
+		for range pieces {
+			burn(total / pieces / 2)
+			fmt.Print(".")
+		}
+		<-done
+		two := time.Since(start)
+		ratio := int(one * 100 / two)
+		best = max(best, ratio)
+		fmt.Printf("\nspeed: try %d: one %v, two %v, ratio %d%%\n", try, one.Round(time.Millisecond), two.Round(time.Millisecond), ratio)
+		if best >= 180 {
+			break
+		}
+	}
+	fmt.Printf("speed: best ratio %d%%\n", best)
+	return nil
+}
+
+// pool shares many short jobs with a goroutine that looks for the next one for a while
+// before it sleeps, as a worker pool does between two matrix products, and compares
+// with doing them alone; every few jobs the main goroutine writes.
+func pool([]string) error {
+	const jobs, size, spin = 600, 1_000_000, 200 * time.Microsecond
+	runtime.LockOSThread()
+	best := 0
+	for try := range 6 {
+		start := time.Now()
+		for i := range jobs {
+			burn(size)
+			if i%4 == 0 {
+				fmt.Print(".")
+			}
+		}
+		alone := time.Since(start)
+		var given, done atomic.Int32
+		var asleep atomic.Bool
+		var longest time.Duration
+		wake := make(chan bool, 1)
+		go func() {
+			for next := int32(1); next <= jobs; next++ {
+				for since := time.Now(); given.Load() < next; {
+					if time.Since(since) < spin {
+						continue
+					}
+					asleep.Store(true)
+					if given.Load() < next {
+						<-wake
+					} else if !asleep.CompareAndSwap(true, false) {
+						<-wake
+					}
+				}
+				burn(size / 2)
+				done.Store(next)
+			}
+		}()
+		start = time.Now()
+		for i := range int32(jobs) {
+			given.Store(i + 1)
+			if asleep.CompareAndSwap(true, false) {
+				wake <- true
+			}
+			burn(size / 2)
+			since := time.Now()
+			for done.Load() <= i {
+				if time.Since(since) > spin {
+					runtime.Gosched()
+				}
+			}
+			longest = max(longest, time.Since(since))
+			if i%4 == 0 {
+				fmt.Print(".")
+			}
+		}
+		shared := time.Since(start)
+		ratio := int(alone * 100 / shared)
+		best = max(best, ratio)
+		fmt.Printf("\npool: try %d: alone %v, shared %v, ratio %d%%, longest wait %v\n", try, alone.Round(time.Millisecond), shared.Round(time.Millisecond), ratio, longest.Round(time.Microsecond))
+		if best >= 180 {
+			break
+		}
+	}
+	fmt.Printf("pool: best ratio %d%%\n", best)
+	return nil
+}
+
+// pingPong sends a token to and fro between two goroutines on threads of their own,
+// over channels, and then the same with futexes by hand.
+func pingPong(args []string) error {
+	rounds := number(args, 0, 2000)
+	there, back := make(chan int), make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		for v := range there {
+			back <- v + 1
+		}
+		close(back)
+	}()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := time.Now()
+	for i := range rounds {
+		there <- i
+		if v := <-back; v != i+1 {
+			return fmt.Errorf("sent %d, got %d", i, v)
+		}
+	}
+	took := time.Since(start)
+	close(there)
+	fmt.Printf("pingpong: %d rounds over channels, %d ns each\n", rounds, took.Nanoseconds()/int64(rounds))
+	var word uint32 // whose turn it is
+	turn := func(mine uint32) {
+		for range rounds {
+			for v := atomic.LoadUint32(&word); v != mine; v = atomic.LoadUint32(&word) {
+				futex(&word, 0, v)
+			}
+			atomic.StoreUint32(&word, 1-mine)
+			futex(&word, 1, 1)
+		}
+	}
+	done := make(chan bool)
+	start = time.Now()
+	go func() { runtime.LockOSThread(); turn(1); done <- true }()
+	turn(0)
+	<-done
+	took = time.Since(start)
+	fmt.Printf("pingpong: %d rounds by futex, %d ns each\n", rounds, took.Nanoseconds()/int64(rounds))
+	return nil
+}
+
+func futex(word *uint32, op int, value uint32) {
+	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op|128), uintptr(value), 0, 0, 0)
+}
+
+// handOver lets pairs of threads wake each other in turns, after ever different short
+// times: a wake that comes between a thread's look at the word and its wait, and is
+// lost, leaves both asleep for ever.
+func handOver(args []string) error {
+	rounds := number(args, 0, 20000)
+	n := max(2, runtime.NumCPU()&^1)
+	words := make([]struct {
+		v uint32
+		_ [60]byte
+	}, n/2)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			word, mine := &words[i/2].v, uint32(i%2)
+			for round := range rounds {
+				for v := atomic.LoadUint32(word); v&1 != mine; v = atomic.LoadUint32(word) {
+					futex(word, 0, v)
+				}
+				for range (round * 7 % 64) * (i + 1) {
+					atomic.LoadUint32(word)
+				}
+				atomic.AddUint32(word, 1)
+				futex(word, 1, 1)
+			}
+		})
+	}
+	finished := make(chan bool)
+	go func() { wg.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-time.After(60 * time.Second):
+		return errors.New("a thread was not woken")
+	}
+	fmt.Printf("handover: %d rounds over %d threads\n", rounds, n)
+	return nil
+}
+
+// faults faults on every core at once, many times.
+func faults([]string) error {
+	return onEveryCore(func(id uint32) error {
+		for range 200 {
+			if err := recovered(func() { load(nil) }); err == nil {
+				return fmt.Errorf("processor %d: a nil pointer can be read", id)
+			}
+			if err := recovered(func() { divide(1, len(os.Args)-len(os.Args)) }); err == nil {
+				return fmt.Errorf("processor %d: divided by zero", id)
+			}
+		}
+		return nil
+	})
+}
+
+// world writes lines and files from every core at once; the main goroutine waits.
+func world([]string) error {
+	err := onEveryCore(func(id uint32) error {
+		name := fmt.Sprintf("/WORLD%d.BIN", id)
+		data := bytes.Repeat(fmt.Appendf(nil, "processor %d;", id), 5000)
+		for round := range 5 {
+			fmt.Printf("world: processor %d line %d of 5, é\n", id, round)
+			if err := os.WriteFile(name, data[round:], 0o644); err != nil {
+				return err
+			}
+			if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, data[round:]) {
+				return fmt.Errorf("processor %d round %d: read %d bytes that are not what was written: %v", id, round, len(got), err)
+			}
+		}
+		return os.Remove(name)
+	})
+	if err != nil {
+		return err
+	}
+	// More than the kernel keeps for a core that cannot write itself.
+	var wg sync.WaitGroup
+	for i := range runtime.NumCPU() {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			os.Stdout.Write(bytes.Repeat([]byte{byte('a' + i)}, 20000))
+			os.Stdout.WriteString("\n")
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+// clockOrder looks at the clock from every core in turn: nobody may see a time before
+// one that another has seen.
+func clockOrder([]string) error {
+	var mu sync.Mutex
+	var last time.Time
+	return onEveryCore(func(id uint32) error {
+		for range 20000 {
+			mu.Lock()
+			now := time.Now()
+			before := last
+			last = now
+			mu.Unlock()
+			if now.Before(before) {
+				return fmt.Errorf("processor %d: the clock went back by %v", id, before.Sub(now))
+			}
+		}
+		return nil
+	})
+}
+
+// loops ends while every other core, the boot processor included where the end does
+// not come from there, is in a loop that makes no system call.
+func loops(args []string) error {
+	var there atomic.Int32
+	last := args[0] == "boot" // the end comes from the boot processor
+	loop := func() {
+		there.Add(1)
+		for {
+		}
+	}
+	finish := func() {
+		for there.Load() < int32(runtime.NumCPU()-1) {
+		}
+		switch args[1] {
+		case "exit":
+			os.Exit(9)
+		case "crash":
+			crash(nil)
+		case "panic":
+			panic("as asked")
+		}
+	}
+	runtime.LockOSThread()
+	for range runtime.NumCPU() - 1 {
+		if last {
+			go loop()
+		} else {
+			last = true
+			go finish()
+		}
+	}
+	if args[0] == "boot" {
+		finish()
+	}
+	loop()
+	return nil
+}
+
+// idle waits for a line, when everything else waits, too.
+func idle([]string) error {
+	onEveryCore(func(uint32) error { burn(1000); return nil })
+	return lines(nil)
+}
+
+//go:linkname mpServices bootllama/metal.mpServices
+var mpServices uintptr
+
+// refuse makes the firmware's StartupAllAPs answer with a status from now on, for the
+// programs that are started after this one: its code is overwritten with
+// MOVQ $status, AX; RET. All memory can be written in metal's page tables.
+func refuse(args []string) error {
+	status := uint64(1)<<63 | uint64(number(args, 0, 3))
+	if number(args, 0, 3) == 0 {
+		status = 0 // success, but nobody will come
+	}
+	services := *(**[3]uintptr)(unsafe.Pointer(&mpServices))
+	code := *(**[11]byte)(unsafe.Pointer(&services[2]))
+	code[0], code[1], code[10] = 0x48, 0xB8, 0xC3
+	*(*uint64)(unsafe.Pointer(&code[2])) = status
+	return nil
+}
