@@ -553,7 +553,7 @@ type reader struct {
 	r        io.Reader
 	name     string
 	offset   int64
-	progress func() // nil, or called after each piece
+	progress func()             // nil, or called after each piece
 	buffers  [maxPackers][]byte // see pack; outside the heap
 }
 
