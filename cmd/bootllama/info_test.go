@@ -21,7 +21,7 @@ func TestInfo(t *testing.T) {
 			`.*token_embedding_table +\(512, 64\) +float32 +28 +131072 bytes\n` +
 			`.*w2 +\(5, 64, 172\) +float32 +599580 +220160 bytes\n` +
 			`.*freq_cis +\(2, 512, 4\) +float32 +1040156 +16384 bytes +unused` +
-			`.*weights +1040128 bytes\n +keys and values +655360 bytes\n +state +\d+ bytes\n +on top, at most +50331648 bytes .*\n +sum +\d+ bytes .*\n.*--memory 512 `,
+			`.*weights +1091328 bytes .*\n +keys and values +1638400 bytes .*\n +state +\d+ bytes\n +on top, at most +50331648 bytes .*\n +sum +\d+ bytes .*\n.*--memory 512 `,
 		"stories260K-v1.bin": `(?s)version +1 .*float32.*rms_att_weight +\(5, 64\) +float32 +256 +1280 bytes\n`,
 		"stories260K-q8.bin": `(?s)260032 \(260K\) parameters\n.*version +2 .*int8.*group_size +8 .*last 4 columns of w2` +
 			`.*wq\[0-4\] +5 × \(64, 64\) +int8 +52224 +20480 bytes\nwq\[0-4\].scale +5 × \(512\) +float32 +56320 +10240 bytes\n.*followed by their scales`,
@@ -64,9 +64,11 @@ func TestInfoJSON(t *testing.T) {
 			t.Fatalf("%s: status %d, stderr %q, %v", name, status, stderr, err)
 		}
 		m := f.Memory
+		// Two heads of 8, keys of 16 positions and values of 8 filled up to tiles of 32.
+		cache := int64(4 * c.shape.NLayers * 2 * (32*8 + 32*16))
 		if f.File != file || f.Size != size.Size() || f.Parameters != c.params || len(f.Tensors) != c.tensors || f.Header.HiddenDim != 64 ||
 			f.GroupSize != c.shape.GroupSize || f.SharedClassifier == c.shape.Separate || f.Memory.BootMiB != 512 ||
-			m.Sum != m.Weights+m.Cache+m.State+m.Overhead || m.Cache != int64(2*4*c.shape.NLayers*16*16) {
+			m.Sum != m.Weights+m.Cache+m.State+m.Overhead || m.Cache != cache {
 			t.Errorf("%s: %s", name, stdout)
 		}
 		at := c.start
