@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"bootllama"
 )
@@ -59,8 +63,11 @@ func TestBootReportsFailure(t *testing.T) {
 func TestBootConsole(t *testing.T) {
 	needModels(t)
 	needQEMU(t)
-	stdout, stderr, status := invoke(t, "One day a dog\nThe end", "boot", models+"stories260K.bin", "-z", models+"tok512.bin",
-		"-t", "0", "-n", "30", "--console")
+	person := &typing{lines: []string{"One day a dog\n", "The end\n"}}
+	var errs bytes.Buffer
+	status := command(t.Context(), []string{"boot", models + "stories260K.bin", "-z", models + "tok512.bin", "-t", "0", "-n", "30", "--console"},
+		world{person, person, &errs})
+	stdout, stderr := person.text(), errs.String()
 	if status != 0 || stderr != "" {
 		t.Errorf("status %d, stderr %q", status, stderr)
 	}
@@ -70,6 +77,38 @@ func TestBootConsole(t *testing.T) {
 			t.Errorf("%q is not in %q", story, stdout)
 		}
 	}
+}
+
+// typing is a person who types a line at each prompt. Whoever types while a story is told sees it in the
+// middle of the story, as on any terminal.
+type typing struct {
+	mu    sync.Mutex
+	out   bytes.Buffer
+	lines []string
+	typed int
+}
+
+func (p *typing) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+func (p *typing) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+func (p *typing) Read(b []byte) (int, error) {
+	for strings.Count(p.text(), "\n> ") <= p.typed {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if p.typed == len(p.lines) {
+		return 0, io.EOF
+	}
+	p.typed++
+	return copy(b, p.lines[p.typed-1]), nil
 }
 
 func TestBootTimeout(t *testing.T) {
