@@ -53,7 +53,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		ahead    int   // how many of them have been through the layers already,
 		batch    int   // of so many that went together
 		next     int
-		cut      bool // the assistant's turn was, by an interrupt
+		one      = make([]int, 1) // a batch of it
+		cut      bool             // the assistant's turn was, by an interrupt
 	)
 	for pos, steps := 0, g.Steps(c.Steps); pos < steps && ctx.Err() == nil; pos++ {
 		if userTurn {
@@ -76,7 +77,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		token := next
 		if len(words) == 0 {
 			batch, ahead = 1, 1
-			g.Transformer.Prefill([]int{token}, pos)
+			one[0] = token
+			g.Transformer.Prefill(one, pos)
 		} else {
 			if ahead == 0 {
 				batch = min(len(words), llama.Batch, steps-pos)
