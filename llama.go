@@ -146,12 +146,6 @@ func NewTransformer(c *Checkpoint, o Options) *Transformer {
 // Close ends the goroutines that share the work. t may not be used afterwards.
 func (t *Transformer) Close() { t.team.Close() }
 
-// Threads returns how many goroutines share the work.
-func (t *Transformer) Threads() int { return t.team.Size() }
-
-// Kernels returns what the work is done with.
-func (t *Transformer) Kernels() *simd.Kernels { return t.kernels }
-
 // cacheSize returns the number of values that the keys, and the values, of one layer and
 // head take, in tiles.
 func (c Config) cacheSize() (keys, values int) {

@@ -82,10 +82,14 @@ func All() []*Kernels {
 	return append([]*Kernels{&twin}, machine()...)
 }
 
+// Variable is the variable of the environment that forces kernels, for tests and
+// measurements.
+const Variable = "BOOTLLAMA_SIMD"
+
 // Best returns the fastest kernels that this processor can run, or those that the
-// environment names in BOOTLLAMA_SIMD if it can run them.
+// environment names in Variable if it can run them.
 func Best() *Kernels {
-	if k, err := Named(os.Getenv("BOOTLLAMA_SIMD")); err == nil {
+	if k, err := Named(os.Getenv(Variable)); err == nil {
 		return k
 	}
 	all := All()

@@ -110,19 +110,15 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	}, nil
 }
 
-// kernelsVariable is the variable of the environment that forces kernels, for tests and
-// measurements.
-const kernelsVariable = "BOOTLLAMA_SIMD"
-
 // chooseKernels returns the kernels that the environment names, else the fastest.
 func chooseKernels() (*simd.Kernels, error) {
-	name := os.Getenv(kernelsVariable)
+	name := os.Getenv(simd.Variable)
 	if name == "" {
 		return simd.Best(), nil
 	}
 	k, err := simd.Named(name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s=%w", kernelsVariable, err)}
+		return nil, usageError{fmt.Errorf("%s=%w", simd.Variable, err)}
 	}
 	return k, nil
 }
