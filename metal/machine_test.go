@@ -222,20 +222,31 @@ func typeLines(t *testing.T, cores int) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	for _, step := range []struct{ await, typed string }{
-		{"lines: ready\n", "plain\r"},
-		{"\"plain\"\n", "mistax\x7fke\r"},
-		{"\"mistake\"\n", "thrown away\x15kept\r"},
-		{"\"kept\"\n", "été 日本\r"},
-		{"\"été 日本\"\n", "\x04"},
-		{"lines: ok\n", ""},
-		{"signals: waiting for Ctrl-C\n", "\x03"},
-		{"signals: ok\n", "EX.EFI lines\r"}, // the shell too has seen Ctrl-C, and left its script
-		{"lines: ready\n", "\x03"},          // nobody asked for the signal: it ends the program
-		{"^C\n", "reset -s\r"},
+	for _, step := range []struct {
+		await string
+		ended int // programs that have ended: a key that comes before is the program's, and lost with it
+		typed string
+	}{
+		{"lines: ready\n", 0, "plain\r"},
+		{"\"plain\"\n", 0, "mistax\x7fke\r"},
+		{"\"mistake\"\n", 0, "thrown away\x15kept\r"},
+		{"\"kept\"\n", 0, "été 日本\r"},
+		{"\"été 日本\"\n", 0, "\x04"},
+		{"lines: ok\n", 0, ""},
+		{"signals: waiting for Ctrl-C\n", 1, "\x03"},
+		{"signals: ok\n", 2, "EX.EFI lines\r"}, // the shell too has seen Ctrl-C, and left its script
+		{"lines: ready\n", 2, "\x03"},          // nobody asked for the signal: it ends the program
+		{"^C\n", 3, "reset -s\r"},
 	} {
 		if err := r.Await(ctx, vm.Stdout, step.await); err != nil {
 			t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", step.await, err, &b.Out, &b.Err)
+		}
+		for len(r.Statuses()) < step.ended {
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-ctx.Done():
+				t.Fatalf("%q, and %d programs never ended", step.await, step.ended-len(r.Statuses()))
+			}
 		}
 		if err := r.Type(step.typed); err != nil {
 			t.Fatal(err)
