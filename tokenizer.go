@@ -2,11 +2,14 @@ package llama
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -24,9 +27,9 @@ const byteFallback = 3
 // manner of SentencePiece, over the pieces and scores of llama2.c's
 // tokenizer.bin.
 type Tokenizer struct {
-	vocab  []string  // (vocab_size,): the piece of each token
-	scores []float32 // (vocab_size,): pairs merge in the order of their scores, highest first
-	ids    map[string]int
+	vocab  []string    // (vocab_size,): the piece of each token
+	scores []float32   // (vocab_size,): pairs merge in the order of their scores, highest first
+	sorted []int32     // (vocab_size,): the tokens in the order of their pieces, then of their ids (run.c's sorted_vocab)
 	bytes  [256]string // every one-byte string, so that Decode allocates nothing
 }
 
@@ -71,12 +74,14 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 	t := &Tokenizer{
 		vocab:  make([]string, vocabSize),
 		scores: make([]float32, vocabSize),
-		ids:    make(map[string]int, vocabSize),
+		sorted: make([]int32, vocabSize),
 	}
 	for i := range t.bytes {
 		t.bytes[i] = string([]byte{byte(i)})
 	}
 	piece := make([]byte, maxLen)
+	var pieces strings.Builder // one after another: 32,000 strings of their own take twice the memory
+	pieces.Grow(int(min(size-int64(vocabSize*pieceHeader), 16*int64(vocabSize))))
 	for id := range t.vocab {
 		start := rd.offset
 		if size-start < pieceHeader+1 {
@@ -99,16 +104,31 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 			return nil, err
 		}
 		// A piece ends at its first zero byte, as C strings do.
-		t.vocab[id], _, _ = strings.Cut(string(piece[:n]), "\x00")
+		text, _, _ := bytes.Cut(piece[:n], []byte{0})
+		at := pieces.Len()
+		pieces.Write(text)
+		t.vocab[id] = pieces.String()[at:]
 		t.scores[id] = score
-		if _, ok := t.ids[t.vocab[id]]; !ok {
-			t.ids[t.vocab[id]] = id
-		}
+		t.sorted[id] = int32(id)
 	}
 	if rd.offset != size {
 		return nil, rd.errorf("%d bytes follow the last of the model's %d tokens: another model's tokenizer?", size-rd.offset, vocabSize)
 	}
+	slices.SortFunc(t.sorted, func(a, b int32) int {
+		return cmp.Or(strings.Compare(t.vocab[a], t.vocab[b]), cmp.Compare(a, b))
+	})
 	return t, nil
+}
+
+// lookup returns the token of a piece, the first of several (run.c's str_lookup).
+func (t *Tokenizer) lookup(piece string) (id int, ok bool) {
+	i, ok := slices.BinarySearchFunc(t.sorted, piece, func(id int32, piece string) int {
+		return strings.Compare(t.vocab[id], piece)
+	})
+	if !ok {
+		return 0, false
+	}
+	return int(t.sorted[i]), true
 }
 
 // VocabSize returns the number of tokens.
@@ -125,7 +145,7 @@ func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 		tokens = append(tokens, BOS)
 	}
 	if text != "" {
-		space, ok := t.ids[" "]
+		space, ok := t.lookup(" ")
 		if !ok {
 			return nil, fmt.Errorf("the tokenizer has no token for a space: it can encode no text")
 		}
@@ -133,7 +153,7 @@ func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 	}
 	for i := 0; i < len(text); {
 		n := codepoint(text[i:])
-		if id, ok := t.ids[text[i:i+n]]; ok {
+		if id, ok := t.lookup(text[i : i+n]); ok {
 			tokens = append(tokens, id)
 		} else {
 			for j := i; j < i+n; j++ {
@@ -211,7 +231,7 @@ func (t *Tokenizer) merge(tokens []int) []int {
 		}
 		left, right := tokens[i], tokens[next[i]]
 		piece = append(append(piece[:0], t.vocab[left]...), t.vocab[right]...)
-		if id, ok := t.ids[string(piece)]; ok && t.scores[id] > minScore {
+		if id, ok := t.lookup(string(piece)); ok && t.scores[id] > minScore {
 			heap.Push(&queue, pair{t.scores[id], i, left, right, id})
 		}
 	}

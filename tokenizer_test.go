@@ -146,7 +146,7 @@ func TestEncodeWithoutByteTokens(t *testing.T) {
 	}
 	_, err = tok.Encode("x", true, false)
 	wantError(t, err, "no token for a space")
-	tok.ids[" "] = 3
+	tok.vocab[EOS] = " " // the first in order, as "</s>" was
 	_, err = tok.Encode("xxé", true, false)
 	wantError(t, err, `no token for "\u00e9"|byte 2 `)
 }
