@@ -138,7 +138,7 @@ func NewTransformer(c *Checkpoint, o Options) *Transformer {
 	}}
 	half := p.HeadSize() / 2
 	t.ropeCos, t.ropeSin = newState(c, p.SeqLen*half), newState(c, p.SeqLen*half)
-	t.makeRoPE()
+	p.makeRoPE(t.ropeCos, t.ropeSin)
 	t.team = workers.New[Transformer](o.Threads)
 	return t
 }
@@ -170,18 +170,27 @@ func stateSize(h Header) int64 {
 	return 4*int64(n) + activationSize(h, Batch, p.Dim) + activationSize(h, Batch, p.HiddenDim) + activationSize(h, 1, p.Dim)
 }
 
+// RoPE returns the rotations of rotary position embedding (Su et al. 2021), cos and sin,
+// (seq_len, head_size/2) each, with the bits that the transformer uses.
+func (c Config) RoPE() (cos, sin []float32) {
+	n := c.SeqLen * (c.HeadSize() / 2)
+	cos, sin = make([]float32, n), make([]float32, n)
+	c.makeRoPE(cos, sin)
+	return cos, sin
+}
+
 // makeRoPE fills the table of rotations: position pos turns pair i of every
 // head by pos / 10000**(2i/head_size). run.c computes it in float32 anew for
 // every token; the steps and their rounding are the same.
-func (t *Transformer) makeRoPE() {
-	half := t.Config.HeadSize() / 2
+func (c Config) makeRoPE(cos, sin []float32) {
+	half := c.HeadSize() / 2
 	freq := make([]float32, half)
 	for i := range freq {
-		freq[i] = 1 / pow10000(float32(2*i)/float32(t.Config.HeadSize()))
+		freq[i] = 1 / pow10000(float32(2*i)/float32(c.HeadSize()))
 	}
-	for pos := range t.Config.SeqLen {
+	for pos := range c.SeqLen {
 		for i, f := range freq {
-			t.ropeSin[pos*half+i], t.ropeCos[pos*half+i] = sincosf(float32(pos) * f)
+			sin[pos*half+i], cos[pos*half+i] = sincosf(float32(pos) * f)
 		}
 	}
 }
