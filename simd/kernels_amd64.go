@@ -15,6 +15,7 @@ func machine() []*Kernels {
 		k.level = avx2
 		k.f32s, k.f32Tokens = f32sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
+		k.gemm, k.gemmRows = gemmAVX2, 4
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
@@ -24,6 +25,7 @@ func machine() []*Kernels {
 			k.level = avx512
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
+			k.gemm, k.gemmRows = gemmAVX512, 8
 			k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX512, softmaxAVX512, swiGLUAVX512, rotateAVX512
 			k.quantize, k.add, k.read, k.argmax = quantizeAVX512, addAVX512, readAVX512, argmaxAVX512
 			ks = append(ks, &k)

@@ -32,3 +32,13 @@ func f32SSE2(out, x, w *float32, n int)
 
 //go:noescape
 func int8SSE2(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)
+
+// gemmAVX2 and gemmAVX512 set a tile of out, 4 or 8 rows of 32 columns, to the product of as
+// many rows of x with n rows of y, or add it if there is more: see GemmF32. Distances are in
+// values.
+//
+//go:noescape
+func gemmAVX2(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
+
+//go:noescape
+func gemmAVX512(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)

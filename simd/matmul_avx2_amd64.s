@@ -296,3 +296,92 @@ quad:
 	VMOVUPS Y11, 32(rOut)
 	VZEROUPPER
 	RET
+
+// The values of four rows of x lie xRow apart.
+#define rX0 DX
+#define rX3 R8
+#define rY SI
+#define rHalf R9
+#define rYStride R10
+#define rRow R13
+#define rOutStride R14
+#define rColumn R15
+#define rN CX
+
+#define ROW(xr, a, b) \
+	VBROADCASTSS xr, Y14; \
+	VMULPS Y12, Y14, Y15; \
+	VADDPS Y15, a, a; \
+	VMULPS Y13, Y14, Y15; \
+	VADDPS Y15, b, b
+
+#define LOAD(a, b) \
+	VMOVUPS (rOut), a; \
+	VMOVUPS 32(rOut), b; \
+	ADDQ rOutStride, rOut
+
+#define STORE(a, b) \
+	VMOVUPS a, (rOut); \
+	VMOVUPS b, 32(rOut); \
+	ADDQ rOutStride, rOut
+
+// func gemmAVX2(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
+//
+// 4 rows of 32 columns, in two halves of 16 columns: 8 sums in registers.
+TEXT ·gemmAVX2(SB), NOSPLIT, $0-65
+	MOVQ outStride+8(FP), rOutStride
+	SHLQ $2, rOutStride
+	MOVQ xRow+24(FP), rRow
+	SHLQ $2, rRow
+	MOVQ xColumn+32(FP), rColumn
+	SHLQ $2, rColumn
+	MOVQ yStride+48(FP), rYStride
+	SHLQ $2, rYStride
+	XORQ rHalf, rHalf
+half:
+	MOVQ x+16(FP), rX0
+	LEAQ (rX0)(rRow*2), rX3
+	ADDQ rRow, rX3
+	MOVQ y+40(FP), rY
+	ADDQ rHalf, rY
+	MOVQ n+56(FP), rN
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
+	CMPB more+64(FP), $0
+	JNE continue
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	JMP columns
+continue:
+	LOAD(Y0, Y1)
+	LOAD(Y2, Y3)
+	LOAD(Y4, Y5)
+	LOAD(Y6, Y7)
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
+columns:
+	VMOVUPS (rY), Y12
+	VMOVUPS 32(rY), Y13
+	ROW((rX0), Y0, Y1)
+	ROW((rX0)(rRow*1), Y2, Y3)
+	ROW((rX0)(rRow*2), Y4, Y5)
+	ROW((rX3), Y6, Y7)
+	ADDQ rColumn, rX0
+	ADDQ rColumn, rX3
+	ADDQ rYStride, rY
+	DECQ rN
+	JNZ columns
+	STORE(Y0, Y1)
+	STORE(Y2, Y3)
+	STORE(Y4, Y5)
+	STORE(Y6, Y7)
+	XORQ $64, rHalf
+	JNZ half
+	VZEROUPPER
+	RET

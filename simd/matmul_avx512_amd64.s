@@ -358,3 +358,120 @@ quad:
 	STORE(Z15)
 	VZEROUPPER
 	RET
+
+#undef rX0
+#undef rX3
+#undef rX6
+#undef rStride
+#undef rG0
+#undef rG3
+#undef rG6
+#undef rGStride
+#undef TOKENS
+#undef SCALE
+#undef STORE
+
+// The values of eight rows of x lie xRow apart; rX0, rX3 and rX6 point at every third.
+#define rX0 DX
+#define rX3 R8
+#define rX6 R9
+#define rY SI
+#define rYStride R10
+#define rRow R11
+#define rOutStride R12
+#define rColumn R13
+#define rN CX
+
+#define ROW(xr, a, b) \
+	VBROADCASTSS xr, Z26; \
+	VMULPS Z24, Z26, Z27; \
+	VMULPS Z25, Z26, Z28; \
+	VADDPS Z27, a, a; \
+	VADDPS Z28, b, b
+
+#define LOAD(a, b) \
+	VMOVUPS (rOut), a; \
+	VMOVUPS 64(rOut), b; \
+	ADDQ rOutStride, rOut
+
+#define STORE(a, b) \
+	VMOVUPS a, (rOut); \
+	VMOVUPS b, 64(rOut); \
+	ADDQ rOutStride, rOut
+
+// func gemmAVX512(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
+//
+// 8 rows of 32 columns: 16 sums in registers.
+TEXT ·gemmAVX512(SB), NOSPLIT, $0-65
+	MOVQ x+16(FP), rX0
+	MOVQ xRow+24(FP), rRow
+	SHLQ $2, rRow
+	MOVQ xColumn+32(FP), rColumn
+	SHLQ $2, rColumn
+	LEAQ (rX0)(rRow*2), rX3
+	ADDQ rRow, rX3
+	LEAQ (rX3)(rRow*2), rX6
+	ADDQ rRow, rX6
+	MOVQ y+40(FP), rY
+	MOVQ yStride+48(FP), rYStride
+	SHLQ $2, rYStride
+	MOVQ n+56(FP), rN
+	MOVQ out+0(FP), rOut
+	MOVQ outStride+8(FP), rOutStride
+	SHLQ $2, rOutStride
+	CMPB more+64(FP), $0
+	JNE continue
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP columns
+continue:
+	LOAD(Z0, Z1)
+	LOAD(Z2, Z3)
+	LOAD(Z4, Z5)
+	LOAD(Z6, Z7)
+	LOAD(Z8, Z9)
+	LOAD(Z10, Z11)
+	LOAD(Z12, Z13)
+	LOAD(Z14, Z15)
+	MOVQ out+0(FP), rOut
+columns:
+	VMOVUPS (rY), Z24
+	VMOVUPS 64(rY), Z25
+	ROW((rX0), Z0, Z1)
+	ROW((rX0)(rRow*1), Z2, Z3)
+	ROW((rX0)(rRow*2), Z4, Z5)
+	ROW((rX3), Z6, Z7)
+	ROW((rX3)(rRow*1), Z8, Z9)
+	ROW((rX3)(rRow*2), Z10, Z11)
+	ROW((rX6), Z12, Z13)
+	ROW((rX6)(rRow*1), Z14, Z15)
+	ADDQ rColumn, rX0
+	ADDQ rColumn, rX3
+	ADDQ rColumn, rX6
+	ADDQ rYStride, rY
+	DECQ rN
+	JNZ columns
+	STORE(Z0, Z1)
+	STORE(Z2, Z3)
+	STORE(Z4, Z5)
+	STORE(Z6, Z7)
+	STORE(Z8, Z9)
+	STORE(Z10, Z11)
+	STORE(Z12, Z13)
+	STORE(Z14, Z15)
+	VZEROUPPER
+	RET

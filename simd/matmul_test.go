@@ -37,6 +37,55 @@ func randoms(rng *rand.Rand, s []float32) {
 
 func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
 
+// TestGemmF32: all kernels give the bits of a plain sum in order, for every shape, for x as
+// it is and transposed, for sums that begin at 0 and those that go on.
+func TestGemmF32(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 1))
+	mx, my := newMemory(t, 1<<20), newMemory(t, 1<<20)
+	for _, k := range All() {
+		t.Run(k.Name, func(t *testing.T) {
+			for i := range 400 {
+				rows, n, columns := 1+rng.IntN(40), 1+rng.IntN(70), 1+rng.IntN(100)
+				yStride, outStride := columns+rng.IntN(5), columns+rng.IntN(5)
+				xRow, xColumn := n+rng.IntN(5), 1
+				if i%3 == 0 {
+					xRow, xColumn = 1, rows+rng.IntN(5)
+				}
+				x := make([]float32, i%7+(rows-1)*xRow+(n-1)*xColumn+1)[i%7:]
+				y := make([]float32, i%5+(n-1)*yStride+columns)[i%5:]
+				randoms(rng, x)
+				randoms(rng, y)
+				out, check := fenced(t, outStride*(rows-1)+columns, i%9)
+				more := i%4 > 1
+				if i%2 == 0 { // the page behind cannot be read
+					x, y = filled(mx, x, -1), filled(my, y, -1)
+				}
+				k.GemmF32(out, outStride, x, xRow, xColumn, y, yStride, rows, n, columns, more)
+				check()
+				for r := range rows {
+					for c := range outStride {
+						if r*outStride+c >= len(out) {
+							break
+						}
+						want := guard
+						if c < columns {
+							if !more {
+								want = 0
+							}
+							for j := range n {
+								want += float32(y[j*yStride+c] * x[r*xRow+j*xColumn])
+							}
+						}
+						if got := out[r*outStride+c]; !equal(got, want) {
+							t.Fatalf("%d rows, %d products, %d columns: column %d of row %d is %g, want %g", rows, n, columns, c, r, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestMatMulF32: all kernels give the bits of a plain sum in order, for every number of
 // rows and tokens.
 func TestMatMulF32(t *testing.T) {

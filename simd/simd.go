@@ -49,6 +49,10 @@ type Kernels struct {
 	int8Tokens int
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
+	// gemmRows rows of 32 columns of GemmF32.
+	gemmRows int // 0: there is none
+	gemm     func(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
+
 	rmsNorm  func(o, x, weight []float32)
 	softmax  func(x []float32, divisor float32)
 	swiGLU   func(hb, hb2 []float32)
@@ -155,6 +159,35 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 			k.f32(&last[0], &x[t*xStride], wt, n)
 			copy(o[t*outStride:][:left], last[:])
 		}
+	}
+}
+
+// GemmF32 sets out, (rows, columns) with its rows outStride apart, to the product of x (rows, n)
+// and y (n, columns), or adds it if more: the sums then begin with what is in out (BLAS's
+// sgemm). No matrix is in tiles: y has its rows yStride apart, x its rows xRow and its columns
+// xColumn, so that it can be the transpose of what is in memory.
+func (k *Kernels) GemmF32(out []float32, outStride int, x []float32, xRow, xColumn int, y []float32, yStride, rows, n, columns int, more bool) {
+	if rows <= 0 || columns <= 0 || n <= 0 {
+		return
+	}
+	if len(out) < (rows-1)*outStride+columns || len(x) < (rows-1)*xRow+(n-1)*xColumn+1 || len(y) < (n-1)*yStride+columns ||
+		outStride < columns || xRow < 1 || xColumn < 1 || yStride < 1 {
+		panic(fmt.Sprintf("simd: GemmF32: out %d, x %d, y %d values for %d rows, %d products, %d columns", len(out), len(x), len(y), rows, n, columns))
+	}
+	wholeRows, wholeColumns := 0, 0
+	if k.gemmRows > 0 {
+		wholeRows, wholeColumns = rows-rows%k.gemmRows, columns-columns%TileF32
+	}
+	for j := 0; j < wholeColumns; j += TileF32 {
+		for i := 0; i < wholeRows; i += k.gemmRows {
+			k.gemm(&out[i*outStride+j], outStride, &x[i*xRow], xRow, xColumn, &y[j], yStride, n, more)
+		}
+	}
+	if wholeColumns < columns && wholeRows > 0 {
+		gemm(out[wholeColumns:], outStride, x, xRow, xColumn, y[wholeColumns:], yStride, wholeRows, n, columns-wholeColumns, more)
+	}
+	if wholeRows < rows {
+		gemm(out[wholeRows*outStride:], outStride, x[wholeRows*xRow:], xRow, xColumn, y, yStride, rows-wholeRows, n, columns, more)
 	}
 }
 

@@ -31,6 +31,43 @@ func tileF32(out, x, w *float32, n int) {
 	}
 }
 
+// gemm is GemmF32. Eight columns at a time: as many sums as registers hold.
+func gemm(out []float32, outStride int, x []float32, xRow, xColumn int, y []float32, yStride, rows, n, columns int, more bool) {
+	for i := range rows {
+		j := 0
+		for ; j+8 <= columns; j += 8 {
+			o := (*[8]float32)(out[i*outStride+j:])
+			var v [8]float32
+			if more {
+				v = *o
+			}
+			v0, v1, v2, v3, v4, v5, v6, v7 := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
+			for t := range n {
+				xt, row := x[i*xRow+t*xColumn], (*[8]float32)(y[t*yStride+j:])
+				v0 += float32(row[0] * xt)
+				v1 += float32(row[1] * xt)
+				v2 += float32(row[2] * xt)
+				v3 += float32(row[3] * xt)
+				v4 += float32(row[4] * xt)
+				v5 += float32(row[5] * xt)
+				v6 += float32(row[6] * xt)
+				v7 += float32(row[7] * xt)
+			}
+			*o = [8]float32{v0, v1, v2, v3, v4, v5, v6, v7}
+		}
+		for ; j < columns; j++ {
+			var v float32
+			if more {
+				v = out[i*outStride+j]
+			}
+			for t := range n {
+				v += float32(y[t*yStride+j] * x[i*xRow+t*xColumn])
+			}
+			out[i*outStride+j] = v
+		}
+	}
+}
+
 // tileInt8 sets out (16,) to the products of a tile w (groups, (quads, 16, 4) values and (16,)
 // scales) with x (groups, quads, 4) and g (groups,). The products of a group are summed as
 // integers, which is exact, and the groups of a row in order, scaled by weight and
