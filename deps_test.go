@@ -21,6 +21,9 @@ const allowedImports = `
 	bootllama/simd             : golang.org/x/sys
 	bootllama/workers          :
 	bootllama/chat             : bootllama
+	bootllama/train            : bootllama bootllama/simd
+	bootllama/train/bpe        : bootllama
+	bootllama/train/tales      :
 	bootllama/internal/run     : bootllama bootllama/chat bootllama/simd
 	bootllama/metal            :
 	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
