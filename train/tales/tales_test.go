@@ -473,3 +473,21 @@ func BenchmarkCheck(b *testing.B) {
 		Check(tales[i%len(tales)])
 	}
 }
+
+// TestPrimer guarantees that the primer is made of the tales' own words and names, and does not
+// change unnoticed.
+func TestPrimer(t *testing.T) {
+	lex := theLexicon()
+	sum := sha256.New()
+	for text := range Primer(1, 1000) {
+		fmt.Fprintln(sum, text)
+		for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" .,?\"'", r) }) {
+			if word != "s" && !lex.words[word] && !lex.words[strings.ToLower(word)] {
+				t.Fatalf("%q is not in the lexicon: %s", word, text)
+			}
+		}
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != "ee573b9593a2cdb54260e556a1315f8ee34f0917d60e2af086c0a4da894ffe24" {
+		t.Errorf("the first 1000 texts have the SHA-256 %s", got)
+	}
+}
