@@ -1,21 +1,30 @@
-# make run    boots a model on a virtual PC without an operating system: it tells a story
+# make run    boots a virtual PC without an operating system: it tells a tale
+# make model  trains the built-in model again, from nothing, and compares: an hour on two cores
 # make test   vet, unit, golden and boot tests
 #
 # Both install what they miss with the system's package manager, where they may.
 
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: run console test fmt-check
+.PHONY: run console model test fmt-check
 
-# MODEL=FILE and TOKENIZER=FILE choose another model; scripts/story knows which otherwise.
+# MODEL=FILE and TOKENIZER=FILE choose another model than the one that is built in.
+BOOT = go run ./cmd/bootllama boot $(if $(MODEL),"$(MODEL)") $(if $(TOKENIZER),-z "$(TOKENIZER)")
+
 run:
 	@sh scripts/setup run
-	@sh scripts/story "$(MODEL)" "$(TOKENIZER)" -i ""
+	@$(BOOT) -i ""
 
 # Your terminal is the machine's console: type how a story begins.
 console:
 	@sh scripts/setup run
-	@sh scripts/story "$(MODEL)" "$(TOKENIZER)"
+	@$(BOOT)
+
+model:
+	@sh scripts/setup build
+	go run ./cmd/bootllama train -o build/model
+	cmp build/model/model-q8.bin models/tales.bin
+	cmp build/model/tokenizer.bin models/tok1024.bin
 
 test: fmt-check
 	@sh scripts/setup test

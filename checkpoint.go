@@ -59,8 +59,11 @@ type Header struct {
 	SharedClassifier bool // the embedding table serves as the classifier
 	GroupSize        int  // version 2; otherwise 0
 
-	name string // of the file, for error messages
+	name string // of the file
 }
+
+// Name returns the name of the file, as it was given.
+func (h *Header) Name() string { return h.name }
 
 // Largest values a header may hold, far above any published Llama model. They
 // keep every product of sizes below 2**64, what math.go computes exact, and the sum of

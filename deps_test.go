@@ -24,17 +24,22 @@ const allowedImports = `
 	bootllama/train            : bootllama bootllama/simd
 	bootllama/train/bpe        : bootllama
 	bootllama/train/tales      :
-	bootllama/internal/run     : bootllama bootllama/chat bootllama/simd
+	bootllama/models           :
+	bootllama/internal/run     : bootllama bootllama/chat bootllama/models bootllama/simd
 	bootllama/metal            :
 	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
 
 	bootllama/internal/logits  : bootllama
 
+	bootllama/train/tales      :
+
 	bootllama/internal/pe      :
 	bootllama/internal/efi     : bootllama/internal/pe
 	bootllama/internal/disk    : github.com/diskfs/go-diskfs
 	bootllama/internal/vm      :
-	bootllama/cmd/bootllama    : bootllama bootllama/internal/run bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term
+	bootllama/internal/file    :
+	bootllama/internal/training : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
+	bootllama/cmd/bootllama    : bootllama bootllama/internal/file bootllama/internal/run bootllama/internal/training bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term github.com/schollz/progressbar gonum.org/v1/plot
 `
 
 // standardOnly are the packages that may use even of the standard library no more

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/file"
 	"bootllama/internal/run"
 	"bootllama/internal/vm"
 )
 
-const bootHelp = `Usage: boot MODEL [options]    build the disk image, boot it in QEMU, show what the machine prints
+const bootHelp = `Usage: boot [MODEL] [options]    build the disk image, boot it in QEMU, show what the machine prints
 
 With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit
 status. Otherwise the terminal is the machine's console.
@@ -146,7 +147,7 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 	if o.log != "" {
 		log, err := os.Create(o.log)
 		if err != nil {
-			return cannotWrite(o.log, err)
+			return file.Error(o.log, err)
 		}
 		defer func() { err = errors.Join(err, log.Close()) }()
 		m.Log = log
@@ -173,7 +174,7 @@ func (o *bootOptions) prepare() error {
 			return err
 		}
 		memory = memoryMiB(h)
-	} else if h, err := llama.LoadHeader(o.Model); err == nil { // else it is for the machine to say why
+	} else if h, err := run.Header(o.Model); err == nil { // else it is for the machine to say why
 		memory = memoryMiB(h)
 	}
 	if o.machine.MemoryMiB == 0 {

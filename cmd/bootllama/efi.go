@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"bootllama/internal/efi"
+	"bootllama/internal/file"
 )
 
 const efiHelp = `Usage: efi [-o FILE] [PACKAGE]    build the UEFI application
@@ -37,14 +38,14 @@ func buildEFI(ctx context.Context, args []string, w world) error {
 	if len(packages) == 1 { // it may be one of another module
 		options = efi.Options{Dir: ".", Package: packages[0]}
 	}
-	if err := checkOutput(*output); err != nil {
+	if err := file.Check(*output); err != nil {
 		return err
 	}
 	application, err := efi.Build(ctx, options)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(*output, application); err != nil {
+	if err := file.Write(*output, application); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stderr, "wrote %s: %s\n", *output, size(int64(len(application))))

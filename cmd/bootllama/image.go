@@ -14,14 +14,15 @@ import (
 
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
+	"bootllama/internal/file"
 	"bootllama/internal/run"
 )
 
-const imageHelp = `Usage: image MODEL… -o FILE [options]    write a disk image that boots a PC
+const imageHelp = `Usage: image [MODEL…] -o FILE [options]    write a disk image that boots a PC
 
   -o FILE   where to write it
 
-The machine starts with the first MODEL: with -i it writes that text, else it holds a session at its keyboard.
+The machine starts with the first MODEL, or with the one that is built in: with -i it writes that text, else it holds a session at its keyboard.
 
 `
 
@@ -39,8 +40,8 @@ func image(ctx context.Context, args []string, w world) error {
 	o.Register(flags)
 	output := flags.String("o", "", "")
 	models, err := operands(flags, args)
-	if err == nil && len(models) > 0 { // run's own checks
-		if err = o.ParseFlags(flags, []string{"--", models[0]}); err != nil {
+	if err == nil { // run's own checks
+		if err = o.ParseFlags(flags, append([]string{"--"}, models[:min(1, len(models))]...)); err != nil {
 			err = usageError{err}
 		}
 	}
@@ -49,13 +50,14 @@ func image(ctx context.Context, args []string, w world) error {
 		return showHelp([]string{"image"}, w)
 	case err != nil:
 		return err
-	case len(models) == 0:
-		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
 	case *output == "":
 		return usageError{errors.New("no -o FILE: where shall the image be written?")}
 	}
-	if err := checkOutput(*output); err != nil {
+	if err := file.Check(*output); err != nil {
 		return err
+	}
+	if len(models) == 0 {
+		models = []string{o.Model}
 	}
 	for _, model := range models { // to the last weight: a stick is tried on another machine
 		checked := o
@@ -89,13 +91,13 @@ func verb(o run.Options) string {
 
 // contents are what goes on a disk beside the application.
 type contents struct {
-	files   []file
+	files   []entry
 	args    []byte // LLAMA.TXT
 	partial bool   // leave out files that do not exist: the machine will miss them
 }
 
-// file is a file of the host under its 8.3 name on the disk.
-type file struct{ name, source string }
+// entry is a file of the host under its 8.3 name on the disk.
+type entry struct{ name, source string }
 
 // newContents lays out a disk for `verb` with options o and further models.
 func newContents(verb string, o run.Options, more []string) (*contents, error) {
@@ -103,15 +105,26 @@ func newContents(verb string, o run.Options, more []string) (*contents, error) {
 	taken := map[string]bool{"LLAMA.TXT": true, "EFI": true}
 	add := func(source string) string {
 		name := disk.ShortName(filepath.Base(source), taken)
-		c.files = append(c.files, file{name, source})
+		c.files = append(c.files, entry{name, source})
 		return name
 	}
-	o.Model, o.Tokenizer = add(o.Model), add(o.Tokenizer)
+	tokenizer := o.TokenizerFile()
+	if o.Model != "" {
+		o.Model = add(o.Model)
+	}
+	if tokenizer != "" {
+		o.Tokenizer = add(tokenizer)
+	}
 	for _, source := range more {
 		add(source)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# What bootllama does when this machine starts, one argument a line.\n# %s is the model, here are:\n", o.Model)
+	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
+	if o.Model == "" {
+		b.WriteString("# Without a file's name, the model is the one that is built in.\n")
+	} else {
+		fmt.Fprintf(&b, "# %s is the model, here are:\n", o.Model)
+	}
 	for _, f := range c.files {
 		fmt.Fprintf(&b, "#   %-12s %q\n", f.name, filepath.Base(f.source))
 	}

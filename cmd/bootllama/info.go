@@ -11,9 +11,10 @@ import (
 	"text/tabwriter"
 
 	"bootllama"
+	"bootllama/internal/run"
 )
 
-const infoHelp = `Usage: info MODEL [--json]    what a checkpoint is: format, shape, tensors, and the memory it needs to run
+const infoHelp = `Usage: info [MODEL] [--json]    what a checkpoint is: format, shape, tensors, and the memory it needs to run
 
 Only the header is read, and the file's size compared with it. A file that is no checkpoint of llama2.c's is an error
 that says why.
@@ -31,16 +32,20 @@ func info(args []string, w world) error {
 		return showHelp([]string{"info"}, w)
 	case err != nil:
 		return err
-	case len(models) == 0:
-		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
+	case len(models) == 1 && models[0] == "":
+		return usageError{errors.New("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")}
 	case len(models) > 1:
 		return usageError{fmt.Errorf("one MODEL, not %d: %s", len(models), list(models))}
 	}
-	h, err := llama.LoadHeader(models[0])
-	if err != nil {
-		return fmt.Errorf("model: %w", err)
+	name := ""
+	if len(models) == 1 {
+		name = models[0]
 	}
-	f := describe(models[0], h)
+	h, err := run.Header(name)
+	if err != nil {
+		return err
+	}
+	f := describe(h)
 	if !*asJSON {
 		_, err = io.WriteString(w.stdout, f.String())
 		return err
@@ -97,10 +102,10 @@ type memoryFacts struct {
 	BootMiB  int   `json:"boot_memory_mib"`
 }
 
-func describe(name string, h llama.Header) facts {
+func describe(h llama.Header) facts {
 	c, m := h.Config, h.Memory()
 	f := facts{
-		File: name, Version: h.Version, Format: formats[h.Version],
+		File: h.Name(), Version: h.Version, Format: formats[h.Version],
 		Header:           shape{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen},
 		SharedClassifier: h.SharedClassifier, GroupSize: h.GroupSize, Dropped: h.Dropped(), HeadSize: c.HeadSize(),
 		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, needed(h), memoryMiB(h)},

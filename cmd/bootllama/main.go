@@ -19,16 +19,18 @@ import (
 
 const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a machine with no operating system.
 
-  bootllama run     MODEL [options]          one text on standard output
-  bootllama console MODEL [options]          a session: type how a story begins, read it
-  bootllama boot    MODEL [options]          the same on a virtual PC that has nothing but UEFI firmware
-  bootllama image   MODEL… -o FILE [options] a disk image for a USB stick
-  bootllama efi     [-o FILE] [PACKAGE]      the UEFI application alone
-  bootllama bench   MODEL [options]          how fast it runs, and what limits it
-  bootllama info    MODEL                    what a checkpoint is, and the memory it needs
+  bootllama run     [MODEL] [options]          one text on standard output
+  bootllama console [MODEL] [options]          a session: type how a story begins, read it
+  bootllama boot    [MODEL] [options]          the same on a virtual PC that has nothing but UEFI firmware
+  bootllama image   [MODEL…] -o FILE [options] a disk image for a USB stick
+  bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
+  bootllama bench   [MODEL] [options]          how fast it runs, and what limits it
+  bootllama info    [MODEL]                    what a checkpoint is, and the memory it needs
+  bootllama train   [CORPUS] -o FOLDER         a model of your own, from a text or from tales
   bootllama help    [COMMAND]
   bootllama version
 
+Without MODEL, it is a small one that is built in and tells children's tales.
 ` + "`bootllama help COMMAND` lists a command's options.\n"
 
 // Exit statuses.
@@ -93,6 +95,8 @@ func dispatch(ctx context.Context, args []string, w world) error {
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, w) })
 	case "efi":
 		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, w) })
+	case "train":
+		return withSignals(ctx, func(ctx context.Context) error { return trainModel(ctx, args, w) })
 	case "info":
 		return info(args, w)
 	case "help", "-h", "-help", "--help":
@@ -155,6 +159,8 @@ func showHelp(args []string, w world) error {
 			text = imageHelp + run.Help
 		case "efi":
 			text = efiHelp
+		case "train":
+			text = trainHelp
 		case "info":
 			text = infoHelp
 		case "help", "version":

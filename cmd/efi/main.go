@@ -40,10 +40,12 @@ func main() {
 	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, run.Screen{Writer: os.Stderr}))
 }
 
+// storedArguments reads the command. Where there is none, the application was put on a
+// volume by itself: it holds a session with the built-in model.
 func storedArguments() ([]string, error) {
 	f, err := os.Open(argumentsFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("nothing to do: no arguments, and no %s on the boot volume; make an image with `bootllama image`", argumentsFile)
+		return []string{"console"}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 )
 
 // BenchHelp is what bench -h prints.
-const BenchHelp = `Usage: bench MODEL [options]    how fast a model runs, and what limits it
+const BenchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
 
 In each round a prompt goes through the model, then tokens are generated, then all
 weights are read by as many cores: a token cannot take less time than that. The
@@ -101,12 +101,14 @@ func parseBench(args []string) (benchOptions, error) {
 		operands, args = append(operands, flags.Arg(0)), flags.Args()[1:]
 	}
 	switch {
-	case len(operands) != 1:
-		return o, usageError{errors.New("bench takes one MODEL")}
+	case len(operands) > 1 || len(operands) == 1 && operands[0] == "":
+		return o, usageError{errors.New("bench takes one MODEL, or none for the built-in model")}
 	case o.rounds == 0:
 		return o, usageError{errors.New("--rounds 0: at least one")}
 	}
-	o.model = operands[0]
+	if len(operands) == 1 {
+		o.model = operands[0]
+	}
 	return o, nil
 }
 
@@ -140,7 +142,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
 	defer t.Close()
-	r := benchReport{Model: filepath.Base(o.model), Threads: o.threads, SIMD: kernels.Name}
+	r := benchReport{Model: filepath.Base(c.Name()), Threads: o.threads, SIMD: kernels.Name}
 	r.LoadMS = milliseconds(time.Since(start))
 	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
 		return err

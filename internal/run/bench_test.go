@@ -43,7 +43,7 @@ func TestBenchUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"bench"}, "bench takes one MODEL"},
+		{[]string{"bench", ""}, "bench takes one MODEL"},
 		{[]string{"bench", model, model}, "bench takes one MODEL"},
 		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},

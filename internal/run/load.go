@@ -4,9 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"bootllama"
+	"bootllama/models"
 )
+
+// defaultTokenizer is the tokenizer's file beside a MODEL, as in run.c.
+const defaultTokenizer = "tokenizer.bin"
+
+// TokenizerFile is the file of the tokenizer; "": that of the built-in model.
+func (o Options) TokenizerFile() string {
+	if o.Tokenizer == "" && o.Model != "" {
+		return defaultTokenizer
+	}
+	return o.Tokenizer
+}
 
 // Load reads the model and its tokenizer.
 func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
@@ -19,6 +32,9 @@ func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
 }
 
 func loadCheckpoint(o Options) (*llama.Checkpoint, error) {
+	if o.Model == "" {
+		return llama.ReadCheckpoint(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name, nil)
+	}
 	bar := newProgressBar(o.progress)
 	c, err := llama.LoadCheckpoint(o.Model, bar.show)
 	bar.clear()
@@ -28,20 +44,36 @@ func loadCheckpoint(o Options) (*llama.Checkpoint, error) {
 	return c, nil
 }
 
+// Header reads the header of the model in the file of that name; "": of the built-in one.
+func Header(name string) (llama.Header, error) {
+	if name == "" {
+		return llama.ReadHeader(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name)
+	}
+	h, err := llama.LoadHeader(name)
+	if err != nil {
+		return llama.Header{}, fmt.Errorf("model: %w", err)
+	}
+	return h, nil
+}
+
 // Check reads the model's header and its tokenizer, with the errors of Load. What
 // only the weights themselves would tell, that one is no finite number, it does
 // not find.
 func Check(o Options) (llama.Header, error) {
-	h, err := llama.LoadHeader(o.Model)
+	h, err := Header(o.Model)
 	if err != nil {
-		return llama.Header{}, fmt.Errorf("model: %w", err)
+		return llama.Header{}, err
 	}
 	_, err = loadTokenizer(o, h.Config)
 	return h, err
 }
 
 func loadTokenizer(o Options, c llama.Config) (*llama.Tokenizer, error) {
-	tok, err := llama.LoadTokenizer(o.Tokenizer, c.VocabSize)
+	name := o.TokenizerFile()
+	if name == "" {
+		return llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, c.VocabSize)
+	}
+	tok, err := llama.LoadTokenizer(name, c.VocabSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: %w (-z names the model's tokenizer)", err)
 	}

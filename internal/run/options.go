@@ -11,12 +11,13 @@ import (
 )
 
 // Help is what -h prints.
-const Help = `Usage: run MODEL [options]        one text on standard output
-       console MODEL [options]    a session: type how a story begins, read it
+const Help = `Usage: run [MODEL] [options]        one text on standard output
+       console [MODEL] [options]    a session: type how a story begins, read it
 
-MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin.
+MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin. Without
+it, a small one that is built in tells a tale.
 
-  -z, --tokenizer FILE   the model's tokenizer (default tokenizer.bin)
+  -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           choose among the likeliest tokens that have this
@@ -39,14 +40,14 @@ MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin.
 
 // Options are what the commands run and console take.
 type Options struct {
-	Model       string  // file of the checkpoint
+	Model       string  // file of the checkpoint; "": the built-in model
 	Temperature float64 // 0 or more
 	TopP        float64 // 0 to 1, rounded to float32
 	Seed        uint64  // 0: from the time
 	Steps       int     // 0: all of the model's context
 	Prompt      string
 	HasPrompt   bool   // a prompt was given, perhaps an empty one
-	Tokenizer   string // file of the tokenizer
+	Tokenizer   string // file of the tokenizer; "": see TokenizerFile
 	Mode        string // "generate" or "chat"
 	System      string // system prompt of mode chat
 	HasSystem   bool   // it was given, perhaps empty
@@ -114,7 +115,7 @@ func (o *Options) ParseFlags(fs *flag.FlagSet, args []string) error {
 // sets o to their defaults. A command with more options adds its own to fs and
 // calls ParseFlags.
 func (o *Options) Register(fs *flag.FlagSet) {
-	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Tokenizer: "tokenizer.bin", Mode: "generate"}
+	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
 	define := func(short, long string, set func(string) error) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
@@ -187,9 +188,9 @@ func (o *Options) finish(models []string) error {
 	}
 	if len(models) == 1 {
 		o.Model = models[0]
-	}
-	if o.Model == "" {
-		return usageError{errors.New("no MODEL: name a llama2.c checkpoint, such as stories15M.bin")}
+		if o.Model == "" { // of a shell's unset variable, more likely than of a person
+			return usageError{errors.New("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")}
+		}
 	}
 	if o.Mode != "generate" && o.Mode != "chat" {
 		return usageError{fmt.Errorf("unknown mode %q: generate or chat", o.Mode)}
@@ -214,12 +215,14 @@ func (o *Options) finish(models []string) error {
 func (o Options) Args() []string {
 	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	var args []string
-	operand := !strings.HasPrefix(o.Model, "-")
-	if o.Model != "" && operand {
+	operand := o.Model != "" && !strings.HasPrefix(o.Model, "-")
+	if operand {
 		args = append(args, o.Model)
 	}
+	if o.Tokenizer != "" {
+		args = append(args, "-z", o.Tokenizer)
+	}
 	args = append(args,
-		"-z", o.Tokenizer,
 		"-t", float(o.Temperature),
 		"-p", float(o.TopP),
 		"-s", strconv.FormatUint(o.Seed, 10),
@@ -237,7 +240,7 @@ func (o Options) Args() []string {
 	if o.Threads != 0 {
 		args = append(args, "--threads", strconv.Itoa(o.Threads))
 	}
-	if !operand {
+	if o.Model != "" && !operand {
 		args = append(args, "--", o.Model)
 	}
 	return args

@@ -160,7 +160,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"no command", nil, 2, "no command"},
 		{"unknown command", []string{"walk"}, 2, `unknown command "walk"`},
-		{"no model", []string{"run", "-t", "0"}, 2, "no MODEL"},
+		{"empty model", []string{"run", "-t", "0", ""}, 2, "MODEL is empty"},
 		{"two models", []string{"run", "a", "-t", "0", "b"}, 2, "one MODEL, not 2"},
 		{"unknown option", []string{"run", "a", "-q"}, 2, "-q"},
 		{"no value", []string{"run", "a", "-t"}, 2, "-t"},
@@ -210,7 +210,7 @@ func TestWriteFails(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: 256, Tokenizer: "tokenizer.bin", Mode: "generate"}
+	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
 	with := func(f func(*Options)) Options { o := std; f(&o); return o }
 	for _, c := range []struct {
 		args string
@@ -218,6 +218,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"m", std},
 		{"-- m", std},
+		{"-t 1", with(func(o *Options) { o.Model = "" })},
 		{"-n 256 m", std},
 		{"m -t -0.5 -p 1.5 -n -3", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0, 0.9, 0 })},
 		{"-p -1 m", std},
@@ -265,6 +266,8 @@ func TestArgs(t *testing.T) {
 		{Model: "m", Tokenizer: "t", Mode: "generate", HasPrompt: true, Prompt: "--"},
 		{Model: "m", Tokenizer: "t", Mode: "chat", HasSystem: true},
 		{Model: "m", Tokenizer: "t", Mode: "chat"},
+		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", HasPrompt: true},
+		{Tokenizer: "t", Mode: "generate"},
 	} {
 		var file bytes.Buffer
 		if err := WriteArgs(&file, o.Args()); err != nil {

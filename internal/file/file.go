@@ -1,4 +1,5 @@
-package main
+// Package file writes files as a whole or not at all.
+package file
 
 import (
 	"errors"
@@ -8,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// checkOutput refuses to replace what is no plain file: a file is written beside name and renamed, which would put it in
+// Check refuses to replace what is no plain file: a file is written beside name and renamed, which would put it in
 // the place of /dev/null or of a disk's device.
-func checkOutput(name string) error {
+func Check(name string) error {
 	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -18,11 +19,11 @@ func checkOutput(name string) error {
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is not a plain file: write to a file and copy that")
 	}
-	return cannotWrite(name, err)
+	return Error(name, err)
 }
 
-// cannotWrite is err, if any, in terms of the file that was asked for, not of the temporary one in its place.
-func cannotWrite(name string, err error) error {
+// Error is err, if any, in terms of the file that was asked for, not of the temporary one in its place.
+func Error(name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -33,14 +34,14 @@ func cannotWrite(name string, err error) error {
 	return fmt.Errorf("cannot write %s: %w", name, err)
 }
 
-// writeFile writes a file as a whole or not at all.
-func writeFile(name string, data []byte) error {
-	if err := checkOutput(name); err != nil {
+// Write writes a file as a whole or not at all.
+func Write(name string, data []byte) error {
+	if err := Check(name); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".bootllama-*")
 	if err != nil {
-		return cannotWrite(name, err)
+		return Error(name, err)
 	}
 	_, err = f.Write(data)
 	if err == nil {
@@ -51,7 +52,7 @@ func writeFile(name string, data []byte) error {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
-		return errors.Join(cannotWrite(name, err), os.Remove(f.Name()))
+		return errors.Join(Error(name, err), os.Remove(f.Name()))
 	}
 	return nil
 }

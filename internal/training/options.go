@@ -1,0 +1,78 @@
+// Package training is what `bootllama train` does: from a corpus to the files of a model,
+// in a folder from which an interrupted training goes on.
+package training
+
+import (
+	"errors"
+	"fmt"
+
+	"bootllama"
+	"bootllama/train"
+	"bootllama/train/bpe"
+)
+
+// Options say what is trained, and how. With Threads set apart, the same options make the
+// same files, byte for byte, on every machine.
+type Options struct {
+	// Corpus is a text file, which train.ReadDocuments describes; "": tales, of which
+	// Tales are made.
+	Corpus string
+	Tales  int
+
+	// PrimerSteps is for how many steps, the first, a model that learns tales reads a primer.
+	PrimerSteps int
+
+	Config llama.Config
+	Train  train.Options
+}
+
+// Default makes the model that is built in, package models.
+func Default() Options {
+	o := Options{
+		Tales: 200_000, PrimerSteps: 400,
+		Config: llama.Config{Dim: 128, HiddenDim: 384, NLayers: 5, NHeads: 4, NKVHeads: 2, VocabSize: 1024, SeqLen: 256},
+		Train:  train.DefaultOptions,
+	}
+	o.Train.Seed, o.Train.Steps, o.Train.Batch = 1, 25_000, 8
+	o.Train.LearningRate, o.Train.Warmup = 2e-3, 200
+	o.Train.Beta2 = 0.99
+	return o
+}
+
+// talesSeed is the seed of the corpus of tales, and of those that are held out.
+const talesSeed = 1
+
+// primers is how many texts the primer has.
+const primers = 20_000
+
+// heldOutTales is how many tales are held out of training.
+const heldOutTales = 2000
+
+// heldOutEvery of a text file's documents one is held out.
+const heldOutEvery = 100
+
+// Check returns an error unless a model can have these options.
+func (o *Options) Check() error {
+	c := o.Config
+	switch {
+	case c.Dim < 1 || c.HiddenDim < 1 || c.NLayers < 1 || c.NHeads < 1 || c.NKVHeads < 1 || c.SeqLen < 1:
+		return errors.New("the model's widths, layers, heads and context must be at least 1")
+	case c.Dim > 1<<14 || c.HiddenDim > 1<<16 || c.NLayers > 1<<8 || c.SeqLen > 1<<14:
+		return errors.New("the model is larger than this trains: at most 16384 wide, 65536 hidden, 256 layers, a context of 16384")
+	case c.Dim%c.NHeads != 0:
+		return fmt.Errorf("%d heads do not divide the width of %d", c.NHeads, c.Dim)
+	case c.HeadSize()%2 != 0:
+		return fmt.Errorf("heads %d wide cannot be rotated: the width must be even", c.HeadSize())
+	case c.NHeads%c.NKVHeads != 0:
+		return fmt.Errorf("%d heads of keys and values do not divide the %d heads", c.NKVHeads, c.NHeads)
+	case c.VocabSize < bpe.MinVocabSize || c.VocabSize > bpe.MaxVocabSize:
+		return fmt.Errorf("a vocabulary of %d tokens: must be %d to %d", c.VocabSize, bpe.MinVocabSize, bpe.MaxVocabSize)
+	case o.Corpus == "" && o.Tales < 1:
+		return fmt.Errorf("%d tales: at least 1", o.Tales)
+	case o.PrimerSteps < 0:
+		return fmt.Errorf("%d steps of a primer: at least 0", o.PrimerSteps)
+	case o.Train.Batch > 1<<12 || o.Train.Steps > 1<<24:
+		return fmt.Errorf("%d steps of %d sequences: at most 16777216 of 4096", o.Train.Steps, o.Train.Batch)
+	}
+	return o.Train.Check()
+}
