@@ -81,7 +81,7 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 	}
 	piece := make([]byte, maxLen)
 	var pieces strings.Builder // one after another: 32,000 strings of their own take twice the memory
-	pieces.Grow(int(min(size-int64(vocabSize*pieceHeader), 16*int64(vocabSize))))
+	pieces.Grow(int(min(size-int64(vocabSize*pieceHeader), 8*int64(vocabSize))))
 	for id := range t.vocab {
 		start := rd.offset
 		if size-start < pieceHeader+1 {
