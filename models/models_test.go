@@ -61,7 +61,8 @@ func checkpoint(t *testing.T) *llama.Checkpoint {
 }
 
 // TestRecord makes again what can be made in a minute: the corpus, the tokenizer and the first
-// steps of the training, which have the checksums of README.md; and so has the model.
+// steps of the training, which have the checksums of README.md; and so has the model. Nearly
+// all tales fit the model's context.
 func TestRecord(t *testing.T) {
 	m := prepare(t)
 	if got, want := fmt.Sprintf("%x", m.Corpus.SHA256), recorded(t, "corpus.*SHA-256 `([0-9a-f]{64})`"); got != want {
@@ -84,6 +85,16 @@ func TestRecord(t *testing.T) {
 	}
 
 	o := training.Default()
+	long := 0
+	for i := range m.Corpus.Documents() {
+		if len(m.Corpus.Document(i)) > o.Config.SeqLen {
+			long++
+		}
+	}
+	t.Logf("%d of %d tales do not fit the context of %d tokens", long, m.Corpus.Documents(), o.Config.SeqLen)
+	if long > m.Corpus.Documents()/100 {
+		t.Errorf("%d of %d tales do not fit the context: the model cannot learn how they end", long, m.Corpus.Documents())
+	}
 	steps, err := strconv.Atoi(recorded(t, "weights after (\\d+) steps"))
 	if err != nil {
 		t.Fatal(err)

@@ -154,7 +154,7 @@ func (c *checker) at(i int) token {
 	return c.tokens[i]
 }
 
-// sentenceText returns the words of sentence n, lower case, marks left out.
+// sentenceEnd returns the token after sentence n.
 func (c *checker) sentenceEnd(n int) int {
 	if n+1 < len(c.starts) {
 		return c.starts[n+1]

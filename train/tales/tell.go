@@ -9,8 +9,9 @@ import (
 )
 
 // Bounds of a tale. Cost is an estimate of its tokens in a vocabulary of 1024
-// byte pairs, in tenths: 13 for a word, 12 for a punctuation mark or a new line.
-// A tale fits a context of 256 tokens, BOS included.
+// byte pairs, in tenths: 13 for a word, 12 for a punctuation mark or a new line. By
+// far most tales fit a context of 256 tokens, BOS included: models' tests count those
+// that do not.
 const (
 	MinWords = 90
 	MaxWords = 165
@@ -91,15 +92,14 @@ func measure(tale string) (words, cost int) {
 
 // character is somebody in a tale.
 type character struct {
-	slot    string
-	entry   *entry
-	name    string     // "" for a relative, a worker, an elder, a baby
-	gender  string     // he, she, it; they for a pair
-	owner   *character // whose relative
-	look    string
-	home    string // how the home was called
-	seen    int    // the sentence it was last mentioned in
-	entered bool
+	slot   string
+	entry  *entry
+	name   string     // "" for a relative, a worker, an elder, a baby
+	gender string     // he, she, it; they for a pair
+	owner  *character // whose relative
+	look   string
+	home   string // how the home was called
+	seen   int    // the sentence it was last mentioned in
 }
 
 // thing is a filled slot that is no character.
@@ -545,8 +545,6 @@ func (t *teller) character(c *character, attr string) {
 			return
 		}
 		t.write(c.home)
-	case "is":
-		t.write(c.entry.word)
 	default:
 		if slices.Contains(speech, attr) {
 			t.tag(c, attr)
@@ -675,5 +673,4 @@ func (t *teller) enter(c *character) {
 		manner := manners[t.rng.IntN(len(manners))]
 		t.mention(c, "a "+manner+c.entry.word+[2]string{" named ", " called "}[t.rng.IntN(2)]+c.name)
 	}
-	c.entered = true
 }
