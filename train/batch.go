@@ -61,9 +61,6 @@ func (b *Batches) At(step int, dst []uint16) {
 	}
 }
 
-// Epoch returns the epoch, from 0, that the first row of a step belongs to.
-func (b *Batches) Epoch(step int) int { return b.start(step*b.batch).document / b.corpus.Documents() }
-
 // start returns where a row starts, and lays out the rows up to it.
 func (b *Batches) start(row int) position {
 	for len(b.starts) <= row {

@@ -60,8 +60,8 @@ func TestBatches(t *testing.T) {
 		last := -1      // the last token of the row before
 		begin := -1     // where the current document begins in the row; -1: in an earlier one
 		for step := 0; len(ended) < epochs*len(lengths); step++ {
-			if want := len(ended) / len(lengths); b.Epoch(step) != want {
-				t.Fatalf("row %d is of epoch %d, want %d", step, b.Epoch(step), want)
+			if got, want := b.start(step).document/len(lengths), len(ended)/len(lengths); got != want {
+				t.Fatalf("row %d is of epoch %d, want %d", step, got, want)
 			}
 			b.At(step, row)
 			if row[0] != llama.BOS && (int(row[0]) != last || begin > 0) {

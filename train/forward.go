@@ -205,10 +205,10 @@ func (s *state) attention(a *activations) {
 	}
 }
 
-// crossEntropy returns the sum of the cross-entropies of the targets, in nats, and the number
-// of those that count. It replaces the logits by the probabilities. A probability too small
-// for float32 counts as the smallest that is not.
-func (s *state) crossEntropy(targets []uint16) (sum float64, counted int) {
+// crossEntropy returns the sum of the cross-entropies of the targets that count, in nats. It
+// replaces the logits by the probabilities. A probability too small for float32 counts as the
+// smallest that is not.
+func (s *state) crossEntropy(targets []uint16) (sum float64) {
 	vocab := s.t.parameters.Config.VocabSize
 	for i, target := range targets {
 		if target == Ignore {
@@ -217,7 +217,6 @@ func (s *state) crossEntropy(targets []uint16) (sum float64, counted int) {
 		p := s.logits[i*vocab:][:vocab]
 		s.t.kernels.Softmax(p, 1)
 		sum -= math.Log(max(float64(p[target]), math.SmallestNonzeroFloat32))
-		counted++
 	}
-	return sum, counted
+	return sum
 }

@@ -32,7 +32,7 @@ type Parameters struct {
 // NewParameters returns zeros for a model of that shape. It panics if there is no such
 // model.
 func NewParameters(c llama.Config) *Parameters {
-	if err := check(c); err != nil {
+	if err := CheckConfig(c); err != nil {
 		panic("train: " + err.Error())
 	}
 	p := &Parameters{Config: c, Data: make([]float32, c.VocabSize*c.Dim+c.NLayers*layerSize(c)+c.Dim)}
@@ -43,13 +43,37 @@ func NewParameters(c llama.Config) *Parameters {
 	return p
 }
 
-// check returns an error unless c is the shape of a model that can be trained.
-func check(c llama.Config) error {
-	ok := c.Dim > 0 && c.HiddenDim > 0 && c.NLayers > 0 && c.NHeads > 0 && c.NKVHeads > 0 && c.SeqLen > 0 &&
-		c.Dim%c.NHeads == 0 && c.HeadSize()%2 == 0 && c.NHeads%c.NKVHeads == 0 &&
-		c.VocabSize > 0 && c.VocabSize <= Ignore
-	if !ok {
-		return fmt.Errorf("no model has the shape %+v", c)
+// maxParameters bounds the number of weights: a gigabyte of them, of which training needs
+// some twenty times.
+const maxParameters = 1 << 28
+
+// maxScores bounds the attention weights of a sequence, which each thread keeps for the
+// backward pass: 4 GiB.
+const maxScores = 1 << 30
+
+// CheckConfig returns an error unless c is the shape of a model that can be trained.
+func CheckConfig(c llama.Config) error {
+	for _, v := range []int{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen} {
+		if v < 1 || v > 1<<16 {
+			return fmt.Errorf("%+v: every number must be 1 to 65536", c)
+		}
+	}
+	// Where the heads divide what they must, these are below 2**52 and 2**64.
+	n := c.VocabSize*c.Dim + c.NLayers*layerSize(c) + c.Dim
+	scores := uint64(c.NLayers*c.NHeads) * uint64(c.SeqLen*c.SeqLen)
+	switch {
+	case c.Dim%c.NHeads != 0:
+		return fmt.Errorf("%d heads do not divide the width of %d", c.NHeads, c.Dim)
+	case c.HeadSize()%2 != 0:
+		return fmt.Errorf("heads %d wide cannot be rotated: the width must be even", c.HeadSize())
+	case c.NHeads%c.NKVHeads != 0:
+		return fmt.Errorf("%d heads of keys and values do not divide the %d heads", c.NKVHeads, c.NHeads)
+	case c.VocabSize > Ignore:
+		return fmt.Errorf("a vocabulary of %d tokens: must be at most %d", c.VocabSize, Ignore)
+	case n > maxParameters:
+		return fmt.Errorf("%d weights: must be at most %d", n, maxParameters)
+	case c.SeqLen > 1<<14 || scores > maxScores:
+		return fmt.Errorf("%d heads in %d layers with a context of %d: %d attention weights: must be at most %d", c.NHeads, c.NLayers, c.SeqLen, scores, maxScores)
 	}
 	return nil
 }
@@ -101,10 +125,10 @@ func (p *Parameters) embedding(token uint16) []float32 {
 }
 
 // Init sets the weights to where training starts: those of matrices random with a standard
-// deviation of 1/sqrt(dim) (the 0.02 of GPT-2 and llama2.c is that of models 2048 wide; a
-// narrow one takes up to twice as many steps from there until its heads look back for a name), those of WO and W2, which add to the residual stream, smaller by
-// sqrt(2*n_layers) (GPT-2; llama2.c's model.py), those of the rmsnorms 1. The random numbers
-// are evenly distributed, so that they come from integers and one rounded product.
+// deviation of 1/sqrt(dim), those of WO and W2, which add to the residual stream, smaller by
+// sqrt(2*n_layers) (GPT-2; llama2.c's model.py), those of the rmsnorms 1. The 0.02 that GPT-2 and
+// llama2.c begin with is small for a narrow model: see DESIGN.md. The random numbers are evenly
+// distributed, so that they come from integers and one rounded product.
 func (p *Parameters) Init(seed uint64) {
 	deviation := 1 / math.Sqrt(float64(p.Config.Dim))
 	rng := rand.New(rand.NewPCG(seed, 0x7261696e)) // any number that is not another's stream

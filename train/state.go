@@ -28,8 +28,6 @@ const (
 	stateMagic   = "blltrain"
 	stateVersion = 1
 	headerSize   = 8 + 12*4 + 8 + 7*8
-	// maxParameters bounds what is allocated on the word of a header.
-	maxParameters = 1 << 28
 )
 
 // header is what stands before the weights, behind magic and version.
@@ -175,26 +173,11 @@ func (s *stateReader) header() (*header, error) {
 		return nil, s.errorf("header: %w", err)
 	}
 	c, o := h.config(), h.options()
-	err := errors.Join(check(c), o.Check())
-	if err == nil && tooLarge(c) {
-		err = fmt.Errorf("more than %d weights", maxParameters)
-	}
-	if err != nil {
+	if err := errors.Join(CheckConfig(c), o.Check()); err != nil {
 		return nil, s.errorf("header: %w: the file is damaged", err)
 	}
 	s.offset = headerSize
 	return h, nil
-}
-
-// tooLarge says whether a model is too large to be trained here, in numbers that do not
-// overflow.
-func tooLarge(c llama.Config) bool {
-	for _, v := range []int{c.Dim, c.HiddenDim, c.NLayers, c.VocabSize, c.SeqLen} {
-		if v > 1<<16 {
-			return true
-		}
-	}
-	return float64(c.VocabSize*c.Dim) > maxParameters-float64(float64(c.NLayers)*float64(layerSize(c)))
 }
 
 func (s *stateReader) floats(data []float32, what string) error {

@@ -72,7 +72,7 @@ func TestDamagedState(t *testing.T) {
 		at   int
 		want string
 	}{
-		{0, "magic"}, {8, "version"}, {15, "header"}, {12 + 4*4, "shape"}, {40, "there is nothing to train"},
+		{0, "magic"}, {8, "version"}, {15, "header"}, {12 + 4*4, "keys and values"}, {40, "there is nothing to train"},
 		{60, "checksum"}, {headerSize, "checksum"}, {len(file) / 2, "checksum"}, {len(file) - 1, "checksum"},
 	} {
 		damaged := slices.Clone(file)

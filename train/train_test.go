@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,6 +223,33 @@ func TestIgnore(t *testing.T) {
 	unsettle(other.parameters)
 	if got, want := tr.Loss(tokens[:c.SeqLen+1]), other.Loss(tokens[:half]); got != want {
 		t.Errorf("the loss of a padded text is %v, that of the text %v", got, want)
+	}
+}
+
+// TestCheckConfig: what cannot be trained, or needs more memory than any machine here has, is
+// refused before anything is allocated, whatever the numbers.
+func TestCheckConfig(t *testing.T) {
+	for _, c := range []llama.Config{grouped, odd, plain} {
+		if err := CheckConfig(c); err != nil {
+			t.Error(err)
+		}
+	}
+	for want, change := range map[string]func(c *llama.Config){
+		"every number":       func(c *llama.Config) { c.NLayers = 0 },
+		"1 to 65536":         func(c *llama.Config) { c.HiddenDim = 1 << 40 },
+		"do not divide":      func(c *llama.Config) { c.NHeads = 3 },
+		"cannot be rotated":  func(c *llama.Config) { c.NHeads = 32 },
+		"keys and values":    func(c *llama.Config) { c.NKVHeads = 3 },
+		"vocabulary":         func(c *llama.Config) { c.VocabSize = 1 << 16 },
+		"weights: must":      func(c *llama.Config) { c.HiddenDim, c.NLayers = 1<<16, 1<<16 },
+		"attention weights:": func(c *llama.Config) { c.NLayers, c.SeqLen = 4, 1<<14 },
+		"context of 16385":   func(c *llama.Config) { c.NLayers, c.NHeads, c.NKVHeads, c.SeqLen = 1, 1, 1, 1<<14+1 },
+	} {
+		c := grouped
+		change(&c)
+		if err := CheckConfig(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", c, err, want)
+		}
 	}
 }
 

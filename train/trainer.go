@@ -70,7 +70,6 @@ type Trainer struct {
 	ropeBack         []float32 // -ropeSin: the way back
 	states           []*state  // of each thread
 	losses           []float64 // of each sequence of a batch
-	counts           []int
 }
 
 // block is a part of the parameters, for one thread at a time.
@@ -120,7 +119,7 @@ func newTrainer(p, m, v *Parameters, o Options) *Trainer {
 	for range min(o.Threads, len(t.lanes)) {
 		t.states = append(t.states, newState(t))
 	}
-	t.losses, t.counts = make([]float64, o.Batch), make([]int, o.Batch)
+	t.losses = make([]float64, o.Batch)
 	at := 0
 	for _, kind := range t.parameters.tensors() {
 		for end := at + kind.size; at < end; {
@@ -138,7 +137,8 @@ func (o *Options) Check() error {
 	case o.Steps < 1 || o.Batch < 1 || o.Warmup < 0:
 		return fmt.Errorf("%d steps of %d sequences, %d to warm up: there is nothing to train", o.Steps, o.Batch, o.Warmup)
 	case !(o.LearningRate >= 0 && o.MinLearningRate >= 0 && o.WeightDecay >= 0 && o.Epsilon >= 0 && o.Clip >= 0):
-		return fmt.Errorf("an option is negative: %+v", *o)
+		return fmt.Errorf("learning rate %v to %v, weight decay %v, epsilon %v, clip %v: all must be 0 or more",
+			o.LearningRate, o.MinLearningRate, o.WeightDecay, o.Epsilon, o.Clip)
 	case !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1):
 		return fmt.Errorf("beta1 %v and beta2 %v must be from 0 to below 1", o.Beta1, o.Beta2)
 	}
@@ -147,9 +147,6 @@ func (o *Options) Check() error {
 
 // Parameters returns the weights, which the next step changes.
 func (t *Trainer) Parameters() *Parameters { return t.parameters }
-
-// Options returns how it trains.
-func (t *Trainer) Options() Options { return t.options }
 
 // Step trains with a batch of tokens, (batch, seq_len+1): those of a sequence but the last
 // are the inputs, those but the first the targets. A gradient that is not finite leaves the
@@ -169,7 +166,7 @@ func (t *Trainer) Step(tokens []uint16) StepResult {
 		for i := from; i < to; i++ {
 			s, inputs, targets := t.states[worker], t.inputs(tokens, i), t.targets(tokens, i)
 			s.forward(inputs)
-			t.losses[i], _ = s.crossEntropy(targets)
+			t.losses[i] = s.crossEntropy(targets)
 			s.backpropagate(t.lanes[lane], i == from, inputs, targets, counted)
 		}
 	})
@@ -193,7 +190,7 @@ func (t *Trainer) Loss(tokens []uint16) float64 {
 	t.share(n, func(worker, i int) {
 		s := t.states[worker]
 		s.forward(t.inputs(tokens, i))
-		losses[i], _ = s.crossEntropy(t.targets(tokens, i))
+		losses[i] = s.crossEntropy(t.targets(tokens, i))
 	})
 	sum := 0.0
 	for _, loss := range losses {

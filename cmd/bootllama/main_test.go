@@ -93,6 +93,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"train", "-o", "x", "--steps", "0"}, "0 steps"},
 		{[]string{"train", "-o", "x", "--vocab", "9"}, "9 tokens"},
 		{[]string{"train", "-o", "x", "--fly"}, "fly"},
+		{[]string{"train", "-o", "x", "--rate", "-1"}, "learning rate -1"},
+		{[]string{"train", "-o", "x", "--hidden", "65536", "--dim", "16384"}, "weights: must be at most"},
+		{[]string{"train", "-o", "x", "--context", "0"}, "every number must be"},
 		{[]string{"info", "a", "b"}, "one MODEL"},
 		{[]string{"info", "a", "--fly"}, "fly"},
 	} {

@@ -55,16 +55,8 @@ const heldOutEvery = 100
 func (o *Options) Check() error {
 	c := o.Config
 	switch {
-	case c.Dim < 1 || c.HiddenDim < 1 || c.NLayers < 1 || c.NHeads < 1 || c.NKVHeads < 1 || c.SeqLen < 1:
-		return errors.New("the model's widths, layers, heads and context must be at least 1")
-	case c.Dim > 1<<14 || c.HiddenDim > 1<<16 || c.NLayers > 1<<8 || c.SeqLen > 1<<14:
-		return errors.New("the model is larger than this trains: at most 16384 wide, 65536 hidden, 256 layers, a context of 16384")
-	case c.Dim%c.NHeads != 0:
-		return fmt.Errorf("%d heads do not divide the width of %d", c.NHeads, c.Dim)
-	case c.HeadSize()%2 != 0:
-		return fmt.Errorf("heads %d wide cannot be rotated: the width must be even", c.HeadSize())
-	case c.NHeads%c.NKVHeads != 0:
-		return fmt.Errorf("%d heads of keys and values do not divide the %d heads", c.NKVHeads, c.NHeads)
+	case c.Dim > 1<<14 || c.HiddenDim > 1<<16 || c.NLayers > 1<<8:
+		return errors.New("the model is larger than this trains: at most 16384 wide, 65536 hidden, 256 layers")
 	case c.VocabSize < bpe.MinVocabSize || c.VocabSize > bpe.MaxVocabSize:
 		return fmt.Errorf("a vocabulary of %d tokens: must be %d to %d", c.VocabSize, bpe.MinVocabSize, bpe.MaxVocabSize)
 	case o.Corpus == "" && o.Tales < 1:
@@ -74,5 +66,5 @@ func (o *Options) Check() error {
 	case o.Train.Batch > 1<<12 || o.Train.Steps > 1<<24:
 		return fmt.Errorf("%d steps of %d sequences: at most 16777216 of 4096", o.Train.Steps, o.Train.Batch)
 	}
-	return o.Train.Check()
+	return errors.Join(train.CheckConfig(c), o.Train.Check())
 }
