@@ -284,13 +284,16 @@ type figure struct {
 
 // cast is who has entered the tale so far, and whom a pronoun would mean.
 type cast struct {
-	figures []*figure
-	topic   *figure
-	first   *figure // of this sentence
-}
+	*checker
+	figures  []*figure
+	topic    *figure
+	first    *figure // of this sentence
+	pair     figure  // the topic when a sentence is about two
+	sentence int
 
-// pairs is the topic when a sentence is about two.
-var pairs = &figure{gender: "they"}
+	hero                *figure
+	heroFirst, heroSeen int // sentences
+}
 
 func (k *cast) find(name, kind string) *figure {
 	for _, f := range k.figures {
@@ -303,15 +306,15 @@ func (k *cast) find(name, kind string) *figure {
 
 // recent says whether somebody of that gender was mentioned in the last three
 // sentences, and counts the pronoun as a mention of the one who was last.
-func (k *cast) recent(gender string, sentence int) bool {
+func (k *cast) recent(gender string) bool {
 	var last *figure
 	for _, f := range k.figures {
-		if f.gender == gender && sentence-f.seen <= 2 && (last == nil || f.seen > last.seen) {
+		if f.gender == gender && k.sentence-f.seen <= 2 && (last == nil || f.seen > last.seen) {
 			last = f
 		}
 	}
 	if last != nil {
-		last.seen = sentence
+		last.seen = k.sentence
 	}
 	return last != nil
 }
@@ -323,133 +326,171 @@ var pronouns = map[string]string{
 
 // characters follows the characters: entrances, names, kinds, pronouns.
 func (c *checker) characters() {
-	k := &cast{}
-	var hero *figure
-	heroSeen, heroFirst := -1, -1
-	sentence := 0
-	mention := func(f *figure, i int) {
-		f.seen = sentence
-		if k.first == nil {
-			k.first = f
-			if c.at(i+1).lower == "and" && c.beginsMention(i+2) {
-				k.first = pairs
-			}
-		}
-		if f == hero {
-			heroSeen = sentence
-		}
-	}
+	k := &cast{checker: c, pair: figure{gender: "they"}, heroFirst: -1, heroSeen: -1}
 	for i, t := range c.tokens {
-		if t.sentence != sentence {
-			if k.first != nil {
-				k.topic = k.first
-			}
-			k.first, sentence = nil, t.sentence
-			if c.newParagraph(i) {
-				k.topic = nil
-			}
+		if t.sentence != k.sentence {
+			k.nextSentence(i)
 		}
-		if !t.word {
-			continue
-		}
-		gender, isName := c.lex.genders[t.text]
-		kindGender, isKind := c.lex.kinds[t.lower]
-		pronoun := pronouns[t.lower]
+		_, isName := c.lex.genders[t.text]
+		_, isKind := c.lex.kinds[t.lower]
 		switch {
+		case !t.word:
 		case isName && k.find(t.text, "") == nil:
-			kind, ok := c.introduction(i)
-			switch {
-			case !ok || t.quoted:
-				c.faultAt("a name is introduced with a kind", i)
-				continue
-			case c.lex.children[t.text] != (kind == "girl" || kind == "boy"), c.lex.kinds[kind] != "" && c.lex.kinds[kind] != gender:
-				c.faultAt("the name suits the kind", i)
-			case k.find("", kind) != nil && kind != "girl" && kind != "boy":
-				c.faultAt("one animal of a kind", i)
-			}
-			f := &figure{name: t.text, kind: kind, gender: gender}
-			k.figures = append(k.figures, f)
-			if hero == nil {
-				hero, heroFirst = f, sentence
-			}
-			mention(f, i)
+			k.newName(i)
 		case isName:
-			if kind, ok := c.introduction(i); ok {
-				c.fault("a character enters once", t.offset, t.text+" the "+kind)
-			}
-			if t.quoted || t.possessive && (k.first != nil || c.lex.relatives[c.at(i+1).lower]) {
-				continue
-			}
-			mention(k.find(t.text, ""), i)
+			k.name(i)
 		case t.quoted:
-			if pronoun != "" && !slices.ContainsFunc(k.figures, func(f *figure) bool { return f.gender == pronoun }) {
-				c.faultAt("pronouns agree", i)
-			}
-		case isKind && c.indefinite(i) && (c.at(i+1).lower == "named" || c.at(i+1).lower == "called"):
-			// the name that follows is the mention
+			k.spoken(i)
 		case isKind:
-			f := k.find("", t.lower)
-			definite := c.definite(i)
-			if c.lex.relatives[t.lower] && c.at(i-1).lower == "its" {
-				if f = k.find("its", ""); f == nil {
-					f = &figure{name: "its", kind: "", gender: kindGender}
-					k.figures = append(k.figures, f)
-				}
-			}
-			switch {
-			case f == nil && definite && !c.lex.workers[t.lower] && !c.lex.relatives[t.lower]:
-				c.faultAt("a character enters before it is \"the\"", i)
-				continue
-			case f != nil && !definite && !t.possessive && c.indefinite(i):
-				c.faultAt("one animal of a kind", i)
-			case f == nil:
-				f = &figure{kind: t.lower, gender: kindGender}
-				if f.gender == "" {
-					f.gender = "it"
-				}
-				k.figures = append(k.figures, f)
-			}
-			if !t.possessive || k.first == nil && !c.lex.relatives[c.at(i+1).lower] {
-				mention(f, i)
-			}
-		case pronoun != "":
-			strict := k.first == nil
-			switch {
-			case strict && (k.topic == nil || k.topic.gender != pronoun):
-				c.faultAt("pronouns agree", i)
-			case t.lower == "himself" || t.lower == "herself":
-				if !k.recent(pronoun, sentence) {
-					c.faultAt("pronouns agree", i)
-				}
-			case !strict && k.first.gender != pronoun && !k.recent(pronoun, sentence):
-				c.faultAt("pronouns agree", i)
-			}
-			if strict && k.topic != nil {
-				k.topic.seen = sentence
-			}
-			if (t.lower == "he" || t.lower == "she") && strict && k.topic != nil {
-				k.first = k.topic
-				if c.at(i+1).lower == "and" && c.beginsMention(i+2) {
-					k.first = pairs
-				}
-				if k.topic == hero {
-					heroSeen = sentence
-				}
-			}
+			k.kind(i)
+		case pronouns[t.lower] != "":
+			k.pronoun(i)
 		case t.text == "They" && k.first == nil:
 			if len(k.figures) < 2 {
 				c.faultAt("they are at least two", i)
 			}
-			k.first = pairs
+			k.first = &k.pair
 		}
 	}
 	switch {
-	case hero == nil:
+	case k.hero == nil:
 		c.fault("a hero", 0, "nobody has a name")
-	case heroFirst > 2:
-		c.fault("a hero enters at the beginning", 0, hero.name)
-	case heroSeen < len(c.starts)-1-len(c.starts)/3:
-		c.fault("the hero stays to the end", len(c.tale), hero.name)
+	case k.heroFirst > 2:
+		c.fault("a hero enters at the beginning", 0, k.hero.name)
+	case k.heroSeen < len(c.starts)-1-len(c.starts)/3:
+		c.fault("the hero stays to the end", len(c.tale), k.hero.name)
+	}
+}
+
+// nextSentence begins the sentence of token i.
+func (k *cast) nextSentence(i int) {
+	if k.first != nil {
+		k.topic = k.first
+	}
+	k.first, k.sentence = nil, k.tokens[i].sentence
+	if k.newParagraph(i) {
+		k.topic = nil
+	}
+}
+
+// mention notes that token i mentions f.
+func (k *cast) mention(f *figure, i int) {
+	f.seen = k.sentence
+	if k.first == nil {
+		k.setFirst(f, i)
+	}
+	if f == k.hero {
+		k.heroSeen = k.sentence
+	}
+}
+
+// setFirst makes f the first of the sentence, or two if another is joined to the one that
+// token i mentions.
+func (k *cast) setFirst(f *figure, i int) {
+	k.first = f
+	if k.at(i+1).lower == "and" && k.beginsMention(i+2) {
+		k.first = &k.pair
+	}
+}
+
+// newName lets a character enter, whose name is token i.
+func (k *cast) newName(i int) {
+	t := k.tokens[i]
+	gender := k.lex.genders[t.text]
+	kind, ok := k.introduction(i)
+	switch {
+	case !ok || t.quoted:
+		k.faultAt("a name is introduced with a kind", i)
+		return
+	case k.lex.children[t.text] != (kind == "girl" || kind == "boy"), k.lex.kinds[kind] != "" && k.lex.kinds[kind] != gender:
+		k.faultAt("the name suits the kind", i)
+	case k.find("", kind) != nil && kind != "girl" && kind != "boy":
+		k.faultAt("one animal of a kind", i)
+	}
+	f := &figure{name: t.text, kind: kind, gender: gender}
+	k.figures = append(k.figures, f)
+	if k.hero == nil {
+		k.hero, k.heroFirst = f, k.sentence
+	}
+	k.mention(f, i)
+}
+
+// name is token i, of a character that has entered.
+func (k *cast) name(i int) {
+	t := k.tokens[i]
+	if kind, ok := k.introduction(i); ok {
+		k.fault("a character enters once", t.offset, t.text+" the "+kind)
+	}
+	if t.quoted || t.possessive && (k.first != nil || k.lex.relatives[k.at(i+1).lower]) {
+		return
+	}
+	k.mention(k.find(t.text, ""), i)
+}
+
+// spoken looks at token i, which is no name, in a speech.
+func (k *cast) spoken(i int) {
+	pronoun := pronouns[k.tokens[i].lower]
+	if pronoun != "" && !slices.ContainsFunc(k.figures, func(f *figure) bool { return f.gender == pronoun }) {
+		k.faultAt("pronouns agree", i)
+	}
+}
+
+// kind is token i, a noun for a character.
+func (k *cast) kind(i int) {
+	t := k.tokens[i]
+	gender := k.lex.kinds[t.lower]
+	if next := k.at(i + 1).lower; k.indefinite(i) && (next == "named" || next == "called") {
+		return // the name that follows is the mention
+	}
+	f := k.find("", t.lower)
+	if k.lex.relatives[t.lower] && k.at(i-1).lower == "its" {
+		if f = k.find("its", ""); f == nil {
+			f = &figure{name: "its", gender: gender}
+			k.figures = append(k.figures, f)
+		}
+	}
+	switch {
+	case f == nil && k.definite(i) && !k.lex.workers[t.lower] && !k.lex.relatives[t.lower]:
+		k.faultAt("a character enters before it is \"the\"", i)
+		return
+	case f != nil && !t.possessive && k.indefinite(i):
+		k.faultAt("one animal of a kind", i)
+	case f == nil:
+		f = &figure{kind: t.lower, gender: gender}
+		if f.gender == "" {
+			f.gender = "it"
+		}
+		k.figures = append(k.figures, f)
+	}
+	if !t.possessive || k.first == nil && !k.lex.relatives[k.at(i+1).lower] {
+		k.mention(f, i)
+	}
+}
+
+// pronoun is token i. Before any character of its sentence it means the topic.
+func (k *cast) pronoun(i int) {
+	t := k.tokens[i]
+	pronoun := pronouns[t.lower]
+	strict := k.first == nil
+	switch {
+	case strict && (k.topic == nil || k.topic.gender != pronoun):
+		k.faultAt("pronouns agree", i)
+	case t.lower == "himself" || t.lower == "herself":
+		if !k.recent(pronoun) {
+			k.faultAt("pronouns agree", i)
+		}
+	case !strict && k.first.gender != pronoun && !k.recent(pronoun):
+		k.faultAt("pronouns agree", i)
+	}
+	if !strict || k.topic == nil {
+		return
+	}
+	k.topic.seen = k.sentence
+	if t.lower == "he" || t.lower == "she" {
+		k.setFirst(k.topic, i)
+		if k.topic == k.hero {
+			k.heroSeen = k.sentence
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -490,4 +491,25 @@ func TestPrimer(t *testing.T) {
 	if got := hex.EncodeToString(sum.Sum(nil)); got != "ee573b9593a2cdb54260e556a1315f8ee34f0917d60e2af086c0a4da894ffe24" {
 		t.Errorf("the first 1000 texts have the SHA-256 %s", got)
 	}
+}
+
+// TestCheckTogether guarantees that tales can be checked at once (with -race it also says where
+// not): what a tale is found to be depends on nothing but the tale.
+func TestCheckTogether(t *testing.T) {
+	tales := append(sample(20), "A fox named Rusty and a cat called Molly ran. He slept.")
+	var want [][]Fault
+	for _, tale := range tales {
+		want = append(want, Check(tale))
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i, tale := range tales {
+				if got := Check(tale); !slices.Equal(got, want[i]) {
+					t.Errorf("%v, alone %v:\n%s", got, want[i], tale)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
