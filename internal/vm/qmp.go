@@ -15,7 +15,7 @@ import (
 )
 
 // qmp is QEMU's control channel (QEMU Machine Protocol specification): a JSON object per command and per answer, with
-// events between them. Three commands and one caller do not earn a library, of which the best known brings libvirt along.
+// events between them. Four commands and one caller do not earn a library, of which the best known brings libvirt along.
 type qmp struct {
 	mu   sync.Mutex
 	conn net.Conn
@@ -28,19 +28,25 @@ func newQMP(conn net.Conn) (*qmp, error) {
 	return q, q.execute("qmp_capabilities", nil)
 }
 
-// execute runs a command and waits for its answer.
+// execute runs a command whose answer says no more than that it is done.
 func (q *qmp) execute(command string, arguments map[string]any) error {
+	_, err := q.ask(command, arguments)
+	return err
+}
+
+// ask runs a command and waits for its answer.
+func (q *qmp) ask(command string, arguments map[string]any) (json.RawMessage, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return err
+		return nil, err
 	}
 	request := map[string]any{"execute": command}
 	if arguments != nil {
 		request["arguments"] = arguments
 	}
 	if err := json.NewEncoder(q.conn).Encode(request); err != nil {
-		return fmt.Errorf("QMP %s: %w", command, err)
+		return nil, fmt.Errorf("QMP %s: %w", command, err)
 	}
 	for {
 		var answer struct { // the greeting and events have neither
@@ -48,15 +54,26 @@ func (q *qmp) execute(command string, arguments map[string]any) error {
 			Error  *struct{ Class, Desc string }
 		}
 		if err := q.dec.Decode(&answer); err != nil {
-			return fmt.Errorf("QMP %s: %w", command, err)
+			return nil, fmt.Errorf("QMP %s: %w", command, err)
 		}
 		if answer.Error != nil {
-			return fmt.Errorf("QMP %s: %s: %s", command, answer.Error.Class, answer.Error.Desc)
+			return nil, fmt.Errorf("QMP %s: %s: %s", command, answer.Error.Class, answer.Error.Desc)
 		}
 		if answer.Return != nil {
-			return nil
+			return answer.Return, nil
 		}
 	}
+}
+
+// Registers are those of all processors in the words of QEMU's monitor: where a machine is that does not come to an end.
+func (r *Running) Registers() (string, error) {
+	answer, err := r.qmp.ask("human-monitor-command", map[string]any{"command-line": "info registers -a"})
+	if err != nil {
+		return "", err
+	}
+	var text string
+	err = json.Unmarshal(answer, &text)
+	return text, err
 }
 
 // Screenshot takes a picture of the machine's screen.

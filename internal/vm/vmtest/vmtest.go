@@ -80,7 +80,20 @@ func (b *Bench) run(t *testing.T) ([]int, error) {
 			cancel(errNoDisk)
 		}
 	}()
+	over := make(chan struct{})
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-over:
+		case <-time.After(b.Timeout - 5*time.Second):
+			registers, err := r.Registers()
+			t.Logf("almost out of time; the processors: %s (%v)", registers, err)
+		}
+	}()
 	_, err = r.Wait()
+	close(over)
+	<-told
 	return r.Statuses(), err
 }
 
