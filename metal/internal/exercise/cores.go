@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,20 +25,51 @@ func apicID() uint32
 func hasOSXSAVE() bool
 func addAVX(sum, a, b *[8]float32)
 
+// gathering is where goroutines, each with a thread of its own, come together on
+// different cores.
+type gathering struct{ there atomic.Int32 }
+
+// join returns when n goroutines are in it at the same time, none of which has made a
+// system call since it came: each has a core, and keeps it until its next system call.
+// But one that waits so may be on the core of which another has need: the boot
+// processor, where alone thread 1 can run, and with it goroutines that are not begun. So
+// who waits in vain goes away, for a moment, and tries again.
+func (g *gathering) join(n int) {
+	for !g.wait(int32(n)) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (g *gathering) wait(n int32) bool {
+	g.there.Add(1)
+	for range 1 << 22 { // milliseconds, emulated a tenth of a second; the clock would be a system call
+		if g.there.Load() == n {
+			return true
+		}
+	}
+	for {
+		there := g.there.Load()
+		if there == n {
+			return true
+		}
+		if g.there.CompareAndSwap(there, there-1) {
+			return false
+		}
+	}
+}
+
 // onEveryCore runs f on every processor core at the same time: as many goroutines, each
 // with a thread of its own, begin when all are there, and must find themselves on
 // different cores.
 func onEveryCore(f func(id uint32) error) error {
 	n := runtime.NumCPU()
-	var there atomic.Int32
+	var all gathering
 	ids, errs := make([]uint32, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
 			runtime.LockOSThread() // and the thread ends with the goroutine
-			there.Add(1)
-			for there.Load() < int32(n) { // without a system call: it stays where it is
-			}
+			all.join(n)
 			ids[i] = apicID()
 			errs[i] = f(ids[i])
 		})
@@ -414,16 +446,17 @@ func clockOrder([]string) error {
 // loops ends while every other core, the boot processor included where the end does
 // not come from there, is in a loop that makes no system call.
 func loops(args []string) error {
-	var there atomic.Int32
+	var all gathering
 	last := args[0] == "boot" // the end comes from the boot processor
 	loop := func() {
-		there.Add(1)
+		runtime.LockOSThread()
+		all.join(runtime.NumCPU())
 		for {
 		}
 	}
 	finish := func() {
-		for there.Load() < int32(runtime.NumCPU()-1) {
-		}
+		runtime.LockOSThread()
+		all.join(runtime.NumCPU())
 		switch args[1] {
 		case "exit":
 			os.Exit(9)
@@ -447,6 +480,19 @@ func loops(args []string) error {
 	}
 	loop()
 	return nil
+}
+
+// chatter ends from another core while the boot processor calls the firmware again and
+// again.
+func chatter([]string) error {
+	runtime.LockOSThread()
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		os.Exit(9)
+	}()
+	for line := strings.Repeat("-", 79) + "\n"; ; {
+		fmt.Print(line)
+	}
 }
 
 // idle waits for a line, when everything else waits, too.

@@ -14,6 +14,7 @@ import (
 
 var exercises = map[string]func(args []string) error{
 	"args":     arguments,
+	"chatter":  chatter,
 	"clock":    clockOrder,
 	"cores":    coreCount,
 	"crash":    crash,
