@@ -150,6 +150,7 @@ var (
 
 	leaving uint64 // 1: the boot processor knows
 	nudging uint64 // 1: another core is about to send it an NMI
+	deaf    bool   // it has waited for one in vain
 	goHome  uint64 // 1: the others may return to the firmware
 )
 
@@ -186,13 +187,20 @@ func nudge() {
 	}
 }
 
-// awaitNMIs is the boot processor's part of nudge.
+// awaitNMIs is the boot processor's part of nudge. What it waits for is a few instructions
+// away, but a hypervisor may have taken the other processor from them: under QEMU on a busy
+// host more than a millisecond went by, and the NMI came in the firmware, which stopped for
+// ever ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never comes,
+// as when this processor is in the handler of one that the machine has sent.
 func awaitNMIs() {
-	if ending == 0 && nudging == 0 {
+	if deaf || ending == 0 && nudging == 0 {
 		return
 	}
-	for limit := ticktime() + patience; (nudging != 0 || bootCore.nmis != bootCore.nmisDue) && ticktime() < limit; {
-		pause()
+	for limit := ticktime() + homeTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
+		if ticktime() >= limit {
+			deaf = true
+			return
+		}
 	}
 }
 
