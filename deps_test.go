@@ -31,8 +31,6 @@ const allowedImports = `
 
 	bootllama/internal/logits  : bootllama
 
-	bootllama/train/tales      :
-
 	bootllama/internal/pe      :
 	bootllama/internal/efi     : bootllama/internal/pe
 	bootllama/internal/disk    : github.com/diskfs/go-diskfs

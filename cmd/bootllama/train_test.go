@@ -47,3 +47,22 @@ func TestTrain(t *testing.T) {
 		t.Errorf("again it reports %q, at first %q", got, want)
 	}
 }
+
+// TestTrainHelp guarantees that the defaults in the help are the defaults.
+func TestTrainHelp(t *testing.T) {
+	byDefault, err := parseTrain([]string{"-o", "folder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-o", "folder"}
+	for _, m := range regexp.MustCompile(`(--[a-z-]+) [A-Z]+ .*\(default ([0-9.]+)\)`).FindAllStringSubmatch(trainHelp, -1) {
+		args = append(args, m[1], m[2])
+	}
+	asHelped, err := parseTrain(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asHelped != byDefault || len(args) != 2+2*15 {
+		t.Errorf("%q means\n%+v, the default is\n%+v", args, asHelped, byDefault)
+	}
+}
