@@ -79,9 +79,11 @@
 // the program runs on those that are there. It has to know this:
 //
 //   - The boot processor alone can call the firmware. Thread 1 runs there and nowhere
-//     else, other threads run there only while it waits and no other core is free. A
-//     program that reads and writes much does well to lock its main goroutine to
-//     thread 1: func init() { runtime.LockOSThread() }.
+//     else. Other threads run there only while no other core is free, and thread 1 waits
+//     or has had its turn: a loop that calls nothing, and happens to be on that core,
+//     keeps thread 1 waiting though others may idle by then. A program that reads and
+//     writes much does well to lock its main goroutine to thread 1:
+//     func init() { runtime.LockOSThread() }.
 //   - A system call that needs the firmware (files, standard input, the console) waits,
 //     on other cores, until the boot processor makes its next system call or idles.
 //     Text of up to 8 KiB for the console does not wait: it is kept, in order.
