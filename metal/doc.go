@@ -59,6 +59,8 @@
 //   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
 //     below.
 //   - epoll and eventfd exist for the runtime's timers and nothing else.
+//   - Profiles (runtime/pprof) of memory, locks and blocking are empty, as that of the
+//     processor is: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
 //     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
 //     console.

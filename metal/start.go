@@ -76,8 +76,11 @@ func initProcess() {
 	*at[uint64](count) = p.arguments()
 	p.push(0)
 	// A tight loop without calls cannot be interrupted, as no timer interrupt is
-	// enabled: asynchronous preemption would only send signals that never arrive.
-	p.push(p.string("GODEBUG=asyncpreemptoff=1"))
+	// enabled: asynchronous preemption would only send signals that never arrive. And
+	// the runtime makes a table of 1.4 MiB for the stacks of profiles before the first
+	// instruction of main, in programs without profiles, too (Go 1.26: schedinit's
+	// mProfStackInit allocates, and that is sampled), unless their depth is 0.
+	p.push(p.string("GODEBUG=asyncpreemptoff=1,profstackdepth=0"))
 	p.push(p.memoryLimit())
 	p.push(0)
 	p.push(atPageSz)

@@ -120,7 +120,7 @@ func TestPeakMemory(t *testing.T) {
 			}
 			for _, name := range names {
 				if h, ok := headers[name]; ok {
-					checkMemory(t, name, h, b.Out.String(), image)
+					checkMemory(t, name, h, b.Out.String(), image+unlucky(t, name, b.Out.String()))
 					// What metal tells the garbage collector that there is (GOMEMLIMIT) must be enough.
 					if taken := figureOf(t, name, b.Out.String(), "taken"); needed(h)-image > taken/10*9 {
 						t.Errorf("%s: the firmware of a machine of %d MiB leaves %d bytes", name, b.MemoryMiB, taken)
@@ -184,6 +184,14 @@ func checkMemory(t *testing.T, name string, h llama.Header, said string, uncount
 	if n := figureOf(t, name, said, "during"); n != 0 {
 		t.Errorf("%s: %d garbage collections during generation", name, n)
 	}
+}
+
+// unlucky is what a program takes on metal when the runtime throws its dice worse than this time: since Go 1.26 the heap
+// begins anywhere in its first chunk (runtime.mheap.grow), and all of a chunk is mapped.
+func unlucky(t *testing.T, name, said string) int64 {
+	const chunk, page = 4 << 20, 8 << 10
+	needed := (figureOf(t, name, said, "heap") + 2*chunk - page - 1) / chunk * chunk
+	return max(0, needed-figureOf(t, name, said, "mapped"))
 }
 
 // figureOf finds a figure in what measure said of a model.

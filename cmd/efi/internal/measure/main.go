@@ -58,8 +58,8 @@ func (w *watch) report(model string) error {
 	}
 	var end runtime.MemStats
 	runtime.ReadMemStats(&end)
-	_, err = fmt.Printf("%s: peak=%d taken=%d high=%d heap=%d system=%d pieces=%d collections=%d during=%d mallocs=%d first_ms=%d last_ms=%d\n",
-		model, peak, metal.MemoryStatus().Taken, metal.MemoryStatus().Above4GiB, end.HeapInuse, end.Sys, w.pieces,
+	_, err = fmt.Printf("%s: peak=%d taken=%d high=%d heap=%d mapped=%d system=%d pieces=%d collections=%d during=%d mallocs=%d first_ms=%d last_ms=%d\n",
+		model, peak, metal.MemoryStatus().Taken, metal.MemoryStatus().Above4GiB, end.HeapInuse+end.StackInuse, end.HeapSys+end.StackSys, end.Sys, w.pieces,
 		end.NumGC, w.now.NumGC-w.before.NumGC, w.now.Mallocs-w.before.Mallocs, w.first.Milliseconds(), w.last.Milliseconds())
 	return err
 }
