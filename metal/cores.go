@@ -9,6 +9,7 @@ const (
 
 	arrivalTime = int64(3e9) // ns that the firmware has to start the others
 	homeTime    = int64(3e9) // ns that it has to notice that they are back: EDK2 looks ten times a second
+	nmiTime     = int64(3e9) // ns that an NMI to the boot processor may be on its way
 	patience    = int64(1e6) // ns between two NMIs to a core that has not stopped
 )
 
@@ -196,7 +197,7 @@ func awaitNMIs() {
 	if deaf || ending == 0 && nudging == 0 {
 		return
 	}
-	for limit := ticktime() + homeTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
+	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
 		if ticktime() >= limit {
 			deaf = true
 			return

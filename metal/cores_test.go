@@ -94,8 +94,9 @@ func TestCoresSpeed(t *testing.T) {
 }
 
 // TestCoresEnd starts seventeen programs from one shell on four cores and ends them in
-// every way while the other cores are in loops that make no system call: nothing is
-// lost, and every processor has the firmware's registers again.
+// every way while the other cores are in loops that make no system call, the last two
+// while the boot processor is in the firmware: nothing is lost, and every processor has
+// the firmware's registers again.
 func TestCoresEnd(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "cores 4", "loops ap exit", "memory", "loops boot exit", "memory",

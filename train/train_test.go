@@ -277,11 +277,11 @@ func TestStepPanics(t *testing.T) {
 }
 
 // BenchmarkStep is a step of the built-in model's training, with batches of 8 sequences, as it was
-// trained, and of 32. It reports the tokens and the useful operations per second of the fastest step, and their share of the peak, which is the best that
-// MatMulF32 does on all threads at a size that stays in the caches, in bursts between the steps:
-// the fastest of each, since others may share the machine. Operations are 6 for each weight of a
-// matrix and token, and those of causal attention (Chowdhery et al. 2022, appendix B, for half
-// of the positions).
+// trained, and of 32. It reports the tokens and the useful operations per second of the fastest
+// step, and their share of the peak, which is the best that MatMulF32 does on all threads at a
+// size that stays in the caches, in bursts between the steps: the fastest of each, since others
+// may share the machine. Operations are 6 for each weight of a matrix and token, and those of
+// causal attention (Chowdhery et al. 2022, appendix B, for half of the positions).
 func BenchmarkStep(b *testing.B) {
 	for _, batch := range []int{8, 32} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) { benchmarkStep(b, batch) })

@@ -189,7 +189,7 @@ func checkMemory(t *testing.T, name string, h llama.Header, said string, uncount
 // unlucky is what a program takes on metal when the runtime throws its dice worse than this time: since Go 1.26 the heap
 // begins anywhere in its first chunk (runtime.mheap.grow), and all of a chunk is mapped.
 func unlucky(t *testing.T, name, said string) int64 {
-	const chunk, page = 4 << 20, 8 << 10
+	const chunk, page = 4 << 20, 8 << 10 // the runtime's pallocChunkBytes and pageSize
 	needed := (figureOf(t, name, said, "heap") + 2*chunk - page - 1) / chunk * chunk
 	return max(0, needed-figureOf(t, name, said, "mapped"))
 }
