@@ -100,6 +100,9 @@ func TestStreams(t *testing.T) {
 	await(Console, "Shell> echo on the console")
 	await(Stdout, "H\nI")
 	await(Console, "pause")
+	if registers, err := r.Registers(); err != nil || strings.Count(registers, "RIP=") != 1 {
+		t.Errorf("registers of one processor: %v\n%s", err, registers)
+	}
 	picture, err := r.Screenshot()
 	if err != nil {
 		t.Fatal(err)

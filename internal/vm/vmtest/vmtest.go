@@ -88,7 +88,10 @@ func (b *Bench) run(t *testing.T) ([]int, error) {
 		case <-over:
 		case <-time.After(b.Timeout - 5*time.Second):
 			registers, err := r.Registers()
-			t.Logf("almost out of time; the processors: %s (%v)", registers, err)
+			if err != nil {
+				registers = err.Error()
+			}
+			t.Logf("almost out of time; the processors: %s", registers)
 		}
 	}()
 	_, err = r.Wait()
