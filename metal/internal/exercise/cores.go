@@ -443,20 +443,20 @@ func clockOrder([]string) error {
 	})
 }
 
-// loops ends while every other core, the boot processor included where the end does
-// not come from there, is in a loop that makes no system call.
+// loops ends on the boot processor ("boot") or another ("ap") while every other core is in
+// a loop that makes no system call. Which goroutine comes to which core is left to chance:
+// even the main one may have left thread 1 before it is locked to its thread.
 func loops(args []string) error {
+	n, end := runtime.NumCPU(), uint32(0) // QEMU's boot processor has the APIC ID 0
+	if args[0] == "ap" {
+		end = 1
+	}
 	var all gathering
-	last := args[0] == "boot" // the end comes from the boot processor
 	loop := func() {
 		runtime.LockOSThread()
-		all.join(runtime.NumCPU())
-		for {
+		all.join(n)
+		for apicID() != end {
 		}
-	}
-	finish := func() {
-		runtime.LockOSThread()
-		all.join(runtime.NumCPU())
 		switch args[1] {
 		case "exit":
 			os.Exit(9)
@@ -466,17 +466,8 @@ func loops(args []string) error {
 			panic("as asked")
 		}
 	}
-	runtime.LockOSThread()
-	for range runtime.NumCPU() - 1 {
-		if last {
-			go loop()
-		} else {
-			last = true
-			go finish()
-		}
-	}
-	if args[0] == "boot" {
-		finish()
+	for range n - 1 {
+		go loop()
 	}
 	loop()
 	return nil
