@@ -280,6 +280,9 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 	}
 }
 
+// normEpsilon is what llama2.c's rmsnorm adds to the mean square.
+const normEpsilon = 1e-5
+
 // Logits returns the logits of the token that follows token i of the last Prefill,
 // (vocab_size,). They are the model's own and valid until the next call; the caller may
 // change them.
@@ -288,7 +291,7 @@ func (t *Transformer) Logits(i int) []float32 {
 	if i < 0 || i >= len(s.tokens) {
 		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(s.tokens)))
 	}
-	t.kernels.RMSNorm(s.final.row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight)
+	t.kernels.RMSNorm(s.final.row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight, normEpsilon)
 	t.matmul(1, &s.final, product{s.logits, p.VocabSize, &w.WCls})
 	return s.logits
 }
@@ -346,7 +349,7 @@ func (t *Transformer) ffnInput(_, i int)       { t.rmsnorm(i, t.Weights.RMSFFNWe
 
 func (t *Transformer) rmsnorm(i int, weight []float32) {
 	dim, s := t.Config.Dim, &t.state
-	t.kernels.RMSNorm(s.xb.row(i), s.x[i*dim:][:dim], weight[s.layer*dim:][:dim])
+	t.kernels.RMSNorm(s.xb.row(i), s.x[i*dim:][:dim], weight[s.layer*dim:][:dim], normEpsilon)
 }
 
 // residual adds what a branch put out to the residual stream.

@@ -53,7 +53,7 @@ type Kernels struct {
 	gemmRows int // 0: there is none
 	gemm     func(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
 
-	rmsNorm  func(o, x, weight []float32)
+	rmsNorm  func(o, x, weight []float32, epsilon float32)
 	softmax  func(x []float32, divisor float32)
 	swiGLU   func(hb, hb2 []float32)
 	rotate   func(vec, cos, sin []float32)
@@ -225,13 +225,13 @@ func (k *Kernels) MatMulInt8(out []float32, outStride int, q []int8, qStride int
 	}
 }
 
-// RMSNorm sets o to x scaled to a root mean square of 1, times weight (Zhang and
-// Sennrich 2019; run.c's rmsnorm). All have the same length; o may be x.
-func (k *Kernels) RMSNorm(o, x, weight []float32) {
+// RMSNorm sets o to x / sqrt(mean(x**2) + epsilon) * weight (Zhang and Sennrich 2019;
+// run.c's rmsnorm, whose epsilon is 1e-5). All have the same length; o may be x.
+func (k *Kernels) RMSNorm(o, x, weight []float32, epsilon float32) {
 	if len(o) != len(x) || len(weight) != len(x) {
 		panic(fmt.Sprintf("simd: RMSNorm: lengths %d, %d, %d", len(o), len(x), len(weight)))
 	}
-	k.rmsNorm(o, x, weight)
+	k.rmsNorm(o, x, weight, epsilon)
 }
 
 // Softmax divides x by divisor and replaces it by e**x / sum(e**x); the maximum is

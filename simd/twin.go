@@ -99,21 +99,21 @@ func tileInt8(out *float32, x *int8, g *Group, w *uint8, groups, quads int) {
 	}
 }
 
-func rmsNorm(o, x, weight []float32) {
-	scale := rmsScale(x)
+func rmsNorm(o, x, weight []float32, epsilon float32) {
+	scale := rmsScale(x, epsilon)
 	for j, v := range x {
 		o[j] = weight[j] * (scale * v)
 	}
 }
 
-// rmsScale returns 1 / the root mean square of x.
-func rmsScale(x []float32) float32 {
+// rmsScale returns 1 / sqrt(mean(x**2) + epsilon).
+func rmsScale(x []float32, epsilon float32) float32 {
 	var ss float32
 	for _, v := range x {
 		ss += float32(v * v)
 	}
 	ss /= float32(len(x))
-	ss += 1e-5
+	ss += epsilon
 	return 1 / sqrtf(ss)
 }
 

@@ -15,8 +15,8 @@ var (
 	expDoubles = [...]float64{log2e32, magic, exp2C1, exp2C2, exp2C3, 1}
 )
 
-func rmsNormAVX2(o, x, weight []float32) {
-	scale := rmsScale(x)
+func rmsNormAVX2(o, x, weight []float32, epsilon float32) {
+	scale := rmsScale(x, epsilon)
 	n := len(x) &^ 7
 	scale8AVX2(o[:n], x, weight, scale)
 	for j := n; j < len(x); j++ {
@@ -87,8 +87,8 @@ func readAVX2(b []byte) uint64 {
 	return read256AVX2(b[:n]) ^ read(b[n:])
 }
 
-func rmsNormAVX512(o, x, weight []float32) {
-	scaleAVX512(o, x, weight, rmsScale(x))
+func rmsNormAVX512(o, x, weight []float32, epsilon float32) {
+	scaleAVX512(o, x, weight, rmsScale(x, epsilon))
 }
 
 func softmaxAVX512(x []float32, divisor float32) {

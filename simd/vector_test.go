@@ -172,20 +172,32 @@ func TestRMSNorm(t *testing.T) {
 			for _, n := range lengths() {
 				x, w := values(r, n), values(r, n)
 				want := make([]float32, n)
-				rmsNorm(want, x, w)
+				epsilon := []float32{1e-5, 1e-6, 0, 1}[r.IntN(4)]
+				rmsNorm(want, x, w, epsilon)
 				o, got, weight := filled(mo, want, offset(r)), filled(mx, x, offset(r)), filled(mw, w, offset(r))
 				clear(o)
 				if round%2 == 0 {
 					o = got // as Forward does it at the end
 				}
-				k.RMSNorm(o, got, weight)
+				k.RMSNorm(o, got, weight, epsilon)
 				if err := same(o, want); err != nil {
-					t.Fatal(err)
+					t.Fatalf("epsilon %g: %v", epsilon, err)
 				}
 				check(t, mo, mx, mw)
 			}
 		}
 	})
+}
+
+// TestRMSNormByHand: the mean square of (1, -1, 1) is 1, and 1 / sqrt(1 + 3) is 1/2.
+func TestRMSNormByHand(t *testing.T) {
+	for _, k := range All() {
+		x := []float32{1, -1, 1}
+		k.RMSNorm(x, x, []float32{1, 2, 4}, 3)
+		if want := []float32{0.5, -1, 2}; !slices.Equal(x, want) {
+			t.Errorf("%s: %v, want %v", k.Name, x, want)
+		}
+	}
 }
 
 func TestSoftmax(t *testing.T) {
@@ -414,7 +426,7 @@ func BenchmarkVector(b *testing.B) {
 			bytes int // read and written
 			f     func(k *Kernels)
 		}{
-			{"rmsNorm", 12 * n, func(k *Kernels) { k.RMSNorm(z, src, y) }},
+			{"rmsNorm", 12 * n, func(k *Kernels) { k.RMSNorm(z, src, y, 1e-5) }},
 			{"softmax", 8 * n, func(k *Kernels) { copy(x, src); k.Softmax(x, 1.5) }},
 			{"swiGLU", 12 * n, func(k *Kernels) { copy(x, src); k.SwiGLU(x, y) }},
 			{"rotate", 8 * n, func(k *Kernels) { k.Rotate(x, cos, sin) }},

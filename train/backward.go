@@ -160,7 +160,7 @@ func rmsnormBackward(dx, dweight, x, weight, dy []float32) {
 	for i := 0; i < len(x); i += n {
 		x, dx, dy := x[i:][:n], dx[i:][:n], dy[i:][:n]
 		squares, dot := rmsSums(x, weight, dy)
-		scale := 1 / float32(math.Sqrt(float64(squares/float32(n)+1e-5)))
+		scale := 1 / float32(math.Sqrt(float64(squares/float32(n)+normEpsilon)))
 		back := scale * scale * scale * dot / float32(n)
 		for j, v := range x {
 			d := scale * dy[j]

@@ -109,10 +109,13 @@ func (s *state) matmul(out, x []float32, n int, w []float32, rows int) {
 	s.t.kernels.MatMulF32(out, rows, x, n, s.t.parameters.Config.SeqLen, n, w, tile*n, rows)
 }
 
+// normEpsilon is what llama2.c's rmsnorm adds to the mean square.
+const normEpsilon = 1e-5
+
 // rmsnorm does so with every token.
 func (s *state) rmsnorm(out, x, weight []float32) {
 	for i := 0; i < len(x); i += len(weight) {
-		s.t.kernels.RMSNorm(out[i:][:len(weight)], x[i:][:len(weight)], weight)
+		s.t.kernels.RMSNorm(out[i:][:len(weight)], x[i:][:len(weight)], weight, normEpsilon)
 	}
 }
 
