@@ -154,6 +154,19 @@ func rotate(vec, cos, sin []float32) {
 	}
 }
 
+func rotateHalves(vec, cos, sin []float32) {
+	half := len(cos)
+	sin = sin[:half]
+	for ; len(vec) >= 2*half; vec = vec[2*half:] {
+		first, second := vec[:half], vec[half:][:half]
+		for i, c := range cos {
+			v0, v1 := first[i], second[i]
+			first[i] = float32(v0*c) - float32(v1*sin[i])
+			second[i] = float32(v0*sin[i]) + float32(v1*c)
+		}
+	}
+}
+
 func quantize(q []int8, g []Group, x []float32, group int) {
 	padded := Padded(group)
 	for i := range g {

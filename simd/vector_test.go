@@ -254,14 +254,33 @@ func TestRotate(t *testing.T) {
 				}
 				got, cos, sin := filled(mv, vec, offset(r)), filled(mc, c, offset(r)), filled(ms, s, offset(r))
 				k.Rotate(got, cos, sin)
-				rotate(vec, c, s)
-				if err := same(got, vec); err != nil {
+				want := slices.Clone(vec)
+				rotate(want, c, s)
+				if err := same(got, want); err != nil {
 					t.Fatalf("%d heads of %d: %v", heads, size, err)
+				}
+				check(t, mv, mc, ms)
+
+				// The same pairs, with the first values of a head's pairs before the second.
+				got, cos, sin = filled(mv, halves(vec, size), offset(r)), filled(mc, c, offset(r)), filled(ms, s, offset(r))
+				k.RotateHalves(got, cos, sin)
+				if err := same(got, halves(want, size)); err != nil {
+					t.Fatalf("%d heads of %d, halves: %v", heads, size, err)
 				}
 				check(t, mv, mc, ms)
 			}
 		}
 	})
+}
+
+// halves returns vec (heads, head_size/2, 2) as (heads, 2, head_size/2).
+func halves(vec []float32, headSize int) []float32 {
+	v := make([]float32, len(vec))
+	for i := range vec {
+		head, pair, second := i/headSize, i%headSize/2, i%2
+		v[head*headSize+second*headSize/2+pair] = vec[i]
+	}
+	return v
 }
 
 func TestQuantize(t *testing.T) {
@@ -430,6 +449,7 @@ func BenchmarkVector(b *testing.B) {
 			{"softmax", 8 * n, func(k *Kernels) { copy(x, src); k.Softmax(x, 1.5) }},
 			{"swiGLU", 12 * n, func(k *Kernels) { copy(x, src); k.SwiGLU(x, y) }},
 			{"rotate", 8 * n, func(k *Kernels) { k.Rotate(x, cos, sin) }},
+			{"rotateHalves", 8 * n, func(k *Kernels) { k.RotateHalves(x, cos, sin) }},
 			{"quantize", 5 * n, func(k *Kernels) { k.Quantize(q, g, src, group) }},
 			{"add", 12 * n, func(k *Kernels) { k.Add(x, y) }},
 			{"read", 4 * n, func(k *Kernels) { k.Read(raw) }},
