@@ -19,10 +19,7 @@
 // Rows that fill up the last tile are zeros; what is computed for them is dropped.
 package simd
 
-import (
-	"fmt"
-	"os"
-)
+import "fmt"
 
 // Rows of a tile.
 const (
@@ -35,7 +32,7 @@ const columnsF32 = 512
 
 // Kernels is one implementation of every loop. All of them compute the same bits.
 type Kernels struct {
-	// Name is what BOOTLLAMA_SIMD calls it: go, sse2, avx2 or avx512.
+	// Name is go, sse2, avx2 or avx512.
 	Name string
 
 	// level chooses what computes one tile times one token: see f32 and int8.
@@ -86,16 +83,8 @@ func All() []*Kernels {
 	return append([]*Kernels{&twin}, machine()...)
 }
 
-// Variable is the variable of the environment that forces kernels, for tests and
-// measurements.
-const Variable = "BOOTLLAMA_SIMD"
-
-// Best returns the fastest kernels that this processor can run, or those that the
-// environment names in Variable if it can run them.
+// Best returns the fastest kernels that this processor can run.
 func Best() *Kernels {
-	if k, err := Named(os.Getenv(Variable)); err == nil {
-		return k
-	}
 	all := All()
 	return all[len(all)-1]
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"bootllama/simd"
 )
 
 // TestBench: all that was asked for was measured, in both forms of the report.
@@ -62,12 +60,12 @@ func TestBenchUsage(t *testing.T) {
 
 // TestKernelsVariable: the environment forces kernels, and a name that is none is an error.
 func TestKernelsVariable(t *testing.T) {
-	t.Setenv(simd.Variable, "go")
+	t.Setenv(variable, "go")
 	status, out, errs := runMain("", "bench", model, "--rounds", "1", "--decode", "2", "--json")
 	if status != 0 || !strings.Contains(out, `"simd":"go"`) {
 		t.Errorf("status %d, %q, %q", status, out, errs)
 	}
-	os.Setenv(simd.Variable, "mmx")
+	os.Setenv(variable, "mmx")
 	status, _, errs = runMain("", "run", model, "-z", tokenizer)
 	if status != statusUsage || !strings.Contains(errs, `BOOTLLAMA_SIMD="mmx": this processor has the kernels ["go"`) {
 		t.Errorf("status %d, %q", status, errs)

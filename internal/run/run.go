@@ -110,15 +110,18 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	}, nil
 }
 
+// variable is the variable of the environment that forces kernels, for tests and measurements.
+const variable = "BOOTLLAMA_SIMD"
+
 // chooseKernels returns the kernels that the environment names, else the fastest.
 func chooseKernels() (*simd.Kernels, error) {
-	name := os.Getenv(simd.Variable)
+	name := os.Getenv(variable)
 	if name == "" {
 		return simd.Best(), nil
 	}
 	k, err := simd.Named(name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s=%w", simd.Variable, err)}
+		return nil, usageError{fmt.Errorf("%s=%w", variable, err)}
 	}
 	return k, nil
 }
