@@ -22,14 +22,19 @@ console:
 
 model:
 	@sh scripts/setup build
-	go run ./cmd/bootllama train -o build/model
+	go build -C train -o ../build/train ./cmd/train
+	build/train -o build/model
 	cmp build/model/model-q8.bin models/tales.bin
 	cmp build/model/tokenizer.bin models/tok1024.bin
 
 test: fmt-check
 	@sh scripts/setup test
 	go vet ./...
+	cd train && go vet ./...
+	cd bench && go vet ./...
 	go run ./scripts/test -timeout 20m ./...
+	cd train && go run ../scripts/test -timeout 20m ./...
+	cd bench && go run ../scripts/test -timeout 20m ./...
 
 fmt-check:
 	@sh scripts/setup build

@@ -21,9 +21,6 @@ const allowedImports = `
 	bootllama/simd             : golang.org/x/sys
 	bootllama/workers          :
 	bootllama/chat             : bootllama
-	bootllama/train            : bootllama bootllama/simd
-	bootllama/train/bpe        : bootllama
-	bootllama/train/tales      :
 	bootllama/models           :
 	bootllama/internal/run     : bootllama bootllama/chat bootllama/models bootllama/simd
 	bootllama/metal            :
@@ -36,8 +33,7 @@ const allowedImports = `
 	bootllama/internal/disk    : github.com/diskfs/go-diskfs
 	bootllama/internal/vm      :
 	bootllama/internal/file    :
-	bootllama/internal/training : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
-	bootllama/cmd/bootllama    : bootllama bootllama/internal/file bootllama/internal/run bootllama/internal/training bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term github.com/schollz/progressbar gonum.org/v1/plot
+	bootllama/cmd/bootllama    : bootllama bootllama/internal/file bootllama/internal/run bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term
 `
 
 // standardOnly are the packages that may use even of the standard library no more
@@ -47,7 +43,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}}
 // testPrograms are there for tests only.
 var testPrograms = []string{
 	"bootllama/metal/internal/exercise", "bootllama/cmd/efi/internal/bits", "bootllama/cmd/efi/internal/measure",
-	"bootllama/internal/vm/vmtest", "bootllama/internal/randommodel",
+	"bootllama/internal/vm/vmtest", "bootllama/internal/randommodel", "bootllama/internal/fusetest",
 }
 
 func TestImports(t *testing.T) {

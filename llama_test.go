@@ -4,46 +4,17 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"bootllama/internal/fusetest"
 	"bootllama/simd"
 )
 
-// TestNothingFused: the compiler for arm64, which fuses a product with the sum
-// it goes into wherever it may, finds nothing to fuse. (amd64 does so for float64
-// alone, from GOAMD64=v3 on.)
+// TestNothingFused: every product is rounded before it is added, whatever the compiler.
 func TestNothingFused(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles for arm64")
-	}
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skipf("SKIPPED, fused products were not looked for: %v", err)
-	}
-	cmd := exec.Command(goTool, "build", "-gcflags=bootllama=-S", "-gcflags=bootllama/simd=-S", "-gcflags=bootllama/train=-S", "-o", os.DevNull, ".", "./train")
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
-	listing, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, listing)
-	}
-	fused := regexp.MustCompile(`\((\S+\.go:\d+)\)\s+(FN?M(?:ADD|SUB)[SD])\s`)
-	for _, file := range []string{"simd/twin.go", "simd/exp.go", "math.go", "train/backward.go", "train/adamw.go", "train/schedule.go"} {
-		// What is asked about a file makes go test run again when it changes: on amd64 nothing else may.
-		if _, err := os.Stat(file); err != nil {
-			t.Error(err)
-		}
-		if !regexp.MustCompile(file + `:\d+\)\s+FMUL[SD]\s`).Match(listing) {
-			t.Errorf("the listing has no multiplication of %s: this test sees nothing", file)
-		}
-	}
-	for _, m := range fused.FindAllSubmatch(listing, -1) {
-		t.Errorf("%s: %s: round the product before it is added", m[1], m[2])
-	}
+	fusetest.NothingFused(t, []string{"bootllama", "bootllama/simd"}, "simd/twin.go", "simd/exp.go", "math.go")
 }
 
 // TestForwardRestarts: a sequence that starts again at 0 does not see the last one.

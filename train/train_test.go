@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/fusetest"
 	"bootllama/simd"
 )
 
@@ -60,6 +61,11 @@ func gradient(t *Trainer, tokens []uint16) (*Parameters, float64) {
 	t.options.LearningRate, t.options.MinLearningRate = 0, 0
 	r := t.Step(tokens)
 	return t.gradient, r.Loss
+}
+
+// TestNothingFused: every product is rounded before it is added, whatever the compiler.
+func TestNothingFused(t *testing.T) {
+	fusetest.NothingFused(t, []string{"bootllama/train"}, "backward.go", "adamw.go", "schedule.go")
 }
 
 // TestGradients: the gradient of every kind of weight is that of the loss, by central

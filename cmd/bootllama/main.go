@@ -26,7 +26,6 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
   bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
   bootllama bench   [MODEL] [options]          how fast it runs, and what limits it
   bootllama info    [MODEL]                    what a checkpoint is, and the memory it needs
-  bootllama train   [CORPUS] -o FOLDER         a model of your own, from a text or from tales
   bootllama help    [COMMAND]
   bootllama version
 
@@ -95,8 +94,6 @@ func dispatch(ctx context.Context, args []string, w world) error {
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, w) })
 	case "efi":
 		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, w) })
-	case "train":
-		return withSignals(ctx, func(ctx context.Context) error { return trainModel(ctx, args, w) })
 	case "info":
 		return info(args, w)
 	case "help", "-h", "-help", "--help":
@@ -159,8 +156,6 @@ func showHelp(args []string, w world) error {
 			text = imageHelp + run.Help
 		case "efi":
 			text = efiHelp
-		case "train":
-			text = trainHelp
 		case "info":
 			text = infoHelp
 		case "help", "version":

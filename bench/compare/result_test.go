@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"context"
@@ -10,28 +10,25 @@ import (
 	"time"
 )
 
-func TestQuantile(t *testing.T) {
+func TestMedian(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
-		q      float64
 		want   float64
 	}{
-		{nil, 0.5, 0},
-		{[]float64{7}, 0.99, 7},
-		{[]float64{3, 1, 2}, 0.5, 2},
-		{[]float64{4, 1, 3, 2}, 0.5, 2.5},
-		{[]float64{0, 10}, 0.99, 9.9},
-		{[]float64{1, 2, 3}, 1, 3},
+		{nil, 0},
+		{[]float64{7}, 7},
+		{[]float64{3, 1, 2}, 2},
+		{[]float64{4, 1, 3, 2}, 2.5},
 	} {
-		if got := Quantile(c.values, c.q); got != c.want {
-			t.Errorf("Quantile(%v, %v) = %v, want %v", c.values, c.q, got, c.want)
+		if got := median(c.values); got != c.want {
+			t.Errorf("median(%v) = %v, want %v", c.values, got, c.want)
 		}
 	}
 	values := []float64{3, 1, 2}
-	if Median(values); !slices.Equal(values, []float64{3, 1, 2}) {
-		t.Error("Median has sorted its argument")
+	if median(values); !slices.Equal(values, []float64{3, 1, 2}) {
+		t.Error("median has sorted its argument")
 	}
-	if got := Ratios([]float64{4, 9, 1}, []float64{2, 3}); !slices.Equal(got, []float64{2, 3}) {
+	if got := ratios([]float64{4, 9, 1}, []float64{2, 3}); !slices.Equal(got, []float64{2, 3}) {
 		t.Error(got)
 	}
 }
@@ -43,17 +40,16 @@ const example = `loading
 `
 
 func TestParse(t *testing.T) {
-	r, err := Parse([]byte(example))
+	r, err := parseResult([]byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.SIMD != "avx512" || r.Prefill.Median != 8.5 || !slices.Equal(r.Decode.TokS, []float64{1, 2, 3}) ||
-		r.Share != 0.93 || r.Read.Median != 33.5 || !slices.Equal(r.TokenUs, []float64{1, 2.5}) {
+	if r.SIMD != "avx512" || r.Threads != 2 || r.Prefill.Median != 8.5 || r.Decode != (speed{255, 2, 31.5}) || r.Share != 0.93 {
 		t.Errorf("%+v", r)
 	}
 	for _, bad := range []string{"", "no such command", `{"model":`, `{"model":"m"}`} {
-		if _, err := Parse([]byte(bad)); err == nil {
-			t.Errorf("Parse(%q): no error", bad)
+		if _, err := parseResult([]byte(bad)); err == nil {
+			t.Errorf("parseResult(%q): no error", bad)
 		}
 	}
 }
@@ -77,21 +73,21 @@ func TestDisturbed(t *testing.T) {
 
 // TestQuietRun: errors come back at once, and a cancelled context does not start anything.
 func TestQuietRun(t *testing.T) {
-	q := Quiet{Log: io.Discard}
+	q := quiet{log: io.Discard}
 	failure := errors.New("failure")
-	if err := q.Run(t.Context(), "x", func(context.Context) error { return failure }); err != failure {
+	if err := q.run(t.Context(), "x", func(context.Context) error { return failure }); err != failure {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	started := false
-	if err := q.Run(ctx, "x", func(context.Context) error { started = true; return nil }); !errors.Is(err, context.Canceled) || started {
+	if err := q.run(ctx, "x", func(context.Context) error { started = true; return nil }); !errors.Is(err, context.Canceled) || started {
 		t.Error(err, started)
 	}
 }
 
 func TestMachine(t *testing.T) {
-	if m := Machine(); !strings.Contains(m, "cores") {
+	if m := machine(); !strings.Contains(m, "cores") {
 		t.Error(m)
 	}
 }

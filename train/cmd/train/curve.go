@@ -15,11 +15,11 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"bootllama/internal/file"
-	"bootllama/internal/training"
+	"bootllama/train/run"
 )
 
 // curve draws how the loss of a training went, in nats for a token.
-type curve training.History
+type curve run.History
 
 // Size of the picture, in pixels.
 const (
@@ -140,7 +140,7 @@ func addLine(p *plot.Plot, name string, points plotter.XYs, c color.Color, width
 	return nil
 }
 
-func addHeldOut(p *plot.Plot, heldOut []training.Point) error {
+func addHeldOut(p *plot.Plot, heldOut []run.Point) error {
 	if len(heldOut) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package training
+package run
 
 import (
 	"bytes"

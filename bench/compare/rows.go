@@ -44,7 +44,6 @@ func (j job) String() string {
 type row struct {
 	ours, theirs job
 	share        bool
-	target       float64 // the ratio, or share, that is to be reached
 }
 
 // name is what -only is matched with.
@@ -56,32 +55,27 @@ func (r row) name() string {
 	return fmt.Sprintf("%s %s %s %s, threads: %d", r.ours.weights, r.ours.mode, r.ours.shape.name, other, r.ours.threads)
 }
 
-// allRows are the rows of the table with their targets.
+// allRows are the rows of the table.
 func allRows() []row {
 	var rows []row
-	add := func(weights, mode string, threads int, engine string, targets map[string]float64) {
-		for _, s := range []shape{shape260K, shape15M, shape110M, shape1B} {
-			if target, ok := targets[s.name]; ok {
-				ours := job{"bootllama", s, weights, mode, threads}
-				theirs := ours
-				theirs.engine = engine
-				rows = append(rows, row{ours: ours, theirs: theirs, target: target})
-			}
+	add := func(weights, mode string, threads int, engine string, shapes ...shape) {
+		for _, s := range shapes {
+			ours := job{"bootllama", s, weights, mode, threads}
+			theirs := ours
+			theirs.engine = engine
+			rows = append(rows, row{ours: ours, theirs: theirs})
 		}
 	}
-	each := func(target float64) map[string]float64 {
-		return map[string]float64{"15M": target, "110M": target, "1.1B": target}
-	}
-	add("f32", "decode", 2, "run.c", map[string]float64{"15M": 1.05, "110M": 1, "1.1B": 1})
-	add("f32", "decode", 1, "run.c", map[string]float64{"260K": 1.5, "15M": 1.05, "110M": 1, "1.1B": 1})
-	add("f32", "prefill", 2, "run.c", each(8))
-	add("q8", "decode", 2, "runq.c", map[string]float64{"15M": 5, "110M": 2.1, "1.1B": 1.9})
-	add("q8", "prefill", 2, "runq.c", each(15))
-	add("q8", "decode", 2, "llama.cpp", map[string]float64{"15M": 2.5, "110M": 1.5, "1.1B": 1.15})
-	add("q8", "prefill", 2, "llama.cpp", each(2))
+	add("f32", "decode", 2, "run.c", shape15M, shape110M, shape1B)
+	add("f32", "decode", 1, "run.c", shape260K, shape15M, shape110M, shape1B)
+	add("f32", "prefill", 2, "run.c", shape15M, shape110M, shape1B)
+	add("q8", "decode", 2, "runq.c", shape15M, shape110M, shape1B)
+	add("q8", "prefill", 2, "runq.c", shape15M, shape110M, shape1B)
+	add("q8", "decode", 2, "llama.cpp", shape15M, shape110M, shape1B)
+	add("q8", "prefill", 2, "llama.cpp", shape15M, shape110M, shape1B)
 	for _, weights := range []string{"f32", "q8"} {
 		for _, s := range []shape{shape110M, shape1B} {
-			rows = append(rows, row{ours: job{"bootllama", s, weights, "decode", 2}, share: true, target: 0.9})
+			rows = append(rows, row{ours: job{"bootllama", s, weights, "decode", 2}, share: true})
 		}
 	}
 	return rows

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"bootllama/internal/training"
+	"bootllama/train/run"
 )
 
 // fallingCurve is a loss that falls, with some noise, and is a little higher for what was held out.
@@ -21,7 +21,7 @@ func fallingCurve(steps int) curve {
 		loss := 1 + 6/(1+float64(i)/50)
 		c.Loss = append(c.Loss, loss+0.1*float64(i*7919%13-6)/6)
 		if i%(steps/20) == 0 {
-			c.HeldOut = append(c.HeldOut, training.Point{Step: i, Loss: loss + 0.5})
+			c.HeldOut = append(c.HeldOut, run.Point{Step: i, Loss: loss + 0.5})
 		}
 	}
 	return c
@@ -90,7 +90,7 @@ func TestWriteCurve(t *testing.T) {
 func TestWriteCurveOfFewSteps(t *testing.T) {
 	for _, c := range []curve{
 		{Loss: []float64{7}},
-		{Loss: []float64{7, 6}, HeldOut: []training.Point{{Step: 0, Loss: 7}}},
+		{Loss: []float64{7, 6}, HeldOut: []run.Point{{Step: 0, Loss: 7}}},
 		{Loss: []float64{0, 0}},
 	} {
 		if err := writeCurve(filepath.Join(t.TempDir(), "loss.png"), c); err != nil {

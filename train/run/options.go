@@ -1,6 +1,6 @@
-// Package training is what `bootllama train` does: from a corpus to the files of a model,
-// in a folder from which an interrupted training goes on.
-package training
+// Package run is a whole training, from a corpus to the files of a model, in a folder from which an interrupted
+// training goes on.
+package run
 
 import (
 	"errors"

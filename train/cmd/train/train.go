@@ -1,20 +1,26 @@
+// Command train trains a LLaMA model: from a text, or from tales that it makes, to the files that bootllama runs.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
-	"bootllama/internal/training"
+	"bootllama/train/run"
 )
 
-const trainHelp = `Usage: train [CORPUS] -o FOLDER [options]    train a model, here, on the processor
+const help = `Usage: train [CORPUS] -o FOLDER [options]    train a model, here, on the processor
 
 CORPUS is a text file; lines of <|endoftext|>, or else blank lines, separate its texts. Without it children's tales are
 made, and with the options' defaults the model that is built in, byte for byte: same options, same model, whatever the
@@ -40,20 +46,60 @@ when the same command is given again: at most half a minute of it is done anew.
   -s, --seed SEED        of the first weights and the order of the texts (default 1)
       --threads N        (default: all processors)
       --sample N         every N steps print a text of the model; 0: never (default 1000)
+
+Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted).
 `
 
-// trainOptions are the options of train.
-type trainOptions struct {
-	training.Options
+// Exit statuses.
+const (
+	statusFailed      = 1
+	statusUsage       = 2
+	statusInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+)
+
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is a write error, and what was begun is saved
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends the process
+	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// command parses the command line, trains and returns the exit status.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		if _, err = io.WriteString(stdout, help); err == nil {
+			return 0
+		}
+	} else if err != nil {
+		fmt.Fprintf(stderr, "train: %v (-h lists the options)\n", err)
+		return statusUsage
+	} else {
+		err = train(ctx, o, stdout, stderr)
+	}
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil:
+		return statusInterrupted
+	}
+	fmt.Fprintf(stderr, "train: %v\n", err)
+	return statusFailed
+}
+
+// options are the command's.
+type options struct {
+	run.Options
 	output string
 	sample int
 }
 
-func parseTrain(args []string) (trainOptions, error) {
-	o := trainOptions{Options: training.Default()}
-	flags := flag.NewFlagSet("train", flag.ContinueOnError)
+func parse(args []string) (options, error) {
+	o := options{Options: run.Default()}
+	flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
+	flags.Usage = func() {}
 	c, t := &o.Config, &o.Train
-	flags.StringVar(&o.output, "o", "", "")
+	flags.StringVarP(&o.output, "output", "o", "", "")
 	flags.IntVar(&o.Tales, "tales", o.Tales, "")
 	flags.IntVar(&o.PrimerSteps, "primer", o.PrimerSteps, "")
 	flags.IntVar(&c.Dim, "dim", c.Dim, "")
@@ -63,61 +109,47 @@ func parseTrain(args []string) (trainOptions, error) {
 	flags.IntVar(&c.NKVHeads, "kv-heads", c.NKVHeads, "")
 	flags.IntVar(&c.VocabSize, "vocab", c.VocabSize, "")
 	flags.IntVar(&c.SeqLen, "context", c.SeqLen, "")
-	flags.IntVar(&t.Steps, "n", t.Steps, "")
-	flags.IntVar(&t.Steps, "steps", t.Steps, "")
+	flags.IntVarP(&t.Steps, "steps", "n", t.Steps, "")
 	flags.IntVar(&t.Batch, "batch", t.Batch, "")
 	flags.Float64Var(&t.LearningRate, "rate", t.LearningRate, "")
 	flags.IntVar(&t.Warmup, "warmup", t.Warmup, "")
-	flags.Uint64Var(&t.Seed, "s", t.Seed, "")
-	flags.Uint64Var(&t.Seed, "seed", t.Seed, "")
+	flags.Uint64VarP(&t.Seed, "seed", "s", t.Seed, "")
 	flags.IntVar(&t.Threads, "threads", 0, "")
 	flags.IntVar(&o.sample, "sample", 1000, "")
-	corpora, err := operands(flags, args)
-	switch {
-	case err != nil:
+	if err := flags.Parse(args); err != nil {
 		return o, err
-	case len(corpora) > 1:
-		return o, usageError{fmt.Errorf("one CORPUS, not %d: %s", len(corpora), list(corpora))}
-	case len(corpora) == 1 && corpora[0] == "":
-		return o, usageError{errors.New("CORPUS is empty: name a text file, or leave it out for tales")}
-	case o.output == "":
-		return o, usageError{errors.New("no -o FOLDER: where shall the model be written?")}
-	case t.Threads < 0 || t.Threads > 1024:
-		return o, usageError{fmt.Errorf("--threads %d: want 0 to 1024", t.Threads)}
 	}
-	if len(corpora) == 1 {
+	switch corpora := flags.Args(); {
+	case len(corpora) > 1:
+		return o, fmt.Errorf("one CORPUS, not %d: %s", len(corpora), strings.Join(corpora, ", "))
+	case len(corpora) == 1 && corpora[0] == "":
+		return o, errors.New("CORPUS is empty: name a text file, or leave it out for tales")
+	case o.output == "":
+		return o, errors.New("no -o FOLDER: where shall the model be written?")
+	case t.Threads < 0 || t.Threads > 1024:
+		return o, fmt.Errorf("--threads %d: want 0 to 1024", t.Threads)
+	case len(corpora) == 1:
 		o.Corpus = corpora[0]
 	}
-	if err := o.Check(); err != nil {
-		return o, usageError{err}
-	}
-	return o, nil
+	return o, o.Check()
 }
 
-// trainModel is the command train.
-func trainModel(ctx context.Context, args []string, w world) error {
-	o, err := parseTrain(args)
-	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(w.stdout, trainHelp)
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	say := func(format string, a ...any) { fmt.Fprintf(w.stderr, "bootllama: "+format+"\n", a...) } // remarks: nothing depends on them
-	m, err := training.Prepare(o.Options, say)
+// train trains a model and reports on it.
+func train(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	say := func(format string, a ...any) { fmt.Fprintf(stderr, "train: "+format+"\n", a...) } // remarks: nothing depends on them
+	m, err := run.Prepare(o.Options, say)
 	if err != nil {
 		return err
 	}
 	say("%d texts, %d tokens, SHA-256 %x", m.Corpus.Documents(), len(m.Corpus.Tokens), m.Corpus.SHA256)
-	r, err := training.Open(o.output, o.Options, m)
+	r, err := run.Open(o.output, o.Options, m)
 	if err != nil {
 		return err
 	}
 	if r.Resumed {
 		say("going on from what was trained in %v", r.Elapsed().Round(time.Second))
 	}
-	display := newDisplay(w, o.Train.Steps-len(r.History().Loss))
+	display := newDisplay(stdout, stderr, o.Train.Steps-len(r.History().Loss))
 	err = r.Train(ctx, display.show, o.sample, display.sample)
 	display.close()
 	h := r.History()
@@ -137,33 +169,33 @@ func trainModel(ctx context.Context, args []string, w world) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(w.stdout, report)
+	_, err = fmt.Fprint(stdout, report)
 	return err
 }
 
 // display shows how far a training is: with a bar on a terminal, else with a line now and then.
 type display struct {
-	w    world
-	bar  *progressbar.ProgressBar // nil: lines
-	last time.Time                // of a line
-	from int                      // this process's first step, from which on it is timed; 0: none yet
-	time time.Duration            // after that
+	stdout, stderr io.Writer
+	bar            *progressbar.ProgressBar // nil: lines
+	last           time.Time                // of a line
+	from           int                      // this process's first step, from which on it is timed; 0: none yet
+	time           time.Duration            // after that
 }
 
 // lineEvery is how often there is a line where there is no bar.
 const lineEvery = 30 * time.Second
 
 // newDisplay shows a training with that many steps to go.
-func newDisplay(w world, left int) *display {
-	d := &display{w: w, last: time.Now()}
-	if openTerminals(w).err {
-		d.bar = progressbar.NewOptions(left, progressbar.OptionSetWriter(w.stderr), progressbar.OptionSetPredictTime(true),
+func newDisplay(stdout, stderr io.Writer, left int) *display {
+	d := &display{stdout: stdout, stderr: stderr, last: time.Now()}
+	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		d.bar = progressbar.NewOptions(left, progressbar.OptionSetWriter(stderr), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetElapsedTime(true), progressbar.OptionShowCount(), progressbar.OptionFullWidth(), progressbar.OptionThrottle(200*time.Millisecond))
 	}
 	return d
 }
 
-func (d *display) show(p training.Progress) {
+func (d *display) show(p run.Progress) {
 	if d.bar != nil {
 		d.bar.Describe(fmt.Sprintf("loss %.3f, held out %.3f", p.Loss, p.HeldOut))
 		d.bar.Add(1) // a remark: nothing depends on it
@@ -179,7 +211,7 @@ func (d *display) show(p training.Progress) {
 	d.last = time.Now()
 	took, done := p.Elapsed-d.time, p.Step-d.from
 	left := took / time.Duration(done) * time.Duration(p.Steps-p.Step)
-	fmt.Fprintf(d.w.stderr, "step %d of %d: loss %.3f, held out %.3f, %.0f tokens/s, %v left\n",
+	fmt.Fprintf(d.stderr, "step %d of %d: loss %.3f, held out %.3f, %.0f tokens/s, %v left\n",
 		p.Step, p.Steps, p.Loss, p.HeldOut, float64(done*p.Tokens)/took.Seconds(), left.Round(time.Second))
 }
 
@@ -188,13 +220,13 @@ func (d *display) sample(step int, text string) error {
 	if d.bar != nil {
 		d.bar.Clear() // as above
 	}
-	_, err := fmt.Fprintf(d.w.stdout, "--- after %d steps ---\n%s", step, text)
+	_, err := fmt.Fprintf(d.stdout, "--- after %d steps ---\n%s", step, text)
 	return err
 }
 
 func (d *display) close() {
 	if d.bar != nil {
 		d.bar.Exit() // as above
-		fmt.Fprintln(d.w.stderr)
+		fmt.Fprintln(d.stderr)
 	}
 }

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Quiet runs programs when the machine is idle, and again when it did not stay so: a neighbour that takes a tenth of a
+// quiet runs programs when the machine is idle, and again when it did not stay so: a neighbour that takes a tenth of a
 // core makes two spinning threads wait for each other far longer than that.
-type Quiet struct {
-	Patience time.Duration // how long to wait for an idle machine before each run
-	Retries  int           // how often to repeat a run that was disturbed
-	Log      io.Writer     // told of disturbed runs
+type quiet struct {
+	patience time.Duration // how long to wait for an idle machine before each run
+	retries  int           // how often to repeat a run that was disturbed
+	log      io.Writer     // told of disturbed runs
 
-	Disturbed int // runs that were disturbed to the last try, and stand
+	disturbed int // runs that were disturbed to the last try, and stand
 }
 
 const (
@@ -24,9 +24,9 @@ const (
 	noiseTime = 50 * time.Millisecond
 )
 
-// Run waits for an idle machine and calls run, which must wait for the processes that it starts. An error of run, or of
+// run waits for an idle machine and calls run, which must wait for the processes that it starts. An error of run, or of
 // ctx, is returned at once.
-func (q *Quiet) Run(ctx context.Context, what string, run func(context.Context) error) error {
+func (q *quiet) run(ctx context.Context, what string, run func(context.Context) error) error {
 	for try := 0; ; try++ {
 		if err := q.wait(ctx); err != nil {
 			return err
@@ -40,9 +40,9 @@ func (q *Quiet) Run(ctx context.Context, what string, run func(context.Context) 
 		if !disturbed(others, elapsed) {
 			return nil
 		}
-		fmt.Fprintf(q.Log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // a remark
-		if try == q.Retries {
-			q.Disturbed++
+		fmt.Fprintf(q.log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // a remark
+		if try == q.retries {
+			q.disturbed++
 			return nil
 		}
 	}
@@ -55,7 +55,7 @@ func disturbed(others, elapsed time.Duration) bool {
 }
 
 // wait waits until the machine is idle, or patience ends: then the run has to show if it is disturbed.
-func (q *Quiet) wait(ctx context.Context) error {
+func (q *quiet) wait(ctx context.Context) error {
 	for start := time.Now(); ; {
 		before := machineTime()
 		select {
@@ -63,7 +63,7 @@ func (q *Quiet) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-time.After(idleFor):
 		}
-		if busy := machineTime() - before; busy.Seconds() < idleBelow*idleFor.Seconds() || time.Since(start) > q.Patience {
+		if busy := machineTime() - before; busy.Seconds() < idleBelow*idleFor.Seconds() || time.Since(start) > q.patience {
 			return nil
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"bootllama/scripts/internal/bench"
 )
 
 // engines are where the programs and the models are. An empty path: it is not compared.
@@ -103,7 +101,7 @@ func (e engines) command(ctx context.Context, j job) *exec.Cmd {
 }
 
 func bootllamaFigure(stdout []byte, j job) (figure, error) {
-	r, err := bench.Parse(stdout)
+	r, err := parseResult(stdout)
 	if err != nil {
 		return figure{}, err
 	}

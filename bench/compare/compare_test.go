@@ -14,15 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"bootllama/scripts/internal/bench"
 )
 
 var all = regexp.MustCompile("")
 
 func everything(job) bool { return true }
 
-// TestRows: names are distinct, both sides of a row do the same work, and every target is there.
+// TestRows: names are distinct, and both sides of a row do the same work.
 func TestRows(t *testing.T) {
 	rows := allRows()
 	if len(rows) != 26 {
@@ -39,8 +37,8 @@ func TestRows(t *testing.T) {
 		if !r.share && same != r.ours || r.share && r.theirs != (job{}) {
 			t.Errorf("%s: %v against %v", r.name(), r.ours, r.theirs)
 		}
-		if r.target < 0.5 || r.ours.tokens() < 1 {
-			t.Errorf("%s: target %v, %d tokens", r.name(), r.target, r.ours.tokens())
+		if r.ours.tokens() < 1 {
+			t.Errorf("%s: %d tokens", r.name(), r.ours.tokens())
 		}
 	}
 }
@@ -147,8 +145,8 @@ func TestMeasure(t *testing.T) {
 		}
 		return figure{tokS: float64(len(order))}, nil
 	}
-	quiet := &bench.Quiet{Log: io.Discard}
-	figures, err := measure(t.Context(), [][]job{{a, b}, {c}}, 2, run, quiet, io.Discard)
+	q := &quiet{log: io.Discard}
+	figures, err := measure(t.Context(), [][]job{{a, b}, {c}}, 2, run, q, io.Discard)
 	if order != "abaaccc" || !errors.Is(err, failure) {
 		t.Errorf("order %s, %v", order, err)
 	}
@@ -177,21 +175,18 @@ func TestReport(t *testing.T) {
 	}
 	got := newReport(rows, figures, 1, engines{})
 	got.Machine, got.Date = "MACHINE", "DATE"
-	want := `| | bootllama | other | ratio [min..max] | target | reached |
-|---|---|---|---|---|---|
-| q8 decode 15M vs runq.c, threads: 2 | 1000 | 300 | 3.00 [1.83..3.33] | ≥ 5 | no |
-| q8 decode 110M vs runq.c, threads: 2 | 8.00 |  |  | ≥ 2.1 | not measured |
-| q8 decode 15M vs llama.cpp, threads: 2 | 1000 | 300 | 3.00 [1.83..3.33] | ≥ 2.5 | yes, not in every round |
-| q8 decode 110M vs llama.cpp, threads: 2 | 8.00 |  |  | ≥ 1.5 | not measured |
-| q8 decode 110M of read bandwidth, threads: 2 | 31.0 GB/s |  | 93 % [93..93] | ≥ 90 % | yes |
+	want := `| | bootllama | other | ratio [min..max] |
+|---|---|---|---|
+| q8 decode 15M vs runq.c, threads: 2 | 1000 | 300 | 3.00 [1.83..3.33] |
+| q8 decode 110M vs runq.c, threads: 2 | 8.00 |  |  |
+| q8 decode 15M vs llama.cpp, threads: 2 | 1000 | 300 | 3.00 [1.83..3.33] |
+| q8 decode 110M vs llama.cpp, threads: 2 | 8.00 |  |  |
+| q8 decode 110M of read bandwidth, threads: 2 | 31.0 GB/s |  | 93 % [93..93] |
 
 Tok/s; medians of 3 interleaved rounds, ratios within a round. MACHINE; DATE. 1 runs were disturbed by other processes in every try.
 `
 	if text := got.markdown(); text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
-	}
-	if got.Missed != 1 {
-		t.Errorf("%d missed", got.Missed)
 	}
 }
 
@@ -224,7 +219,7 @@ func TestEndToEnd(t *testing.T) {
 	var stdout, stderr strings.Builder
 	status := compare(t.Context(), []string{"-bootllama", filepath.Join(dir, "bootllama"), "-llama2c", dir, "-models", dir, "-rounds", "2",
 		"-patience", "0", "-retries", "0", "-only", "q8 decode 15M vs runq", "-o", output}, &stdout, &stderr)
-	if status != 0 || !strings.Contains(stdout.String(), "| 60.0 | 10.0 | 6.00 [6.00..6.00] | ≥ 5 | yes |") {
+	if status != 0 || !strings.Contains(stdout.String(), "| 60.0 | 10.0 | 6.00 [6.00..6.00] |") {
 		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
 	}
 	text, err := os.ReadFile(output)

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"bootllama/scripts/internal/bench"
 )
 
 // report is the table, with every figure that went into it.
@@ -17,24 +15,21 @@ type report struct {
 	SIMD      string            `json:"simd,omitempty"`
 	Rounds    int               `json:"rounds"`    // of the longest row
 	Disturbed int               `json:"disturbed"` // runs that other processes slowed down in every try
-	Missed    int               `json:"missed"`
 	Rows      []line            `json:"rows"`
 }
 
 // line is a row with its figures, one for each round.
 type line struct {
-	Name    string    `json:"name"`
-	Ours    []float64 `json:"ours,omitempty"` // tok/s, or GB/s where Theirs is a share
-	Theirs  []float64 `json:"theirs,omitempty"`
-	Ratios  []float64 `json:"ratios,omitempty"` // ours to theirs, or the share of the read bandwidth
-	Median  float64   `json:"median,omitempty"`
-	Target  float64   `json:"target"`
-	Verdict string    `json:"verdict"`
-	share   bool
+	Name   string    `json:"name"`
+	Ours   []float64 `json:"ours,omitempty"` // tok/s, or GB/s where Theirs is a share
+	Theirs []float64 `json:"theirs,omitempty"`
+	Ratios []float64 `json:"ratios,omitempty"` // ours to theirs, or the share of the read bandwidth
+	Median float64   `json:"median,omitempty"`
+	share  bool
 }
 
 func newReport(rows []row, figures map[job][]figure, disturbed int, e engines) report {
-	r := report{Machine: bench.Machine(), Date: time.Now().Format(time.DateOnly), Disturbed: disturbed, Versions: map[string]string{}}
+	r := report{Machine: machine(), Date: time.Now().Format(time.DateOnly), Disturbed: disturbed, Versions: map[string]string{}}
 	for name, dir := range map[string]string{"llama2.c": e.llama2c, "llama.cpp": e.llamacpp} {
 		if v := version(dir); v != "" {
 			r.Versions[name] = v
@@ -42,9 +37,6 @@ func newReport(rows []row, figures map[job][]figure, disturbed int, e engines) r
 	}
 	for _, row := range rows {
 		l := newLine(row, figures)
-		if l.Verdict == missed {
-			r.Missed++
-		}
 		r.Rounds = max(r.Rounds, len(l.Ours), len(l.Theirs))
 		if ours := figures[row.ours]; len(ours) > 0 && ours[0].simd != "" {
 			r.SIMD = ours[0].simd
@@ -54,16 +46,8 @@ func newReport(rows []row, figures map[job][]figure, disturbed int, e engines) r
 	return r
 }
 
-// Verdicts of a row.
-const (
-	reached     = "yes"
-	mostly      = "yes, not in every round"
-	missed      = "no"
-	notMeasured = "not measured"
-)
-
 func newLine(r row, figures map[job][]figure) line {
-	l := line{Name: r.name(), Target: r.target, share: r.share}
+	l := line{Name: r.name(), share: r.share}
 	for _, f := range figures[r.ours] {
 		if r.share {
 			l.Ours = append(l.Ours, f.gbS)
@@ -76,32 +60,18 @@ func newLine(r row, figures map[job][]figure) line {
 		for _, f := range figures[r.theirs] {
 			l.Theirs = append(l.Theirs, f.tokS)
 		}
-		l.Ratios = bench.Ratios(l.Ours, l.Theirs)
+		l.Ratios = ratios(l.Ours, l.Theirs)
 	}
-	l.Median = bench.Median(l.Ratios)
-	l.Verdict = verdict(l.Ratios, r.target)
+	l.Median = median(l.Ratios)
 	return l
-}
-
-// verdict judges by the median, and says when not every round agrees.
-func verdict(ratios []float64, target float64) string {
-	switch {
-	case len(ratios) == 0:
-		return notMeasured
-	case bench.Median(ratios) < target:
-		return missed
-	case slices.Min(ratios) < target:
-		return mostly
-	}
-	return reached
 }
 
 // markdown is the report as a table and what to know about it.
 func (r report) markdown() string {
 	var b strings.Builder
-	b.WriteString("| | bootllama | other | ratio [min..max] | target | reached |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| | bootllama | other | ratio [min..max] |\n|---|---|---|---|\n")
 	for _, l := range r.Rows {
-		ours, theirs, ratio, target := number(l.Ours), number(l.Theirs), "", fmt.Sprintf("≥ %v", l.Target)
+		ours, theirs, ratio := number(l.Ours), number(l.Theirs), ""
 		if len(l.Ratios) > 0 {
 			ratio = fmt.Sprintf("%.2f [%.2f..%.2f]", l.Median, slices.Min(l.Ratios), slices.Max(l.Ratios))
 		}
@@ -109,12 +79,11 @@ func (r report) markdown() string {
 			if theirs = ""; ours != "" {
 				ours += " GB/s"
 			}
-			target = fmt.Sprintf("≥ %.0f %%", 100*l.Target)
 			if len(l.Ratios) > 0 {
 				ratio = fmt.Sprintf("%.0f %% [%.0f..%.0f]", 100*l.Median, 100*slices.Min(l.Ratios), 100*slices.Max(l.Ratios))
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", l.Name, ours, theirs, ratio, target, l.Verdict)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.Name, ours, theirs, ratio)
 	}
 	fmt.Fprintf(&b, "\nTok/s; medians of %d interleaved rounds, ratios within a round. %s", r.Rounds, r.Machine)
 	if r.SIMD != "" {
@@ -134,7 +103,7 @@ func (r report) markdown() string {
 
 // number is the median for a person: three digits or more.
 func number(values []float64) string {
-	switch m := bench.Median(values); {
+	switch m := median(values); {
 	case len(values) == 0:
 		return ""
 	case m < 10:

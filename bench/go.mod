@@ -1,0 +1,3 @@
+module bootllama/bench
+
+go 1.26.0
