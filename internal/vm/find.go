@@ -3,6 +3,7 @@ package vm
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -152,7 +153,7 @@ func readHead(path string, n int) ([]byte, error) {
 // would find the boot order of the one before.
 func (f Firmware) flash(dir string) ([]string, error) {
 	store := filepath.Join(dir, "vars.fd")
-	if err := copyFile(store, or(f.Vars, f.Code)); err != nil {
+	if err := copyFile(store, cmp.Or(f.Vars, f.Code)); err != nil {
 		return nil, fmt.Errorf("firmware: %w", err)
 	}
 	var args []string

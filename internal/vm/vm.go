@@ -10,6 +10,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,7 +245,7 @@ func (r *Running) args(display string, flash, accel []string) []string {
 	for _, a := range accel {
 		args = append(args, "-accel", a)
 	}
-	args = append(args, "-cpu", or(m.CPU, "max"), "-smp", strconv.Itoa(or(m.CPUs, 1)), "-m", strconv.Itoa(or(m.MemoryMiB, 512)))
+	args = append(args, "-cpu", cmp.Or(m.CPU, "max"), "-smp", strconv.Itoa(cmp.Or(m.CPUs, 1)), "-m", strconv.Itoa(cmp.Or(m.MemoryMiB, 512)))
 	args = append(args, "-display", display)
 	args = append(args, flash...)
 	for i, disk := range append([]string{m.Disk}, m.Disks...) {
@@ -276,15 +277,6 @@ func window(ctx context.Context, qemu string) (string, error) {
 		}
 	}
 	return "", errors.New("it cannot open a window (Debian and Ubuntu: apt install qemu-system-gui)")
-}
-
-// or is v, or byDefault if v is zero.
-func or[T comparable](v, byDefault T) T {
-	var zero T
-	if v == zero {
-		return byDefault
-	}
-	return v
 }
 
 // escape writes a file name as QEMU's option syntax wants it: a comma is doubled.
