@@ -36,8 +36,6 @@ type Options struct {
 	// Package is the import path of package main, which must import
 	// bootllama/metal. Empty: bootllama/cmd/efi.
 	Package string
-	// GOAMD64 is the microarchitecture level, v1 to v4. Empty: v1.
-	GOAMD64 string
 	// Toolchain is a GOTOOLCHAIN, such as go1.27.4. Empty: the caller's.
 	Toolchain string
 	// ImageBase is pe.Options.ImageBase.
@@ -63,13 +61,6 @@ func Build(ctx context.Context, opt Options) ([]byte, error) {
 
 // Link returns the ELF file that Build converts.
 func Link(ctx context.Context, opt Options) (elf []byte, err error) {
-	switch opt.GOAMD64 { // go build itself takes any text
-	case "":
-		opt.GOAMD64 = "v1"
-	case "v1", "v2", "v3", "v4":
-	default:
-		return nil, fmt.Errorf("GOAMD64 %q: want v1 to v4", opt.GOAMD64)
-	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		return nil, fmt.Errorf("building the EFI application needs the Go toolchain, 1.26 or newer, in PATH: get it from https://go.dev/dl/ (%w)", err)
@@ -80,7 +71,7 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 			return nil, err
 		}
 	}
-	env, err := environ(ctx, goTool, dir, opt.GOAMD64)
+	env, err := environ(ctx, goTool, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +129,7 @@ var passed = []string{
 // environ is the environment for go build. The settings of go env -w count too
 // (an empty variable would not override them), so that file is switched off and
 // what is passed is asked for.
-func environ(ctx context.Context, goTool, dir, goamd64 string) ([]string, error) {
+func environ(ctx context.Context, goTool, dir string) ([]string, error) {
 	stdout, stderr, err := run(ctx, dir, os.Environ(), goTool, append([]string{"env", "-json"}, passed...)...)
 	if err != nil {
 		return nil, fmt.Errorf("go env in %s: %w\n%s", dir, err, strings.TrimRight(stderr, "\n"))
@@ -158,7 +149,7 @@ func environ(ctx context.Context, goTool, dir, goamd64 string) ([]string, error)
 		env = append(env, name+"="+settings[name])
 	}
 	return append(env, "GOENV=off", "GOWORK=off", "GOFIPS140=off", "CGO_ENABLED=0",
-		"GOOS=linux", "GOARCH=amd64", "GOAMD64="+goamd64), nil
+		"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1"), nil
 }
 
 // run runs a command; when ctx ends the command, its error is ctx's.

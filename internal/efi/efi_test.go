@@ -126,9 +126,6 @@ func TestReproducible(t *testing.T) {
 	if !bytes.Equal(build(t, Options{Dir: dir}), want) {
 		t.Error("GOFLAGS changes the application")
 	}
-	if bytes.Equal(build(t, Options{Dir: dir, GOAMD64: "v3"}), want) {
-		t.Error("Options.GOAMD64 does not change the application")
-	}
 }
 
 func TestErrors(t *testing.T) {
@@ -142,7 +139,6 @@ func TestErrors(t *testing.T) {
 		{"no such package", Options{Dir: tiny, Package: "bootllama/cmd/none"}, []string{"bootllama/cmd/none"}},
 		{"no such folder", Options{Dir: filepath.Join(tiny, "none")}, []string{filepath.Join(tiny, "none")}},
 		{"not main", Options{Dir: tiny, Package: "bootllama/lib"}, []string{"bootllama/lib", "no main packages"}},
-		{"GOAMD64", Options{Dir: tiny, GOAMD64: "v9"}, []string{"GOAMD64", "v9", "v1 to v4"}},
 		{"image base", Options{Dir: tiny, ImageBase: 1}, []string{"image base 0x1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
