@@ -22,7 +22,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/diskfs/go-diskfs/backend"
 	"github.com/diskfs/go-diskfs/backend/file"
@@ -55,67 +54,26 @@ type File struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// Options of Write. With the zero value the same files give the same bytes.
+// Options of Write. The same files and options give the same bytes.
 type Options struct {
 	// Free is how many bytes a file written later shall find room for, at least.
 	Free int64
-	// Label is the volume label, at most 11 capitals, digits and spaces.
-	// Empty: BOOTLLAMA.
-	Label string
-	// Serial is the volume serial number. 0: one of bootllama's own.
-	Serial uint32
-	// DiskGUID and PartitionGUID name disk and partition. Empty: bootllama's own.
-	// A machine with two such disks may need them to differ.
-	DiskGUID, PartitionGUID string
-	// Time is the time of all files. Zero: 1980-01-01, where FAT's time begins.
-	Time time.Time
-	// Progress, if not nil, is told how many bytes of all files' total are written.
-	Progress func(done, total int64)
 }
 
-// Fixed by default, so that the same input gives the same bytes.
+// Names and numbers that others draw at random or take from the clock are fixed.
 const (
-	defaultLabel         = "BOOTLLAMA"
-	defaultSerial        = 0xB0071A3A
-	defaultDiskGUID      = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A001"
-	defaultPartitionGUID = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A002"
+	label         = "BOOTLLAMA"
+	serial        = 0xB0071A3A // of the volume
+	diskGUID      = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A001"
+	partitionGUID = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A002"
 )
-
-func (o Options) withDefaults() (Options, error) {
-	if o.Label == "" {
-		o.Label = defaultLabel
-	}
-	if o.Serial == 0 {
-		o.Serial = defaultSerial
-	}
-	if o.DiskGUID == "" {
-		o.DiskGUID = defaultDiskGUID
-	}
-	if o.PartitionGUID == "" {
-		o.PartitionGUID = defaultPartitionGUID
-	}
-	if o.Time.IsZero() {
-		o.Time = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
-	if y := o.Time.Year(); y < 1980 || y > 2107 {
-		return o, fmt.Errorf("disk image: FAT knows the years 1980 to 2107, not %d", y)
-	}
-	if len(o.Label) > 11 || strings.Trim(o.Label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") != "" || o.Label[0] == ' ' {
-		return o, fmt.Errorf("disk image: volume label %q: want at most 11 capitals, digits, _, - and spaces", o.Label)
-	}
-	if o.Free < 0 {
-		return o, fmt.Errorf("disk image: %d free bytes", o.Free)
-	}
-	return o, nil
-}
 
 // Write writes the image to a file called name, which it replaces. On any
 // failure, also when ctx ends, it returns an error and leaves no file behind and
 // a file of that name as it was.
 func Write(ctx context.Context, name string, files []File, opt Options) (err error) {
-	opt, err = opt.withDefaults()
-	if err != nil {
-		return err
+	if opt.Free < 0 {
+		return fmt.Errorf("disk image: %d free bytes", opt.Free)
 	}
 	t, err := newTree(files)
 	if err != nil {
@@ -136,7 +94,7 @@ func Write(ctx context.Context, name string, files []File, opt Options) (err err
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(writeImage(ctx, f, t, l, opt), f.Close()); err != nil {
+	if err := errors.Join(writeImage(ctx, f, t, l), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("disk image %s: %w", name, err), os.Remove(tmp))
 	}
 	if err := os.Rename(tmp, name); err != nil {
@@ -146,7 +104,7 @@ func Write(ctx context.Context, name string, files []File, opt Options) (err err
 }
 
 // writeImage writes everything to f, which is new and empty.
-func writeImage(ctx context.Context, f *os.File, t *tree, l layout, opt Options) error {
+func writeImage(ctx context.Context, f *os.File, t *tree, l layout) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -156,10 +114,10 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout, opt Options)
 		return err
 	}
 	storage := file.New(f, false)
-	if err := writeGPT(storage, size, l, opt); err != nil {
+	if err := writeGPT(storage, size, l); err != nil {
 		return err
 	}
-	v, err := createVolume(storage, l, opt)
+	v, err := createVolume(storage, l)
 	if err != nil {
 		return err
 	}
@@ -168,21 +126,20 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout, opt Options)
 			return fmt.Errorf("folder %s: %w", dir, err)
 		}
 	}
-	p := &progress{total: t.bytes, report: opt.Progress}
 	for _, file := range t.files {
-		if err := v.writeFile(ctx, file, p); err != nil {
+		if err := v.writeFile(ctx, file); err != nil {
 			return fmt.Errorf("%s: %w", file.Path, err)
 		}
 	}
-	return v.finish(t, opt)
+	return v.finish(t)
 }
 
 // writeGPT writes the protective MBR and both partition tables.
-func writeGPT(storage backend.Storage, size int64, l layout, opt Options) error {
+func writeGPT(storage backend.Storage, size int64, l layout) error {
 	table := &gpt.Table{
 		LogicalSectorSize:  sectorSize,
 		PhysicalSectorSize: sectorSize,
-		GUID:               opt.DiskGUID,
+		GUID:               diskGUID,
 		ProtectiveMBR:      true,
 		Partitions: []*gpt.Partition{{
 			Index: 1,
@@ -190,7 +147,7 @@ func writeGPT(storage backend.Storage, size int64, l layout, opt Options) error 
 			End:   uint64(partitionStart+l.size)/sectorSize - 1,
 			Type:  gpt.EFISystemPartition,
 			Name:  "EFI System",
-			GUID:  opt.PartitionGUID,
+			GUID:  partitionGUID,
 		}},
 	}
 	w, err := storage.Writable()
@@ -198,19 +155,6 @@ func writeGPT(storage backend.Storage, size int64, l layout, opt Options) error 
 		return err
 	}
 	return table.Write(w, size)
-}
-
-// progress counts the bytes of files.
-type progress struct {
-	done, total int64
-	report      func(done, total int64)
-}
-
-func (p *progress) add(n int64) {
-	p.done += n
-	if p.report != nil {
-		p.report(p.done, p.total)
-	}
 }
 
 // tree is the checked list of files and the folders that they need.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/diskfs/go-diskfs/backend"
 	"github.com/diskfs/go-diskfs/filesystem/fat12"
@@ -145,7 +144,7 @@ type volume struct {
 }
 
 // createVolume makes the file system and checks that it has the planned layout.
-func createVolume(storage backend.Storage, l layout, opt Options) (*volume, error) {
+func createVolume(storage backend.Storage, l layout) (*volume, error) {
 	fs, err := fat32.Create(storage, l.size, partitionStart, sectorSize, "", true)
 	if err != nil {
 		return nil, err
@@ -196,7 +195,7 @@ func (v *volume) write(off int64, b []byte) error {
 }
 
 // writeFile creates a file and copies its contents.
-func (v *volume) writeFile(ctx context.Context, f File, p *progress) (err error) {
+func (v *volume) writeFile(ctx context.Context, f File) (err error) {
 	r, err := f.Open()
 	if err != nil {
 		return err
@@ -229,7 +228,6 @@ func (v *volume) writeFile(ctx context.Context, f File, p *progress) (err error)
 				}
 			}
 			off, left, done = off+int64(n), left-int64(n), done+int64(n)
-			p.add(int64(n))
 		}
 	}
 	if done != f.Size {
@@ -274,8 +272,8 @@ func diskRanges(h any) ([]fat12.DiskRange, error) {
 }
 
 // finish sets the label and corrects what go-diskfs leaves.
-func (v *volume) finish(t *tree, opt Options) error {
-	if err := v.fs.SetLabel(opt.Label); err != nil {
+func (v *volume) finish(t *tree) error {
+	if err := v.fs.SetLabel(label); err != nil {
 		return err
 	}
 	fat, err := v.read(v.fatStart(), v.fat)
@@ -283,15 +281,15 @@ func (v *volume) finish(t *tree, opt Options) error {
 		return err
 	}
 	for _, dir := range append([]string{""}, t.dirs...) {
-		if err := v.finishFolder(dir, fat, opt.Time); err != nil {
+		if err := v.finishFolder(dir, fat); err != nil {
 			return fmt.Errorf("folder /%s: %w", dir, err)
 		}
 	}
-	return errors.Join(v.write(v.fatStart(), fat), v.write(v.fatStart()+v.fat, fat), v.finishHeaders(fat, opt.Serial))
+	return errors.Join(v.write(v.fatStart(), fat), v.write(v.fatStart()+v.fat, fat), v.finishHeaders(fat))
 }
 
 // finishFolder corrects the entries of one folder; fat is the table to correct too.
-func (v *volume) finishFolder(dir string, fat []byte, at time.Time) error {
+func (v *volume) finishFolder(dir string, fat []byte) error {
 	h, err := v.fs.OpenFile("/"+dir, os.O_RDONLY)
 	if err != nil {
 		return err
@@ -306,7 +304,7 @@ func (v *volume) finishFolder(dir string, fat []byte, at time.Time) error {
 			return err
 		}
 		for e := b; len(e) > 0 && e[0] != 0; e = e[dirEntrySize:] {
-			finishEntry(e[:dirEntrySize], fat, at)
+			finishEntry(e[:dirEntrySize], fat)
 		}
 		if err := v.write(int64(g.Offset), b); err != nil {
 			return err
@@ -315,9 +313,9 @@ func (v *volume) finishFolder(dir string, fat []byte, at time.Time) error {
 	return nil
 }
 
-func finishEntry(e, fat []byte, at time.Time) {
-	date := uint16((at.Year()-1980)<<9 | int(at.Month())<<5 | at.Day())
-	clock := uint16(at.Hour()<<11 | at.Minute()<<5 | at.Second()/2)
+// finishEntry gives an entry the time where FAT's begins, 1980-01-01 00:00, and corrects its cluster.
+func finishEntry(e, fat []byte) {
+	const date, clock = 0<<9 | 1<<5 | 1, 0 // years since 1980, month, day
 	e[dirCrtTimeTenth] = 0
 	le.PutUint16(e[dirCrtTime:], clock)
 	le.PutUint16(e[dirCrtDate:], date)
@@ -337,7 +335,7 @@ func finishEntry(e, fat []byte, at time.Time) {
 }
 
 // finishHeaders fills in the boot sector and FSInfo, and their copies.
-func (v *volume) finishHeaders(fat []byte, serial uint32) error {
+func (v *volume) finishHeaders(fat []byte) error {
 	free, next := uint32(0), uint32(0)
 	for i := uint32(v.clusters + 1); i >= rootCluster; i-- {
 		if le.Uint32(fat[4*i:]) == 0 {
