@@ -30,7 +30,7 @@ const allowedImports = `
 
 	bootllama/internal/pe      :
 	bootllama/internal/efi     : bootllama/internal/pe
-	bootllama/internal/disk    : github.com/diskfs/go-diskfs
+	bootllama/internal/disk    : bootllama/internal/file github.com/diskfs/go-diskfs
 	bootllama/internal/vm      :
 	bootllama/internal/file    :
 	bootllama/cmd/bootllama    : bootllama bootllama/internal/file bootllama/internal/run bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term

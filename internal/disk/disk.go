@@ -12,20 +12,19 @@ package disk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/diskfs/go-diskfs/backend"
-	"github.com/diskfs/go-diskfs/backend/file"
+	osfile "github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/partition/gpt"
+
+	"bootllama/internal/file"
 )
 
 const (
@@ -71,7 +70,7 @@ const (
 // Write writes the image to a file called name, which it replaces. On any
 // failure, also when ctx ends, it returns an error and leaves no file behind and
 // a file of that name as it was.
-func Write(ctx context.Context, name string, files []File, opt Options) (err error) {
+func Write(ctx context.Context, name string, files []File, opt Options) error {
 	if opt.Free < 0 {
 		return fmt.Errorf("disk image: %d free bytes", opt.Free)
 	}
@@ -83,24 +82,12 @@ func Write(ctx context.Context, name string, files []File, opt Options) (err err
 	if err != nil {
 		return err
 	}
-	// A device would be replaced by a file, not written.
-	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file: write the image to a file, then copy it to the stick", name)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	tmp := fmt.Sprintf("%s.%08x.tmp", name, rand.Uint32())
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(writeImage(ctx, f, t, l), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("disk image %s: %w", name, err), os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, name); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return nil
+	return file.WriteFunc(name, func(f *os.File) error {
+		if err := writeImage(ctx, f, t, l); err != nil {
+			return fmt.Errorf("disk image %s: %w", name, err)
+		}
+		return nil
+	})
 }
 
 // writeImage writes everything to f, which is new and empty.
@@ -113,7 +100,7 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout) error {
 	if err := f.Truncate(size); err != nil {
 		return err
 	}
-	storage := file.New(f, false)
+	storage := osfile.New(f, false)
 	if err := writeGPT(storage, size, l); err != nil {
 		return err
 	}

@@ -596,7 +596,7 @@ func (c calling) Read([]byte) (int, error) { c.f(); return 0, io.EOF }
 // TestNotRegular: a device must not be replaced by a file.
 func TestNotRegular(t *testing.T) {
 	dir := t.TempDir()
-	if err := Write(t.Context(), dir, nil, Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if err := Write(t.Context(), dir, nil, Options{}); err == nil || !strings.Contains(err.Error(), "not a plain file") {
 		t.Errorf("error %v", err)
 	}
 	if err := Write(t.Context(), filepath.Join(dir, "none", "image"), nil, Options{}); err == nil || strings.Contains(err.Error(), "\n") {

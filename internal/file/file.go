@@ -36,6 +36,15 @@ func Error(name string, err error) error {
 
 // Write writes a file as a whole or not at all.
 func Write(name string, data []byte) error {
+	return WriteFunc(name, func(f *os.File) error {
+		_, err := f.Write(data)
+		return Error(name, err)
+	})
+}
+
+// WriteFunc is Write for contents that are not in memory: write puts them into f, which is new and empty. Its error is
+// returned as it is.
+func WriteFunc(name string, write func(f *os.File) error) (err error) {
 	if err := Check(name); err != nil {
 		return err
 	}
@@ -43,16 +52,16 @@ func Write(name string, data []byte) error {
 	if err != nil {
 		return Error(name, err)
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := write(f); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
+	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil { // CreateTemp's is 0600
+		return Error(name, err)
 	}
-	if err != nil {
-		return errors.Join(Error(name, err), os.Remove(f.Name()))
-	}
-	return nil
+	return Error(name, os.Rename(f.Name(), name))
 }
