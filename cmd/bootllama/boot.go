@@ -90,15 +90,15 @@ func parseBoot(args []string) (bootOptions, error) {
 }
 
 // boot is the command boot.
-func boot(ctx context.Context, args []string, w world) (err error) {
+func boot(ctx context.Context, args []string, s streams) (err error) {
 	o, err := parseBoot(args)
 	if errors.Is(err, flag.ErrHelp) {
-		return showHelp([]string{"boot"}, w)
+		return showHelp([]string{"boot"}, s)
 	}
 	if err != nil {
 		return err
 	}
-	terminals := openTerminals(w)
+	terminals := openTerminals(s)
 	session := o.console || o.Mode == "chat" || terminals.in && terminals.out && verb(o.Options) == "console"
 	if o.timeout < 0 {
 		o.machine.Timeout = 10 * time.Minute
@@ -111,7 +111,7 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 	}
 	say := func(format string, a ...any) {
 		if o.verbose || terminals.err {
-			fmt.Fprintf(w.stderr, "bootllama: "+format+"\n", a...) // a remark: nothing depends on it
+			fmt.Fprintf(s.stderr, "bootllama: "+format+"\n", a...) // a remark: nothing depends on it
 		}
 	}
 	if err := vm.Check(o.machine.Firmware); err != nil { // sooner than after the build
@@ -125,9 +125,9 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m := o.machine
 	m.Disk = filepath.Join(dir, "disk.img")
-	m.Stdout, m.Stderr = w.stdout, w.stderr
+	m.Stdout, m.Stderr = s.stdout, s.stderr
 	if !terminals.err {
-		lines := &settled{w: w.stderr}
+		lines := &settled{w: s.stderr}
 		defer func() { err = errors.Join(err, lines.close()) }()
 		m.Stderr = lines
 	}
@@ -155,7 +155,7 @@ func boot(ctx context.Context, args []string, w world) (err error) {
 	say("booting it in QEMU with %d MiB and --smp %d", m.MemoryMiB, m.CPUs)
 	var code int
 	if session {
-		code, err = hold(ctx, m, w, terminals)
+		code, err = hold(ctx, m, s, terminals)
 	} else {
 		code, err = m.Run(ctx)
 	}
@@ -200,14 +200,14 @@ func needed(h llama.Header) int64 {
 }
 
 // hold boots the machine and lets the person, or the lines of standard input, talk to it.
-func hold(ctx context.Context, m vm.Machine, w world, t terminals) (int, error) {
+func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !t.in {
-		m.Keys = &typist{lines: w.stdin}
+		m.Keys = &typist{lines: s.stdin}
 		return m.Run(ctx)
 	}
-	if _, err := fmt.Fprintln(w.stderr, "bootllama: this terminal is the machine's console; Ctrl-] switches the machine off"); err != nil {
+	if _, err := fmt.Fprintln(s.stderr, "bootllama: this terminal is the machine's console; Ctrl-] switches the machine off"); err != nil {
 		return 0, err
 	}
 	restore, err := t.raw()
@@ -215,12 +215,12 @@ func hold(ctx context.Context, m vm.Machine, w world, t terminals) (int, error) 
 		return 0, err
 	}
 	defer restore()
-	m.Keys = newKeyboard(w.stdin, func() { cancel(errSwitchedOff) })
+	m.Keys = newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
 	if t.out {
-		m.Stdout = crlf{w.stdout}
+		m.Stdout = crlf{s.stdout}
 	}
 	if t.err {
-		m.Stderr = crlf{w.stderr}
+		m.Stderr = crlf{s.stderr}
 	}
 	return m.Run(ctx)
 }

@@ -66,7 +66,7 @@ func TestBootConsole(t *testing.T) {
 	person := &typing{lines: []string{"One day a dog\n", "The end\n"}}
 	var errs bytes.Buffer
 	status := command(t.Context(), []string{"boot", models + "stories260K.bin", "-z", models + "tok512.bin", "-t", "0", "-n", "30", "--console"},
-		world{person, person, &errs})
+		streams{person, person, &errs})
 	stdout, stderr := person.text(), errs.String()
 	if status != 0 || stderr != "" {
 		t.Errorf("status %d, stderr %q", status, stderr)

@@ -36,7 +36,7 @@ func (s *stopwatch) Write(p []byte) (int, error) {
 func TestBuiltIn(t *testing.T) {
 	host := &stopwatch{start: time.Now()}
 	var errs bytes.Buffer
-	if status := command(t.Context(), []string{"run", "-s", "1"}, world{strings.NewReader(""), host, &errs}); status != 0 {
+	if status := command(t.Context(), []string{"run", "-s", "1"}, streams{strings.NewReader(""), host, &errs}); status != 0 {
 		t.Fatalf("status %d, %q", status, &errs)
 	}
 	took := host.first.Sub(host.start)
@@ -50,7 +50,7 @@ func TestBuiltIn(t *testing.T) {
 
 	needQEMU(t)
 	said, power := &stopwatch{}, &stopwatch{mark: "booting it in QEMU"}
-	status := command(t.Context(), []string{"boot", "-v", "-i", "", "-s", "1"}, world{strings.NewReader(""), said, power})
+	status := command(t.Context(), []string{"boot", "-v", "-i", "", "-s", "1"}, streams{strings.NewReader(""), said, power})
 	if status != 0 || said.String() != host.String() {
 		t.Fatalf("status %d, stdout %q, stderr %q; want %q", status, said, power, host)
 	}

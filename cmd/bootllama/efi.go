@@ -20,12 +20,12 @@ The firmware starts it from \EFI\BOOT\BOOTX64.EFI on a FAT volume.
 `
 
 // buildEFI is the command efi.
-func buildEFI(ctx context.Context, args []string, w world) error {
+func buildEFI(ctx context.Context, args []string, s streams) error {
 	flags := flag.NewFlagSet("efi", flag.ContinueOnError)
 	output := flags.String("o", "BOOTX64.EFI", "")
 	packages, err := operands(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(w.stdout, efiHelp)
+		_, err := io.WriteString(s.stdout, efiHelp)
 		return err
 	}
 	if err != nil {
@@ -48,7 +48,7 @@ func buildEFI(ctx context.Context, args []string, w world) error {
 	if err := file.Write(*output, application); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stderr, "wrote %s: %s\n", *output, size(int64(len(application))))
+	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s\n", *output, size(int64(len(application))))
 	return err
 }
 

@@ -34,7 +34,7 @@ Then start the PC from the stick, with Secure Boot off.
 `
 
 // image is the command image.
-func image(ctx context.Context, args []string, w world) error {
+func image(ctx context.Context, args []string, s streams) error {
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	var o run.Options
 	o.Register(flags)
@@ -47,7 +47,7 @@ func image(ctx context.Context, args []string, w world) error {
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return showHelp([]string{"image"}, w)
+		return showHelp([]string{"image"}, s)
 	case err != nil:
 		return err
 	case *output == "":
@@ -77,7 +77,7 @@ func image(ctx context.Context, args []string, w world) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stderr, "wrote %s: %s, with %s\n"+imageAdvice, *output, size(info.Size()), list(contents.names()), *output)
+	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s, with %s\n"+imageAdvice, *output, size(info.Size()), list(contents.names()), *output)
 	return err
 }
 

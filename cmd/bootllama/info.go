@@ -23,13 +23,13 @@ that says why.
 `
 
 // info is the command info.
-func info(args []string, w world) error {
+func info(args []string, s streams) error {
 	flags := flag.NewFlagSet("info", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
 	models, err := operands(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return showHelp([]string{"info"}, w)
+		return showHelp([]string{"info"}, s)
 	case err != nil:
 		return err
 	case len(models) == 1 && models[0] == "":
@@ -47,12 +47,12 @@ func info(args []string, w world) error {
 	}
 	f := describe(h)
 	if !*asJSON {
-		_, err = io.WriteString(w.stdout, f.String())
+		_, err = io.WriteString(s.stdout, f.String())
 		return err
 	}
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err == nil {
-		_, err = fmt.Fprintf(w.stdout, "%s\n", text)
+		_, err = fmt.Fprintf(s.stdout, "%s\n", text)
 	}
 	return err
 }

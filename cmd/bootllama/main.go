@@ -39,8 +39,8 @@ const (
 	statusSignal = 128 // and the signal's number, as shells have it
 )
 
-// world is what a command has of the world: its arguments come separately.
-type world struct {
+// streams are a command's standard streams.
+type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
@@ -55,12 +55,12 @@ func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is a write error, and what was begun is tidied up
-	os.Exit(command(context.Background(), os.Args[1:], world{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(command(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // command runs a command and returns the exit status.
-func command(ctx context.Context, args []string, w world) int {
-	err := dispatch(ctx, args, w)
+func command(ctx context.Context, args []string, s streams) int {
+	err := dispatch(ctx, args, s)
 	var usage usageError
 	var status exit
 	switch {
@@ -69,37 +69,37 @@ func command(ctx context.Context, args []string, w world) int {
 	case errors.As(err, &status):
 		return int(status)
 	case errors.As(err, &usage):
-		fmt.Fprintf(w.stderr, "bootllama: %v\n", err)
+		fmt.Fprintf(s.stderr, "bootllama: %v\n", err)
 		return statusUsage
 	}
-	fmt.Fprintf(w.stderr, "bootllama: %v\n", err)
+	fmt.Fprintf(s.stderr, "bootllama: %v\n", err)
 	return statusFailed
 }
 
-func dispatch(ctx context.Context, args []string, w world) error {
+func dispatch(ctx context.Context, args []string, s streams) error {
 	if len(args) == 0 {
 		return usageError{errors.New("no command (`bootllama help` lists them)")}
 	}
 	name, args := args[0], args[1:]
 	switch name {
 	case "run", "console", "bench":
-		stderr := w.stderr
-		if openTerminals(w).err {
+		stderr := s.stderr
+		if openTerminals(s).err {
 			stderr = run.Screen{Writer: stderr}
 		}
-		return status(run.Main(ctx, append([]string{name}, args...), w.stdin, w.stdout, stderr))
+		return status(run.Main(ctx, append([]string{name}, args...), s.stdin, s.stdout, stderr))
 	case "boot":
-		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, w) })
+		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, s) })
 	case "image":
-		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, w) })
+		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, s) })
 	case "efi":
-		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, w) })
+		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, s) })
 	case "info":
-		return info(args, w)
+		return info(args, s)
 	case "help", "-h", "-help", "--help":
-		return showHelp(args, w)
+		return showHelp(args, s)
 	case "version", "-version", "--version":
-		return showVersion(w)
+		return showVersion(s)
 	}
 	return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", name)}
 }
@@ -142,7 +142,7 @@ func withSignals(ctx context.Context, command func(context.Context) error) error
 	return err
 }
 
-func showHelp(args []string, w world) error {
+func showHelp(args []string, s streams) error {
 	text := help
 	if len(args) > 0 {
 		switch args[0] {
@@ -163,11 +163,11 @@ func showHelp(args []string, w world) error {
 			return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", args[0])}
 		}
 	}
-	_, err := io.WriteString(w.stdout, text)
+	_, err := io.WriteString(s.stdout, text)
 	return err
 }
 
-func showVersion(w world) error {
+func showVersion(s streams) error {
 	version := "bootllama"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version += " " + info.Main.Version + " " + info.GoVersion
@@ -177,7 +177,7 @@ func showVersion(w world) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintln(w.stdout, version)
+	_, err := fmt.Fprintln(s.stdout, version)
 	return err
 }
 

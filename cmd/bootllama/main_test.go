@@ -53,7 +53,7 @@ func leavesNothing(t *testing.T) {
 func invoke(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, err bytes.Buffer
-	status = command(t.Context(), args, world{strings.NewReader(stdin), &out, &err})
+	status = command(t.Context(), args, streams{strings.NewReader(stdin), &out, &err})
 	return out.String(), err.String(), status
 }
 

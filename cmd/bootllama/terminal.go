@@ -15,14 +15,14 @@ type terminals struct {
 	fd           int // of in
 }
 
-func openTerminals(w world) terminals {
+func openTerminals(s streams) terminals {
 	isTerminal := func(stream any) bool {
 		f, ok := stream.(*os.File)
 		return ok && term.IsTerminal(int(f.Fd()))
 	}
-	t := terminals{in: isTerminal(w.stdin), out: isTerminal(w.stdout), err: isTerminal(w.stderr)}
+	t := terminals{in: isTerminal(s.stdin), out: isTerminal(s.stdout), err: isTerminal(s.stderr)}
 	if t.in {
-		t.fd = int(w.stdin.(*os.File).Fd())
+		t.fd = int(s.stdin.(*os.File).Fd())
 	}
 	return t
 }
