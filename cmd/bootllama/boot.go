@@ -66,24 +66,27 @@ func parseBoot(args []string) (bootOptions, error) {
 	flags.BoolVar(&o.console, "console", false, "")
 	flags.BoolVar(&o.noCheck, "no-check", false, "")
 	flags.BoolVar(&o.verbose, "v", false, "")
-	err := o.ParseFlags(flags, args)
+	models, err := run.ParseFlags(flags, args)
+	if err == nil {
+		err = o.Complete(models)
+	}
 	timeoutGiven := false
 	flags.Visit(func(f *flag.Flag) { timeoutGiven = timeoutGiven || f.Name == "timeout" })
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return o, err
 	case err != nil:
-		return o, usageError{fmt.Errorf("%w (`bootllama help boot` lists the options)", err)}
+		return o, fmt.Errorf("%w (`bootllama help boot` lists the options)", err)
 	case o.machine.CPUs < 1 || o.machine.CPUs > 255:
-		return o, usageError{fmt.Errorf("--smp %d: want 1 to 255 cores", o.machine.CPUs)}
+		return o, run.Usagef("--smp %d: want 1 to 255 cores", o.machine.CPUs)
 	case o.machine.MemoryMiB < 0 || o.machine.MemoryMiB > 0 && o.machine.MemoryMiB < 64:
-		return o, usageError{fmt.Errorf("--memory %d: want 64 MiB or more", o.machine.MemoryMiB)}
+		return o, run.Usagef("--memory %d: want 64 MiB or more", o.machine.MemoryMiB)
 	case o.machine.Accel != "auto" && o.machine.Accel != "kvm" && o.machine.Accel != "tcg":
-		return o, usageError{fmt.Errorf("--accel %s: want auto, kvm or tcg", o.machine.Accel)}
+		return o, run.Usagef("--accel %s: want auto, kvm or tcg", o.machine.Accel)
 	case timeoutGiven && o.timeout < 0:
-		return o, usageError{fmt.Errorf("--timeout %v: want 0 or more", o.timeout)}
+		return o, run.Usagef("--timeout %v: want 0 or more", o.timeout)
 	case o.console && o.Mode != "chat" && verb(o.Options) != "console":
-		return o, usageError{errors.New("--console takes neither -i nor --ids: a session asks for its prompts")}
+		return o, run.Usagef("--console takes neither -i nor --ids: a session asks for its prompts")
 	}
 	o.machine.Timeout = o.timeout
 	return o, nil

@@ -9,6 +9,7 @@ import (
 
 	"bootllama/internal/efi"
 	"bootllama/internal/file"
+	"bootllama/internal/run"
 )
 
 const efiHelp = `Usage: efi [-o FILE] [PACKAGE]    build the UEFI application
@@ -32,7 +33,7 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	if len(packages) > 1 {
-		return usageError{fmt.Errorf("one PACKAGE, not %d: %s", len(packages), list(packages))}
+		return run.Usagef("one PACKAGE, not %d: %s", len(packages), list(packages))
 	}
 	var options efi.Options
 	if len(packages) == 1 { // it may be one of another module

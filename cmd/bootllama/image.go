@@ -40,10 +40,8 @@ func image(ctx context.Context, args []string, s streams) error {
 	o.Register(flags)
 	output := flags.String("o", "", "")
 	models, err := operands(flags, args)
-	if err == nil { // run's own checks
-		if err = o.ParseFlags(flags, append([]string{"--"}, models[:min(1, len(models))]...)); err != nil {
-			err = usageError{err}
-		}
+	if err == nil {
+		err = o.Complete(models[:min(1, len(models))])
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -51,7 +49,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	case err != nil:
 		return err
 	case *output == "":
-		return usageError{errors.New("no -o FILE: where shall the image be written?")}
+		return run.Usagef("no -o FILE: where shall the image be written?")
 	}
 	if err := file.Check(*output); err != nil {
 		return err

@@ -32,14 +32,10 @@ func info(args []string, s streams) error {
 		return showHelp([]string{"info"}, s)
 	case err != nil:
 		return err
-	case len(models) == 1 && models[0] == "":
-		return usageError{errors.New("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")}
-	case len(models) > 1:
-		return usageError{fmt.Errorf("one MODEL, not %d: %s", len(models), list(models))}
 	}
-	name := ""
-	if len(models) == 1 {
-		name = models[0]
+	name, err := run.Model(models)
+	if err != nil {
+		return err
 	}
 	h, err := run.Header(name)
 	if err != nil {

@@ -32,21 +32,15 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
 Without MODEL, it is a small one that is built in and tells children's tales.
 ` + "`bootllama help COMMAND` lists a command's options.\n"
 
-// Exit statuses.
-const (
-	statusFailed = 1
-	statusUsage  = 2
-	statusSignal = 128 // and the signal's number, as shells have it
-)
+// statusSignal and the signal's number are the exit status of a command that a signal ended, as shells have it. For the
+// others see run.Main.
+const statusSignal = 128
 
 // streams are a command's standard streams.
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
-
-// usageError is a mistake in the command line.
-type usageError struct{ error }
 
 // exit is the status of a program that has said itself what went wrong.
 type exit int
@@ -61,24 +55,16 @@ func main() {
 // command runs a command and returns the exit status.
 func command(ctx context.Context, args []string, s streams) int {
 	err := dispatch(ctx, args, s)
-	var usage usageError
 	var status exit
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &status):
+	if errors.As(err, &status) {
 		return int(status)
-	case errors.As(err, &usage):
-		fmt.Fprintf(s.stderr, "bootllama: %v\n", err)
-		return statusUsage
 	}
-	fmt.Fprintf(s.stderr, "bootllama: %v\n", err)
-	return statusFailed
+	return run.Report(err, s.stderr)
 }
 
 func dispatch(ctx context.Context, args []string, s streams) error {
 	if len(args) == 0 {
-		return usageError{errors.New("no command (`bootllama help` lists them)")}
+		return run.Usagef("no command (`bootllama help` lists them)")
 	}
 	name, args := args[0], args[1:]
 	switch name {
@@ -101,7 +87,7 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 	case "version", "-version", "--version":
 		return showVersion(s)
 	}
-	return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", name)}
+	return run.Usagef("unknown command %q (`bootllama help` lists them)", name)
 }
 
 // status is an exit status as an error.
@@ -160,7 +146,7 @@ func showHelp(args []string, s streams) error {
 			text = infoHelp
 		case "help", "version":
 		default:
-			return usageError{fmt.Errorf("unknown command %q (`bootllama help` lists them)", args[0])}
+			return run.Usagef("unknown command %q (`bootllama help` lists them)", args[0])
 		}
 	}
 	_, err := io.WriteString(s.stdout, text)
@@ -181,27 +167,13 @@ func showVersion(s streams) error {
 	return err
 }
 
-// operands parses the flags among args, wherever they stand, and returns the rest.
+// operands parses a command's flags and returns its operands. An error says which help there is.
 func operands(flags *flag.FlagSet, args []string) ([]string, error) {
-	flags.SetOutput(io.Discard)
-	var rest []string
-	for {
-		if err := flags.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
-			}
-			return nil, usageError{fmt.Errorf("%w (`bootllama help %s` lists the options)", err, flags.Name())}
-		}
-		left := flags.Args()
-		if len(left) == 0 {
-			return rest, nil
-		}
-		// Parse stops at an operand or behind "--": that is not the value of an option, which would be parsed with it.
-		if n := len(args) - len(left); n > 0 && args[n-1] == "--" && flags.Parse(args[:n-1]) == nil {
-			return append(rest, left...), nil
-		}
-		rest, args = append(rest, left[0]), left[1:]
+	rest, err := run.ParseFlags(flags, args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = fmt.Errorf("%w (`bootllama help %s` lists the options)", err, flags.Name())
 	}
+	return rest, err
 }
 
 // list joins names for a sentence.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"net"
 	"os"
@@ -16,6 +17,9 @@ import (
 )
 
 const models = "../../../shared/models/"
+
+// Exit statuses, as in run.Main.
+const statusFailed, statusUsage = 1, 2
 
 // needModels skips the test where the small models of a development machine are not.
 func needModels(t *testing.T) {
@@ -183,8 +187,11 @@ func TestImage(t *testing.T) {
 	if err != nil || args[0] != "console" {
 		t.Fatalf("%q, %v", args, err)
 	}
-	o, err := run.Parse(args[1:], io.Discard)
-	if err != nil || o.Model != "STORIES2.BIN" || o.Tokenizer != "TOK512.BIN" || o.Temperature != 0 {
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	var o run.Options
+	o.Register(flags)
+	operands, err := run.ParseFlags(flags, args[1:])
+	if err != nil || o.Complete(operands) != nil || o.Model != "STORIES2.BIN" || o.Tokenizer != "TOK512.BIN" || o.Temperature != 0 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if !strings.Contains(string(text), "\n#   STORIE~1.BIN") {

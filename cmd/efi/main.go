@@ -33,8 +33,7 @@ func main() {
 	if len(args) == 0 {
 		var err error
 		if args, err = storedArguments(); err != nil {
-			fmt.Fprintf(os.Stderr, "bootllama: %v\n", err)
-			os.Exit(1)
+			os.Exit(run.Report(err, os.Stderr))
 		}
 	}
 	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, run.Screen{Writer: os.Stderr}))

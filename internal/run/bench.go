@@ -71,7 +71,6 @@ type benchReport struct {
 func parseBench(args []string) (benchOptions, error) {
 	o := benchOptions{prefill: -1, decode: -1, rounds: 5}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	number := func(name string, dst *int) {
 		flags.Func(name, "", func(s string) error {
 			v, err := strconv.Atoi(s)
@@ -87,24 +86,14 @@ func parseBench(args []string) (benchOptions, error) {
 	number("decode", &o.decode)
 	number("rounds", &o.rounds)
 	flags.BoolVar(&o.json, "json", false, "")
-	var operands []string
-	for {
-		if err := flags.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return o, err
-			}
-			return o, usageError{err}
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		operands, args = append(operands, flags.Arg(0)), flags.Args()[1:]
-	}
+	operands, err := ParseFlags(flags, args)
 	switch {
+	case err != nil:
+		return o, err
 	case len(operands) > 1 || len(operands) == 1 && operands[0] == "":
-		return o, usageError{errors.New("bench takes one MODEL, or none for the built-in model")}
+		return o, Usagef("bench takes one MODEL, or none for the built-in model")
 	case o.rounds == 0:
-		return o, usageError{errors.New("--rounds 0: at least one")}
+		return o, Usagef("--rounds 0: at least one")
 	}
 	if len(operands) == 1 {
 		o.model = operands[0]
@@ -176,10 +165,10 @@ func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 		decode = min(64, seqLen-prefill)
 	}
 	if prefill+decode > seqLen {
-		return usageError{fmt.Errorf("--prefill %d and --decode %d exceed the model's context of %d", prefill, decode, seqLen)}
+		return Usagef("--prefill %d and --decode %d exceed the model's context of %d", prefill, decode, seqLen)
 	}
 	if decode < 1 {
-		return usageError{errors.New("--decode 0: at least one token")}
+		return Usagef("--decode 0: at least one token")
 	}
 	r.Prefill.Tokens, r.Decode.Tokens = prefill, decode
 	return nil

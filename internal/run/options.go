@@ -57,63 +57,39 @@ type Options struct {
 	progress io.Writer // shows how far loading is; nil: nowhere
 }
 
-// usageError is an error of the person at the command line.
+// usageError is a mistake in the command line.
 type usageError struct{ error }
 
-// Parse parses the arguments after "run" or "console". MODEL may stand before,
-// between or after the options. Like run.c it takes a temperature below 0 as 0, a
-// topp outside 0 to 1 as 0.9, and steps below 0 as 0. It prints one line about an
-// error, or the help, for which it returns flag.ErrHelp, to stderr.
-func Parse(args []string, stderr io.Writer) (Options, error) {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		io.WriteString(stderr, Help)
-	} else if err != nil {
-		fmt.Fprintf(stderr, "bootllama: %v (-h lists the options)\n", err)
-	}
-	return o, err
-}
+// Usagef makes the error of a mistake in the command line, in the words of fmt.Errorf.
+func Usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
-func parse(args []string) (Options, error) {
-	var o Options
-	fs := flag.NewFlagSet("run", flag.ContinueOnError)
-	o.Register(fs)
-	return o, o.ParseFlags(fs, args)
-}
-
-// ParseFlags parses args with fs, in which o and perhaps more is registered; the
-// operand, which may stand anywhere, is the model. It prints nothing. The error
-// is flag.ErrHelp when help is asked for.
-func (o *Options) ParseFlags(fs *flag.FlagSet, args []string) error {
-	fs.SetOutput(io.Discard)
-	var models []string
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return err
-			}
-			return usageError{err}
+// ParseFlags parses the flags among args, wherever they stand, and returns the operands: all
+// other arguments, and whatever follows "--". It prints nothing. The error is flag.ErrHelp
+// when help is asked for, else one of usage.
+func ParseFlags(flags *flag.FlagSet, args []string) (operands []string, err error) {
+	flags.SetOutput(io.Discard)
+	for {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, usageError{err}
 		}
-		// Parse stops at an operand or after "--", which may also be the value
-		// of an option: then that option is incomplete without it.
-		rest := fs.Args()
-		n := len(args) - len(rest)
-		if n > 0 && args[n-1] == "--" && fs.Parse(args[:n-1]) == nil {
-			models = append(models, rest...)
-			break
-		}
+		rest := flags.Args()
 		if len(rest) == 0 {
-			break
+			return operands, nil
 		}
-		models = append(models, rest[0])
-		args = rest[1:]
+		// Parse stops at an operand or after "--". A "--" may also be the value of an
+		// option: then that option is incomplete without it.
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" && flags.Parse(args[:n-1]) == nil {
+			return append(operands, rest...), nil
+		}
+		operands, args = append(operands, rest[0]), rest[1:]
 	}
-	return o.finish(models)
 }
 
 // Register defines the options as flags of fs, in their short and long forms, and
-// sets o to their defaults. A command with more options adds its own to fs and
-// calls ParseFlags.
+// sets o to their defaults. After ParseFlags, which may parse more than these, Complete
+// takes the operands.
 func (o *Options) Register(fs *flag.FlagSet) {
 	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
 	define := func(short, long string, set func(string) error) {
@@ -181,22 +157,30 @@ func setThreads(dst *int, s string) error {
 	return nil
 }
 
-// finish takes what is left beside the options, clamps and checks.
-func (o *Options) finish(models []string) error {
-	if len(models) > 1 {
-		return usageError{fmt.Errorf("one MODEL, not %d: %q", len(models), models)}
+// Model returns the operand MODEL, "" if there is none.
+func Model(operands []string) (string, error) {
+	switch {
+	case len(operands) > 1:
+		return "", Usagef("one MODEL, not %d: %q", len(operands), operands)
+	case len(operands) == 0:
+		return "", nil
+	case operands[0] == "": // most likely a variable of a shell that is not set
+		return "", Usagef("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")
 	}
-	if len(models) == 1 {
-		o.Model = models[0]
-		if o.Model == "" { // of a shell's unset variable, more likely than of a person
-			return usageError{errors.New("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")}
-		}
+	return operands[0], nil
+}
+
+// Complete sets the model from the operands and checks the options. Like run.c it takes a
+// temperature below 0 as 0, a topp outside 0 to 1 as 0.9, and steps below 0 as 0.
+func (o *Options) Complete(operands []string) (err error) {
+	if o.Model, err = Model(operands); err != nil {
+		return err
 	}
 	if o.Mode != "generate" && o.Mode != "chat" {
-		return usageError{fmt.Errorf("unknown mode %q: generate or chat", o.Mode)}
+		return Usagef("unknown mode %q: generate or chat", o.Mode)
 	}
 	if o.Mode == "chat" && o.IDs {
-		return usageError{errors.New("--ids is for mode generate: a chat is text")}
+		return Usagef("--ids is for mode generate: a chat is text")
 	}
 	if o.Temperature < 0 {
 		o.Temperature = 0
@@ -211,7 +195,7 @@ func (o *Options) finish(models []string) error {
 	return nil
 }
 
-// Args returns arguments that Parse turns into o again.
+// Args returns arguments from which ParseFlags and Complete make o again.
 func (o Options) Args() []string {
 	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	var args []string

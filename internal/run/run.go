@@ -32,30 +32,37 @@ const (
 // model is loaded.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdin, stdout, stderr)
-	var usage usageError
+	if errors.As(err, new(usageError)) {
+		err = fmt.Errorf("%w (-h lists the options)", err)
+	}
+	return Report(err, stderr)
+}
+
+// Report prints an error, in one line, and returns the exit status of a program that ends
+// with it: see Main.
+func Report(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return statusOK
 	case errors.Is(err, context.Canceled):
 		return statusInterrupted
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "bootllama: %v (-h lists the options)\n", err)
-		return statusUsage
-	default:
-		fmt.Fprintf(stderr, "bootllama: %v\n", err)
-		return statusFailed
 	}
+	fmt.Fprintf(stderr, "bootllama: %v\n", err)
+	if errors.As(err, new(usageError)) {
+		return statusUsage
+	}
+	return statusFailed
 }
 
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return usageError{errors.New("no command: run, console or bench")}
+		return Usagef("no command: run, console or bench")
 	}
 	if args[0] == "bench" {
 		return bench(args[1:], stdout, stderr)
 	}
 	if args[0] != "run" && args[0] != "console" {
-		return usageError{fmt.Errorf("unknown command %q: run, console or bench", args[0])}
+		return Usagef("unknown command %q: run, console or bench", args[0])
 	}
 	o, err := parse(args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -77,6 +84,17 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return converse(ctx, o, stdin, stdout, stderr)
 	}
 	return generate(ctx, o, stdout, stderr)
+}
+
+func parse(args []string) (Options, error) {
+	var o Options
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	o.Register(flags)
+	operands, err := ParseFlags(flags, args)
+	if err != nil {
+		return o, err
+	}
+	return o, o.Complete(operands)
 }
 
 // newGenerator loads what the options ask for.
@@ -121,7 +139,7 @@ func chooseKernels() (*simd.Kernels, error) {
 	}
 	k, err := simd.Named(name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s=%w", variable, err)}
+		return nil, Usagef("%s=%w", variable, err)
 	}
 	return k, nil
 }
@@ -184,10 +202,10 @@ func converse(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io
 // console is the session on stdin and stdout.
 func console(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
 	if o.HasPrompt || o.IDs {
-		return usageError{errors.New("console takes neither a prompt nor --ids: they are options of run")}
+		return Usagef("console takes neither a prompt nor --ids: they are options of run")
 	}
 	if o.Mode != "generate" {
-		return usageError{fmt.Errorf("console has no mode %s: it is one of run", o.Mode)}
+		return Usagef("console has no mode %s: it is one of run", o.Mode)
 	}
 	g, err := newGenerator(o, stderr)
 	if err != nil {
