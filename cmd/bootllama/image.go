@@ -60,7 +60,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	for _, model := range models { // to the last weight: a stick is tried on another machine
 		checked := o
 		checked.Model = model
-		if _, _, err := run.Load(checked); err != nil {
+		if _, _, err := run.Load(checked, s.stderr); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func image(ctx context.Context, args []string, s streams) error {
 
 // verb is the command of the machine: a text if there is one to begin, else a session.
 func verb(o run.Options) string {
-	if o.HasPrompt || o.IDs || o.Mode == "chat" {
+	if o.Prompt != nil || o.IDs || o.Mode == "chat" {
 		return "run"
 	}
 	return "console"

@@ -2,13 +2,11 @@ package run
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"bootllama"
@@ -71,20 +69,10 @@ type benchReport struct {
 func parseBench(args []string) (benchOptions, error) {
 	o := benchOptions{prefill: -1, decode: -1, rounds: 5}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	number := func(name string, dst *int) {
-		flags.Func(name, "", func(s string) error {
-			v, err := strconv.Atoi(s)
-			if err != nil || v < 0 || v > 1<<20 {
-				return errors.New("not a number from 0 to 1048576")
-			}
-			*dst = v
-			return nil
-		})
-	}
-	flags.Func("threads", "", func(s string) error { return setThreads(&o.threads, s) })
-	number("prefill", &o.prefill)
-	number("decode", &o.decode)
-	number("rounds", &o.rounds)
+	flags.Func("threads", "", number(&o.threads, maxThreads))
+	flags.Func("prefill", "", number(&o.prefill, 1<<20))
+	flags.Func("decode", "", number(&o.decode, 1<<20))
+	flags.Func("rounds", "", number(&o.rounds, 1<<20))
 	flags.BoolVar(&o.json, "json", false, "")
 	operands, err := ParseFlags(flags, args)
 	switch {
@@ -104,10 +92,6 @@ func parseBench(args []string) (benchOptions, error) {
 // bench is the command bench.
 func bench(args []string, stdout, stderr io.Writer) error {
 	o, err := parseBench(args)
-	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(stdout, BenchHelp)
-		return err
-	}
 	if err != nil {
 		return err
 	}
@@ -118,11 +102,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	_, resume := collectAtPrompts(nil)
 	defer resume()
 	start := time.Now()
-	loading := Options{Model: o.model}
-	if screen, ok := stderr.(Screen); ok {
-		loading.progress = screen
-	}
-	c, err := loadCheckpoint(loading)
+	c, err := loadCheckpoint(o.model, stderr)
 	if err != nil {
 		return err
 	}

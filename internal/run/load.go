@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
@@ -21,9 +22,9 @@ func (o Options) TokenizerFile() string {
 	return o.Tokenizer
 }
 
-// Load reads the model and its tokenizer.
-func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
-	c, err := loadCheckpoint(o)
+// Load reads the model and its tokenizer. If stderr is a Screen, it shows how far that is.
+func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, error) {
+	c, err := loadCheckpoint(o.Model, stderr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,12 +32,12 @@ func Load(o Options) (*llama.Checkpoint, *llama.Tokenizer, error) {
 	return c, tok, err
 }
 
-func loadCheckpoint(o Options) (*llama.Checkpoint, error) {
-	if o.Model == "" {
+func loadCheckpoint(name string, stderr io.Writer) (*llama.Checkpoint, error) {
+	if name == "" {
 		return llama.ReadCheckpoint(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name, nil)
 	}
-	bar := newProgressBar(o.progress)
-	c, err := llama.LoadCheckpoint(o.Model, bar.show)
+	bar := newProgressBar(stderr)
+	c, err := llama.LoadCheckpoint(name, bar.show)
 	bar.clear()
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)

@@ -45,16 +45,12 @@ type Options struct {
 	TopP        float64 // 0 to 1, rounded to float32
 	Seed        uint64  // 0: from the time
 	Steps       int     // 0: all of the model's context
-	Prompt      string
-	HasPrompt   bool   // a prompt was given, perhaps an empty one
-	Tokenizer   string // file of the tokenizer; "": see TokenizerFile
-	Mode        string // "generate" or "chat"
-	System      string // system prompt of mode chat
-	HasSystem   bool   // it was given, perhaps empty
-	IDs         bool   // token ids in place of text
-	Threads     int    // 0: as many as there are physical cores
-
-	progress io.Writer // shows how far loading is; nil: nowhere
+	Prompt      *string // nil: none was given
+	Tokenizer   string  // file of the tokenizer; "": see TokenizerFile
+	Mode        string  // "generate" or "chat"
+	System      *string // system prompt of mode chat; nil: none was given
+	IDs         bool    // token ids in place of text
+	Threads     int     // 0: as many as there are physical cores
 }
 
 // usageError is a mistake in the command line.
@@ -99,7 +95,10 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	text := func(dst *string) func(string) error {
 		return func(s string) error { *dst = s; return nil }
 	}
-	number := func(dst *float64) func(string) error {
+	optional := func(dst **string) func(string) error {
+		return func(s string) error { *dst = &s; return nil }
+	}
+	float := func(dst *float64) func(string) error {
 		return func(s string) error {
 			v, err := strconv.ParseFloat(s, 64)
 			if err != nil || math.IsNaN(v) {
@@ -109,8 +108,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 			return nil
 		}
 	}
-	define("t", "temperature", number(&o.Temperature))
-	define("p", "topp", number(&o.TopP))
+	define("t", "temperature", float(&o.Temperature))
+	define("p", "topp", float(&o.TopP))
 	define("s", "seed", func(s string) error {
 		// Below 0, as in run.c, the sign bits stay: -1 is the largest seed.
 		v, err := strconv.ParseInt(s, 10, 64)
@@ -131,30 +130,27 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		o.Steps = int(v)
 		return nil
 	})
-	define("i", "prompt", func(s string) error {
-		o.Prompt, o.HasPrompt = s, true
-		return nil
-	})
+	define("i", "prompt", optional(&o.Prompt))
 	define("z", "tokenizer", text(&o.Tokenizer))
 	define("m", "mode", text(&o.Mode))
-	define("y", "system", func(s string) error {
-		o.System, o.HasSystem = s, true
-		return nil
-	})
+	define("y", "system", optional(&o.System))
 	fs.BoolVar(&o.IDs, "ids", false, "")
-	fs.Func("threads", "", func(s string) error { return setThreads(&o.Threads, s) })
+	fs.Func("threads", "", number(&o.Threads, maxThreads))
 }
 
 // maxThreads bounds what --threads takes: more cores than any machine has.
 const maxThreads = 1024
 
-func setThreads(dst *int, s string) error {
-	v, err := strconv.Atoi(s)
-	if err != nil || v < 0 || v > maxThreads {
-		return fmt.Errorf("not a number from 0 to %d", maxThreads)
+// number sets dst to a flag's value, a number from 0 to most.
+func number(dst *int, most int) func(string) error {
+	return func(s string) error {
+		v, err := strconv.Atoi(s)
+		if err != nil || v < 0 || v > most {
+			return fmt.Errorf("not a number from 0 to %d", most)
+		}
+		*dst = v
+		return nil
 	}
-	*dst = v
-	return nil
 }
 
 // Model returns the operand MODEL, "" if there is none.
@@ -182,15 +178,11 @@ func (o *Options) Complete(operands []string) (err error) {
 	if o.Mode == "chat" && o.IDs {
 		return Usagef("--ids is for mode generate: a chat is text")
 	}
-	if o.Temperature < 0 {
-		o.Temperature = 0
-	}
+	o.Temperature = max(o.Temperature, 0)
+	o.Steps = max(o.Steps, 0)
 	// As a float32, as which it is used: 1.00000001 is 1.
 	if p := float32(o.TopP); p < 0 || p > 1 {
 		o.TopP = 0.9
-	}
-	if o.Steps < 0 {
-		o.Steps = 0
 	}
 	return nil
 }
@@ -212,11 +204,11 @@ func (o Options) Args() []string {
 		"-s", strconv.FormatUint(o.Seed, 10),
 		"-n", strconv.Itoa(o.Steps),
 		"-m", o.Mode)
-	if o.HasPrompt {
-		args = append(args, "-i", o.Prompt)
+	if o.Prompt != nil {
+		args = append(args, "-i", *o.Prompt)
 	}
-	if o.HasSystem {
-		args = append(args, "-y", o.System)
+	if o.System != nil {
+		args = append(args, "-y", *o.System)
 	}
 	if o.IDs {
 		args = append(args, "--ids")

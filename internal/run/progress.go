@@ -19,7 +19,7 @@ const (
 // progressBar is a line that is drawn again and again in its place, with nothing
 // but a carriage return, which every console knows.
 type progressBar struct {
-	w            io.Writer // nil: draw nothing
+	w            io.Writer // draw nothing if it is no Screen
 	now          func() time.Time
 	start, drawn time.Time
 	width        int // of what stands in the line
@@ -31,7 +31,7 @@ func newProgressBar(w io.Writer) *progressBar {
 
 // show draws the bar for done of total bytes, if it is time.
 func (b *progressBar) show(done, total int64) {
-	if b.w == nil {
+	if _, ok := b.w.(Screen); !ok {
 		return
 	}
 	now := b.now()

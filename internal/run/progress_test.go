@@ -41,7 +41,7 @@ func (s *screen) last() string { return strings.TrimRight(s.lines[len(s.lines)-1
 // bar is a progress bar whose time is after the start, and its screen.
 func bar(after *time.Duration) (*progressBar, *screen) {
 	s := &screen{lines: []string{""}}
-	b := newProgressBar(s)
+	b := newProgressBar(Screen{s})
 	b.now = func() time.Time { return b.start.Add(*after) }
 	return b, s
 }
@@ -99,12 +99,14 @@ func TestScreen(t *testing.T) {
 	if status := Main(context.Background(), args, nil, &strings.Builder{}, Screen{s}); status != 0 || s.writes != 0 {
 		t.Errorf("status %d, on the screen: %q", status, s.lines)
 	}
-	b := newProgressBar(nil)
+	b := newProgressBar(s)
 	b.start = b.start.Add(-time.Hour)
-	b.show(1, 2) // must not write to nil
+	b.show(1, 2)
 	b.clear()
-	s = &screen{}
-	b = newProgressBar(s)
+	if s.writes != 0 {
+		t.Errorf("on what is no screen: %q", s.lines)
+	}
+	b = newProgressBar(Screen{s})
 	b.start = b.start.Add(-time.Hour)
 	b.show(1, 2)
 	if s.writes != 1 || !strings.HasPrefix(s.last(), "loading [") {

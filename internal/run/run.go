@@ -26,13 +26,17 @@ const (
 	statusInterrupted = 128 + 2 // as a shell reports SIGINT
 )
 
-// Main runs one command, "run" or "console" followed by its options, and returns
-// the exit status: 0, 1 (failed), 2 (usage), or 130 when run was interrupted.
-// Text goes to stdout, all else to stderr. It handles os.Interrupt once the
-// model is loaded.
+// Main runs one command, "run", "console" or "bench" followed by its options, and returns
+// the exit status: 0, 1 (failed), 2 (usage), or 130 when run was interrupted. Text goes to
+// stdout, all else to stderr. It handles os.Interrupt once the model is loaded.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdin, stdout, stderr)
-	if errors.As(err, new(usageError)) {
+	switch {
+	case errors.Is(err, flag.ErrHelp) && args[0] == "bench":
+		_, err = io.WriteString(stdout, BenchHelp)
+	case errors.Is(err, flag.ErrHelp):
+		_, err = io.WriteString(stdout, Help)
+	case errors.As(err, new(usageError)):
 		err = fmt.Errorf("%w (-h lists the options)", err)
 	}
 	return Report(err, stderr)
@@ -58,32 +62,41 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if len(args) == 0 {
 		return Usagef("no command: run, console or bench")
 	}
-	if args[0] == "bench" {
-		return bench(args[1:], stdout, stderr)
+	name, args := args[0], args[1:]
+	switch name {
+	case "bench":
+		return bench(args, stdout, stderr)
+	case "run", "console":
+	default:
+		return Usagef("unknown command %q: run, console or bench", name)
 	}
-	if args[0] != "run" && args[0] != "console" {
-		return Usagef("unknown command %q: run, console or bench", args[0])
-	}
-	o, err := parse(args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(stdout, Help)
+	o, err := parse(args)
+	switch {
+	case err != nil:
 		return err
-	}
-	if err != nil {
-		return err
-	}
-	if screen, ok := stderr.(Screen); ok {
-		o.progress = screen
+	case name == "console" && (o.Prompt != nil || o.IDs):
+		return Usagef("console takes neither a prompt nor --ids: they are options of run")
+	case name == "console" && o.Mode != "generate":
+		return Usagef("console has no mode %s: it is one of run", o.Mode)
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
-	if args[0] == "console" {
-		return console(ctx, o, stdin, stdout, stderr)
+	g, err := newGenerator(o, stderr)
+	if err != nil {
+		return err
 	}
-	if o.Mode == "chat" {
-		return converse(ctx, o, stdin, stdout, stderr)
+	if name == "run" && o.Mode == "generate" {
+		return generate(ctx, g, o, stdout, stderr)
 	}
-	return generate(ctx, o, stdout, stderr)
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt)
+	defer signal.Stop(interrupt)
+	if name == "console" {
+		s := chat.Session{Generator: g, Steps: o.Steps, Interrupt: interrupt}
+		return s.Run(ctx, stdin, stdout)
+	}
+	c := chat.Conversation{Generator: g, Steps: o.Steps, System: o.System, User: o.Prompt, Interrupt: interrupt}
+	return c.Run(ctx, stdin, stdout)
 }
 
 func parse(args []string) (Options, error) {
@@ -103,7 +116,7 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, tok, err := Load(o)
+	c, tok, err := Load(o, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -144,19 +157,20 @@ func chooseKernels() (*simd.Kernels, error) {
 	return k, nil
 }
 
-// generate is the command run: one text, as run.c's generate.
-func generate(ctx context.Context, o Options, stdout, stderr io.Writer) error {
-	g, err := newGenerator(o, stderr)
-	if err != nil {
-		return err
-	}
+// generate writes one text, as run.c's generate.
+func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	var prompt string
+	if o.Prompt != nil {
+		prompt = *o.Prompt
+	}
 	var stats llama.Stats
+	var err error
 	if o.IDs {
-		stats, err = generateIDs(ctx, g, o, stdout)
+		stats, err = generateIDs(ctx, g, prompt, o.Steps, stdout)
 	} else {
-		stats, err = g.GenerateText(ctx, stdout, o.Prompt, o.Steps)
+		stats, err = g.GenerateText(ctx, stdout, prompt, o.Steps)
 	}
 	if err != nil {
 		return err
@@ -168,9 +182,9 @@ func generate(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 }
 
 // generateIDs writes the tokens' ids in one line in place of the text.
-func generateIDs(ctx context.Context, g *llama.Generator, o Options, stdout io.Writer) (llama.Stats, error) {
+func generateIDs(ctx context.Context, g *llama.Generator, prompt string, steps int, stdout io.Writer) (llama.Stats, error) {
 	sep := ""
-	stats, err := g.Generate(ctx, o.Prompt, o.Steps, func(token int, _ string) error {
+	stats, err := g.Generate(ctx, prompt, steps, func(token int, _ string) error {
 		_, err := fmt.Fprintf(stdout, "%s%d", sep, token)
 		sep = " "
 		return err
@@ -179,47 +193,4 @@ func generateIDs(ctx context.Context, g *llama.Generator, o Options, stdout io.W
 		err = e
 	}
 	return stats, err
-}
-
-// converse is the command run in mode chat, as run.c's chat.
-func converse(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
-	g, err := newGenerator(o, stderr)
-	if err != nil {
-		return err
-	}
-	interrupt, stop := interrupts()
-	defer stop()
-	c := chat.Conversation{Generator: g, Steps: o.Steps, Interrupt: interrupt}
-	if o.HasSystem {
-		c.System = &o.System
-	}
-	if o.HasPrompt {
-		c.User = &o.Prompt
-	}
-	return c.Run(ctx, stdin, stdout)
-}
-
-// console is the session on stdin and stdout.
-func console(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) error {
-	if o.HasPrompt || o.IDs {
-		return Usagef("console takes neither a prompt nor --ids: they are options of run")
-	}
-	if o.Mode != "generate" {
-		return Usagef("console has no mode %s: it is one of run", o.Mode)
-	}
-	g, err := newGenerator(o, stderr)
-	if err != nil {
-		return err
-	}
-	interrupt, stop := interrupts()
-	defer stop()
-	s := chat.Session{Generator: g, Steps: o.Steps, Interrupt: interrupt}
-	return s.Run(ctx, stdin, stdout)
-}
-
-// interrupts returns the interrupts from now until stop.
-func interrupts() (interrupt <-chan os.Signal, stop func()) {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, os.Interrupt)
-	return c, func() { signal.Stop(c) }
 }

@@ -229,20 +229,20 @@ func TestParse(t *testing.T) {
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
 		{"-s +5 m", with(func(o *Options) { o.Seed = 5 })},
 		{"-s 18446744073709551615 m --ids", with(func(o *Options) { o.Seed, o.IDs = 1<<64-1, true })},
-		{"m -i -x", with(func(o *Options) { o.Prompt, o.HasPrompt = "-x", true })},
-		{"-i -- m -t 0", with(func(o *Options) { o.Prompt, o.HasPrompt, o.Temperature = "--", true, 0 })},
+		{"m -i -x", with(func(o *Options) { o.Prompt = new("-x") })},
+		{"-i -- m -t 0", with(func(o *Options) { o.Prompt, o.Temperature = new("--"), 0 })},
 		{"-t 0 -- -m", with(func(o *Options) { o.Model, o.Temperature = "-m", 0 })},
-		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.HasSystem, o.Tokenizer = "sys", true, "t" })},
+		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.Tokenizer = new("sys"), "t" })},
 		{"m -m chat", with(func(o *Options) { o.Mode = "chat" })},
 	} {
-		if got, err := parse(strings.Fields(c.args)); err != nil || got != c.want {
+		if got, err := parse(strings.Fields(c.args)); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v; want %+v", c.args, got, err, c.want)
 		}
 	}
-	if o, err := parse([]string{"m", "-i", ""}); err != nil || !o.HasPrompt || o.Prompt != "" {
+	if o, err := parse([]string{"m", "-i", ""}); err != nil || o.Prompt == nil || *o.Prompt != "" {
 		t.Errorf("an empty prompt: %+v, %v", o, err)
 	}
-	if o, err := parse([]string{"m", "-y", ""}); err != nil || !o.HasSystem || o.System != "" {
+	if o, err := parse([]string{"m", "-y", ""}); err != nil || o.System == nil || *o.System != "" {
 		t.Errorf("an empty system prompt: %+v, %v", o, err)
 	}
 	if _, err := parse([]string{"-h"}); !errors.Is(err, flag.ErrHelp) {
@@ -254,12 +254,12 @@ func TestParse(t *testing.T) {
 func TestArgs(t *testing.T) {
 	for _, o := range []Options{
 		{Model: "STORIES2.BIN", Temperature: 0.1, TopP: 1.0 / 3, Seed: 1<<64 - 1, Steps: 7, Tokenizer: "TOK512.BIN", Mode: "generate"},
-		{Model: "-odd-", Temperature: 1e-300, TopP: 0, Tokenizer: "", Mode: "generate", HasPrompt: true, IDs: true, System: "s", HasSystem: true},
-		{Model: "m", Tokenizer: "--", Mode: "generate", HasPrompt: true, Prompt: "# two\nlines, \"quoted\" \x00\xff"},
-		{Model: "m", Tokenizer: "t", Mode: "generate", HasPrompt: true, Prompt: "--"},
-		{Model: "m", Tokenizer: "t", Mode: "chat", HasSystem: true},
+		{Model: "-odd-", Temperature: 1e-300, TopP: 0, Tokenizer: "", Mode: "generate", Prompt: new(""), IDs: true, System: new("s")},
+		{Model: "m", Tokenizer: "--", Mode: "generate", Prompt: new("# two\nlines, \"quoted\" \x00\xff")},
+		{Model: "m", Tokenizer: "t", Mode: "generate", Prompt: new("--")},
+		{Model: "m", Tokenizer: "t", Mode: "chat", System: new("")},
 		{Model: "m", Tokenizer: "t", Mode: "chat"},
-		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", HasPrompt: true},
+		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
 	} {
 		var file bytes.Buffer
