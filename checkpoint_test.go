@@ -9,12 +9,13 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 )
 
-var tinyConfig = Config{4, 3, 2, 2, 1, 5, 6}
+var tinyConfig = shape(4, 3, 2, 2, 1, 5, 6)
 
 // TestCheckpointOrder: every tensor has the values of its place in the file.
 func TestCheckpointOrder(t *testing.T) {
@@ -169,11 +170,11 @@ func TestCheckpointVersion1(t *testing.T) {
 // TestTensors: the list of a file's arrays covers it without gaps, and each array is
 // where the loader found it.
 func TestTensors(t *testing.T) {
-	p := Config{8, 12, 2, 2, 1, 30, 6}
-	for _, h := range []Header{
-		{Config: p}, {Config: p, SharedClassifier: true},
-		{Version: 1, Config: p}, {Version: 1, Config: p, SharedClassifier: true},
-		{Version: 2, Config: p, GroupSize: 4}, {Version: 2, Config: p, GroupSize: 2, SharedClassifier: true},
+	p := shape(8, 12, 2, 2, 1, 30, 6)
+	for _, h := range []llama2c{
+		{config: p}, {config: p, sharedClassifier: true},
+		{version: 1, config: p}, {version: 1, config: p, sharedClassifier: true},
+		{version: 2, config: p, groupSize: 4}, {version: 2, config: p, groupSize: 2, sharedClassifier: true},
 	} {
 		b := modelBytes(h)
 		c, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil)
@@ -181,61 +182,44 @@ func TestTensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		offset := int64(h.size())
-		for _, x := range h.Tensors() {
-			values := 1
-			for _, n := range x.Shape {
-				values *= n
-			}
-			if x.Offset != offset || x.Bytes != int64(values)*typeSize[x.Type] {
-				t.Errorf("version %d: %s %v at %d has %d bytes, want it at %d", h.Version, x.Name, x.Shape, x.Offset, x.Bytes, offset)
+		for _, x := range h.tensors() {
+			if x.Offset != offset {
+				t.Errorf("version %d: %s of layer %d is at %d, want %d", h.version, x.Name, x.Layer, x.Offset, offset)
 			}
 			offset += x.Bytes
-			if got := loaded(&c.Weights, x.Name); !x.Unused && !bytes.Equal(got, b[x.Offset:][:x.Bytes]) {
-				t.Errorf("version %d: %s has other values than the file", h.Version, x.Name)
+			if x.Weight != "" && !bytes.Equal(loaded(c, x), b[x.Offset:][:x.Bytes]) {
+				t.Errorf("version %d: %s of layer %d has other values than the file", h.version, x.Name, x.Layer)
 			}
 		}
 		if offset != int64(len(b)) {
-			t.Errorf("version %d: the arrays end at %d of %d", h.Version, offset, len(b))
+			t.Errorf("version %d: the arrays end at %d of %d", h.version, offset, len(b))
 		}
-		if h.SharedClassifier && !reflect.DeepEqual(c.Weights.WCls, c.Weights.TokenEmbeddingTable) {
-			t.Errorf("version %d: the classifier is not shared", h.Version)
+		if h.sharedClassifier && !reflect.DeepEqual(c.Weights.WCls, c.Weights.TokenEmbeddingTable) {
+			t.Errorf("version %d: the classifier is not shared", h.version)
 		}
 	}
 }
 
-// loaded returns the bytes of the weights that a tensor's name stands for.
-func loaded(w *Weights, name string) []byte {
-	name, scale := strings.CutSuffix(name, ".scale")
-	name, layer, one := strings.Cut(strings.TrimSuffix(name, "]"), "[")
-	layers := map[string][]Matrix{
-		"token_embedding_table": {w.TokenEmbeddingTable}, "wcls": {w.WCls},
-		"wq": w.WQ, "wk": w.WK, "wv": w.WV, "wo": w.WO, "w1": w.W1, "w2": w.W2, "w3": w.W3,
-	}[name]
-	if one {
-		layers = layers[layer[0]-'0':][:1]
-	}
+// loaded returns the numbers that were read for a tensor, as they stand in a file.
+func loaded(c *Checkpoint, x Tensor) []byte {
 	var b bytes.Buffer
-	for _, m := range layers {
-		if m.Group == 0 {
-			binary.Write(&b, binary.LittleEndian, m.plain())
-			continue
-		}
+	arrays := c.Config.arrays(&c.Weights)
+	a := arrays[slices.IndexFunc(arrays, func(a array) bool { return a.name == x.Weight })]
+	if a.vectors != nil {
+		binary.Write(&b, binary.LittleEndian, (*a.vectors)[x.Layer*a.columns:][:a.columns])
+	} else if m := a.matrix(x.Layer); m.Group == 0 {
+		binary.Write(&b, binary.LittleEndian, m.plain())
+	} else {
 		values, scales := m.plainInt8()
-		if scale {
-			binary.Write(&b, binary.LittleEndian, scales)
-		} else {
-			binary.Write(&b, binary.LittleEndian, values)
-		}
+		binary.Write(&b, binary.LittleEndian, values)
+		binary.Write(&b, binary.LittleEndian, scales)
 	}
-	binary.Write(&b, binary.LittleEndian, map[string][]float32{
-		"rms_att_weight": w.RMSAttWeight, "rms_ffn_weight": w.RMSFFNWeight, "rms_final_weight": w.RMSFinalWeight,
-	}[name])
 	return b.Bytes()
 }
 
 // TestBadVersion2: what only versions 1 and 2 have can be wrong, too.
 func TestBadVersion2(t *testing.T) {
-	good := modelBytes(Header{Version: 2, Config: Config{64, 172, 1, 8, 4, 30, 6}, GroupSize: 4})
+	good := modelBytes(llama2c{version: 2, config: shape(64, 172, 1, 8, 4, 30, 6), groupSize: 4})
 	set := func(offset int, v ...byte) []byte {
 		b := bytes.Clone(good)
 		copy(b[offset:], v)
@@ -268,40 +252,36 @@ func TestBadVersion2(t *testing.T) {
 		})
 	}
 	// runq.c's behaviour is kept where little is lost: 4 of 172 columns.
-	h := Header{Version: 2, Config: Config{64, 172, 1, 8, 4, 30, 6}, GroupSize: 8}
+	h := llama2c{version: 2, config: shape(64, 172, 1, 8, 4, 30, 6), groupSize: 8}
 	b := modelBytes(h)
 	c, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil)
-	if err != nil || c.Dropped() != 4 {
-		t.Errorf("group size 8: %d columns dropped, %v", c.Dropped(), err)
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "the last 4 columns of w2") {
+		t.Errorf("group size 8: %q, %v", c.Warnings, err)
 	}
 }
 
 // TestMemory: what Memory foretells is what is allocated, in the Go heap and beside it.
 func TestMemory(t *testing.T) {
-	for _, h := range []Header{
-		{Config: Config{64, 256, 4, 4, 4, 4096, 256}, SharedClassifier: true},
-		{Version: 2, Config: Config{64, 256, 4, 4, 2, 4096, 256}, GroupSize: 32},
+	for _, h := range []llama2c{
+		{config: shape(64, 256, 4, 4, 4, 4096, 256), sharedClassifier: true},
+		{version: 2, config: shape(64, 256, 4, 4, 2, 4096, 256), groupSize: 32},
 	} {
 		b := modelBytes(h)
-		m := h.Memory()
+		m := Header{Config: h.config, Tensors: h.tensors()}.Memory()
 		c := &Checkpoint{}
 		allocated := func(f func()) int64 {
 			var before, after runtime.MemStats
-			mapped := len(c.mapped)
+			mapped := c.arena.Mapped
 			runtime.ReadMemStats(&before)
 			f()
 			runtime.ReadMemStats(&after)
-			n := int64(after.TotalAlloc - before.TotalAlloc)
-			for _, b := range c.mapped[mapped:] {
-				n += int64(len(b))
-			}
-			return n
+			return int64(after.TotalAlloc-before.TotalAlloc) + c.arena.Mapped - mapped
 		}
 		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+maxPackers<<18+1<<17 {
-			t.Errorf("version %d: %d bytes for weights, foretold %d", h.Version, n, m.Weights)
+			t.Errorf("version %d: %d bytes for weights, foretold %d", h.version, n, m.Weights)
 		}
-		if n := allocated(func() { NewTransformer(c, Options{}); NewSampler(h.Config.VocabSize, 1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
-			t.Errorf("version %d: %d bytes for the state, foretold %d", h.Version, n, m.Cache+m.State)
+		if n := allocated(func() { NewTransformer(c, Options{}); NewSampler(h.config.VocabSize, 1, 0.9, 1, nil) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
+			t.Errorf("version %d: %d bytes for the state, foretold %d", h.version, n, m.Cache+m.State)
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -311,7 +291,7 @@ func TestMemory(t *testing.T) {
 
 // TestProgress: it goes up to the file's size.
 func TestProgress(t *testing.T) {
-	b := modelBytes(Header{Version: 2, Config: tinyConfig, GroupSize: 1})
+	b := modelBytes(llama2c{version: 2, config: tinyConfig, groupSize: 1})
 	var last int64
 	_, err := ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", func(done, total int64) {
 		if done < last || total != int64(len(b)) {
@@ -356,7 +336,7 @@ func TestCheckpointShrinks(t *testing.T) {
 // TestCheckpointAllocation: a header's claims cost nothing until the file's size
 // bears them out, nor when only the state would be huge.
 func TestCheckpointAllocation(t *testing.T) {
-	deep := checkpointBytes(Config{2, 1, 2000, 1, 1, 3, 1}, true)
+	deep := checkpointBytes(shape(2, 1, 2000, 1, 1, 3, 1), true)
 	binary.LittleEndian.PutUint32(deep[24:], 40000) // state: 1.2 GiB
 	deep = append(deep, make([]byte, 39999*2*4)...)
 	for _, c := range []struct {
@@ -391,11 +371,11 @@ func TestLoadCheckpoint(t *testing.T) {
 // for a file that is not as long as it was said to be.
 func FuzzCheckpoint(f *testing.F) {
 	for _, shared := range []bool{true, false} {
-		b := checkpointBytes(Config{2, 1, 1, 1, 1, 3, 1}, shared)
+		b := checkpointBytes(shape(2, 1, 1, 1, 1, 3, 1), shared)
 		f.Add(b, len(b))
 		f.Add(b, len(b)+1)
 	}
-	for _, h := range []Header{{Version: 1, Config: tinyConfig}, {Version: 2, Config: tinyConfig, GroupSize: 1, SharedClassifier: true}, {Version: 2, Config: Config{64, 68, 1, 2, 1, 3, 1}, GroupSize: 4}} {
+	for _, h := range []llama2c{{version: 1, config: tinyConfig}, {version: 2, config: tinyConfig, groupSize: 1, sharedClassifier: true}, {version: 2, config: shape(64, 68, 1, 2, 1, 3, 1), groupSize: 4}} {
 		b := modelBytes(h)
 		f.Add(b, len(b))
 	}

@@ -17,12 +17,13 @@ import (
 // standard library, a package may import. Tests and the programs around them
 // (metal/internal/exercise, internal/vm/vmtest, scripts) may import what they like.
 const allowedImports = `
-	bootllama                  : bootllama/simd bootllama/workers
+	bootllama                  : bootllama/arena bootllama/simd bootllama/workers
 	bootllama/simd             : golang.org/x/sys
+	bootllama/arena            :
 	bootllama/workers          :
 	bootllama/chat             : bootllama
 	bootllama/models           :
-	bootllama/internal/run     : bootllama bootllama/chat bootllama/models bootllama/simd
+	bootllama/internal/run     : bootllama bootllama/chat bootllama/models bootllama/simd bootllama/workers
 	bootllama/metal            :
 	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
 

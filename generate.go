@@ -68,7 +68,7 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 			if stats.Positions > stats.Prompt {
 				stats.Elapsed = time.Since(start)
 			}
-			if next == BOS {
+			if next == g.Tokenizer.BOS {
 				return stats, nil
 			}
 			if err := emit(next, g.Tokenizer.Decode(token, next)); err != nil {

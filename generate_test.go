@@ -94,12 +94,12 @@ func TestGenerateLongPrompt(t *testing.T) {
 func TestGenerateStopsAtBOS(t *testing.T) {
 	g := randomGenerator(t, 0, 0, 1)
 	before, _ := generate(t, g, "the", 12)
-	// From now on BOS is the likeliest token where before[7] was: swap their rows.
+	// From now on bos is the likeliest token where before[7] was: swap their rows.
 	cls, dim := g.Transformer.Weights.WCls, g.Transformer.Config.Dim
 	a, b := make([]float32, dim), make([]float32, dim)
-	cls.row(a, BOS)
+	cls.row(a, bos)
 	cls.row(b, before[7])
-	simd.SetRowF32(cls.F32, b, BOS)
+	simd.SetRowF32(cls.F32, b, bos)
 	simd.SetRowF32(cls.F32, a, before[7])
 	first := slices.Index(before[1:], before[7]) + 1
 	ids, stats := generate(t, g, "the", 12)

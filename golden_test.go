@@ -77,7 +77,7 @@ func (g *golden) load(t *testing.T, dir string) *Generator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, g.Temperature, g.TopP, g.Seed)}
+	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, g.Temperature, g.TopP, g.Seed, nil)}
 }
 
 // compare runs the case with the files in dir.

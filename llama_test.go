@@ -20,11 +20,11 @@ func TestNothingFused(t *testing.T) {
 // TestForwardRestarts: a sequence that starts again at 0 does not see the last one.
 func TestForwardRestarts(t *testing.T) {
 	g := randomGenerator(t, 0, 0, 1)
-	first := append([]float32(nil), g.Transformer.Forward(BOS, 0)...)
+	first := append([]float32(nil), g.Transformer.Forward(bos, 0)...)
 	for pos := range 10 {
 		g.Transformer.Forward(20+pos, pos)
 	}
-	for i, v := range g.Transformer.Forward(BOS, 0) {
+	for i, v := range g.Transformer.Forward(bos, 0) {
 		if v != first[i] {
 			t.Fatalf("logit %d is %g after other sequences, %g at first", i, v, first[i])
 		}
@@ -53,7 +53,7 @@ func TestNoAllocation(t *testing.T) {
 	}{{randomModel, 0, 0}, {randomModel, 1, 1}, {randomModel, 1, 0.9}, {randomInt8, 1, 0.9}} {
 		g := generatorOf(t, c.model, c.temperature, c.topP, 1)
 		text := NewTextWriter(discard{})
-		pos, token := 0, BOS
+		pos, token := 0, bos
 		if n := testing.AllocsPerRun(40, func() {
 			next := g.Sampler.Sample(g.Transformer.Forward(token, pos))
 			if err := text.WritePiece(g.Tokenizer.Decode(token, next)); err != nil {
@@ -74,12 +74,12 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // give the logits of the Go twins, one token after the other.
 func TestSameBits(t *testing.T) {
 	const positions = 3 * Batch
-	for _, h := range []Header{
-		{Config: Config{96, 200, 2, 6, 3, 700, positions}},                                                  // heads of 16
-		{Config: Config{96, 172, 2, 2, 1, 300, positions}, SharedClassifier: true},                          // heads of 48
-		{Version: 2, Config: Config{96, 192, 2, 6, 6, 300, positions}, GroupSize: 32},                       // groups of whole quads
-		{Version: 2, Config: Config{64, 172, 2, 8, 4, 300, positions}, GroupSize: 8},                        // straddling w2's rows
-		{Version: 2, Config: Config{36, 54, 2, 2, 2, 301, positions}, GroupSize: 6, SharedClassifier: true}, // no whole quads
+	for _, h := range []llama2c{
+		{config: shape(96, 200, 2, 6, 3, 700, positions)},                                                  // heads of 16
+		{config: shape(96, 172, 2, 2, 1, 300, positions), sharedClassifier: true},                          // heads of 48
+		{version: 2, config: shape(96, 192, 2, 6, 6, 300, positions), groupSize: 32},                       // groups of whole quads
+		{version: 2, config: shape(64, 172, 2, 8, 4, 300, positions), groupSize: 8},                        // straddling w2's rows
+		{version: 2, config: shape(36, 54, 2, 2, 2, 301, positions), groupSize: 6, sharedClassifier: true}, // no whole quads
 	} {
 		file := modelBytes(h)
 		c, err := ReadCheckpoint(bytes.NewReader(file), int64(len(file)), "m", nil)
@@ -89,7 +89,7 @@ func TestSameBits(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		tokens := make([]int, positions)
 		for i := range tokens {
-			tokens[i] = rng.IntN(h.Config.VocabSize)
+			tokens[i] = rng.IntN(h.config.VocabSize)
 		}
 		want := make([][]float32, positions)
 		twin, err := simd.Named("go")
@@ -131,14 +131,14 @@ func TestSameBits(t *testing.T) {
 func BenchmarkForward(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		h    Header
+		h    llama2c
 	}{
-		{"260K", Header{Config: Config{64, 172, 5, 8, 4, 512, 512}}},
-		{"15M", Header{Config: Config{288, 768, 6, 6, 6, 32000, 256}}},
-		{"15M-int8", Header{Version: 2, Config: Config{288, 768, 6, 6, 6, 32000, 256}, GroupSize: 32}},
+		{"260K", llama2c{config: shape(64, 172, 5, 8, 4, 512, 512)}},
+		{"15M", llama2c{config: shape(288, 768, 6, 6, 6, 32000, 256)}},
+		{"15M-int8", llama2c{version: 2, config: shape(288, 768, 6, 6, 6, 32000, 256), groupSize: 32}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			c.h.SharedClassifier = true
+			c.h.sharedClassifier = true
 			file := modelBytes(c.h)
 			ck, err := ReadCheckpoint(bytes.NewReader(file), int64(len(file)), c.name, nil)
 			if err != nil {

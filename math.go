@@ -9,14 +9,11 @@ import "math"
 // float32(a*b) or float64(a*b): the conversion rounds, which forbids fusing.
 // math.Sqrt is correctly rounded on every CPU and is used as it is.
 
-// pow10000 returns 10000**y rounded to float32, for 0 <= y <= 1: run.c's
+// powf returns base**y rounded to float32, for base >= 1 and 0 <= y <= 1: run.c's
 // powf(10000.0f, y). It is computed once per frequency at load, in float64.
-func pow10000(y float32) float32 {
-	const (
-		ln10000 = 9.21034037197618273607196581873745683040
-		ln2     = 0.693147180559945309417232121458176568
-	)
-	x := float64(float64(y) * ln10000)
+func powf(base, y float32) float32 {
+	const ln2 = 0.693147180559945309417232121458176568
+	x := float64(float64(y) * ln(float64(base)))
 	k := math.Floor(float64(x/ln2) + 0.5)
 	r := x - float64(k*ln2)
 	// Taylor series of e**r, |r| <= ln(2)/2: the first term left out is below 2**-60.
@@ -25,6 +22,23 @@ func pow10000(y float32) float32 {
 		p = 1 + float64(float64(r/i)*p)
 	}
 	return float32(math.Ldexp(p, int(k)))
+}
+
+// ln returns the natural logarithm of x, x >= 1, with an error of a few units in the last
+// place; that of 10000 is correctly rounded.
+func ln(x float64) float64 {
+	const ln2 = 0.693147180559945309417232121458176568
+	m, e := math.Frexp(x) // m in [1/2, 1)
+	if m < math.Sqrt2/2 {
+		m, e = 2*m, e-1
+	}
+	// Series of 2*atanh(s), |s| < 0.172: the first term left out is below 2**-58.
+	s := (m - 1) / (m + 1)
+	sum, s2 := 0.0, float64(s*s)
+	for i := 23.0; i >= 1; i -= 2 {
+		sum = 1/i + float64(s2*sum)
+	}
+	return float64(float64(e)*ln2) + float64(2*float64(s*sum))
 }
 
 // sincosf returns the sine and cosine of x rounded to float32: run.c's sinf

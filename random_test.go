@@ -6,7 +6,6 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -19,13 +18,20 @@ const (
 	randomTokenizer = "testdata/random-tok.bin"
 )
 
+// shape returns the configuration of a llama2.c model.
+func shape(dim, hiddenDim, nLayers, nHeads, nKVHeads, vocabSize, seqLen int) Config {
+	return Config{
+		Dim: dim, HiddenDim: hiddenDim, NLayers: nLayers, NHeads: nHeads, NKVHeads: nKVHeads, VocabSize: vocabSize, SeqLen: seqLen,
+	}.Llama2()
+}
+
 var update = flag.Bool("update", false, "write testdata/random.bin and random-tok.bin anew")
 
 // TestRandomModel: the committed files are what the functions below make.
 func TestRandomModel(t *testing.T) {
 	for name, want := range map[string][]byte{
-		randomModel:     checkpointBytes(Config{8, 12, 2, 2, 1, 300, 64}, false),
-		randomInt8:      modelBytes(Header{Version: 2, Config: Config{8, 12, 2, 2, 1, 300, 64}, GroupSize: 4}),
+		randomModel:     checkpointBytes(shape(8, 12, 2, 2, 1, 300, 64), false),
+		randomInt8:      modelBytes(llama2c{version: 2, config: shape(8, 12, 2, 2, 1, 300, 64), groupSize: 4}),
 		randomTokenizer: tokenizerBytes(300),
 	} {
 		if *update {
@@ -45,50 +51,62 @@ func TestRandomModel(t *testing.T) {
 
 // checkpointBytes returns a legacy checkpoint of that shape with random weights.
 func checkpointBytes(p Config, shared bool) []byte {
-	return modelBytes(Header{Config: p, SharedClassifier: shared})
+	return modelBytes(llama2c{config: p, sharedClassifier: shared})
 }
 
 // modelBytes returns a checkpoint with that header and random weights.
-func modelBytes(h Header) []byte {
+func modelBytes(h llama2c) []byte {
 	var b bytes.Buffer
 	write := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
-	p, vocab := h.Config, h.Config.VocabSize
-	if h.Version == 0 && !h.SharedClassifier {
+	p, vocab := h.config, h.config.VocabSize
+	if h.version == 0 && !h.sharedClassifier {
 		vocab = -vocab
 	}
-	if h.Version != 0 {
-		write([]int32{magicAK42, int32(h.Version)})
+	if h.version != 0 {
+		write([]int32{magicAK42, int32(h.version)})
 	}
 	for _, v := range []int{p.Dim, p.HiddenDim, p.NLayers, p.NHeads, p.NKVHeads, vocab, p.SeqLen} {
 		write(int32(v))
 	}
-	if h.Version != 0 {
-		write(h.SharedClassifier)
-		if h.Version == 2 {
-			write(int32(h.GroupSize))
+	if h.version != 0 {
+		write(h.sharedClassifier)
+		if h.version == 2 {
+			write(int32(h.groupSize))
 		}
 		b.Write(make([]byte, headerSize-b.Len()))
 	}
+	b.Write(randomWeights(h.tensors()))
+	return b.Bytes()
+}
+
+// randomWeights returns the bytes of tensors with random values.
+func randomWeights(tensors []Tensor) []byte {
+	var b bytes.Buffer
+	write := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, t := range h.Tensors() {
-		for range t.Bytes / typeSize[t.Type] {
-			v := float32(rng.IntN(2001)-1000) / 500
+	for _, t := range tensors {
+		value := func() float32 { return float32(rng.IntN(2001)-1000) / 500 }
+		for range t.Rows * t.Columns {
+			v := value()
 			switch {
-			case t.Unused:
+			case t.Weight == "":
 				write(float32(12345)) // must not reach the classifier
-			case t.Type == "int8":
+			case t.Type == Int8:
 				write(int8(rng.IntN(255) - 127))
-			case strings.HasSuffix(t.Name, ".scale"):
-				write((v + 2.5) / 127)
+			case t.Weight == "rope_divisors":
+				write(3 + v)
 			default:
 				write(v)
+			}
+		}
+		if t.Type == Int8 {
+			for range t.Rows * t.Columns / t.Group {
+				write((value() + 2.5) / 127)
 			}
 		}
 	}
 	return b.Bytes()
 }
-
-var typeSize = map[string]int64{"float32": 4, "int8": 1}
 
 // tokenizerBytes returns a tokenizer.bin with vocabSize pieces, 300 at most: the
 // three control tokens, the bytes, single characters, and merges of them.
@@ -104,8 +122,8 @@ func tokenizerBytes(vocabSize int) []byte {
 	binary.Write(&b, binary.LittleEndian, int32(8))
 	for i, p := range pieces[:vocabSize] {
 		score := float32(0)
-		if i >= byteFallback+256 {
-			score = -float32((i - byteFallback - 256) / 2) // two pieces share each score
+		if i >= firstByte+256 {
+			score = -float32((i - firstByte - 256) / 2) // two pieces share each score
 		}
 		binary.Write(&b, binary.LittleEndian, score)
 		binary.Write(&b, binary.LittleEndian, int32(len(p)))
@@ -131,5 +149,5 @@ func generatorOf(t testing.TB, model string, temperature, topP float32, seed uin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed)}
+	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed, nil)}
 }

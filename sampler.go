@@ -29,9 +29,13 @@ type probIndex struct {
 // distribution, higher values from a flatter one. topP in (0, 1) restricts the
 // choice to the smallest set of tokens whose probabilities exceed topP together
 // (Holtzman et al. 2020); other values do not restrict it. A seed of 0 makes the
-// generator return nothing but 0: callers replace it, as run.c does.
-func NewSampler(vocabSize int, temperature, topP float32, seed uint64) *Sampler {
-	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), simd.Best()}
+// generator return nothing but 0: callers replace it, as run.c does. kernels nil: the
+// fastest, as in Options.
+func NewSampler(vocabSize int, temperature, topP float32, seed uint64, kernels *simd.Kernels) *Sampler {
+	if kernels == nil {
+		kernels = simd.Best()
+	}
+	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), kernels}
 }
 
 // Sample returns the next token. It overwrites logits, (vocab_size,), with
@@ -48,7 +52,7 @@ func (s *Sampler) Sample(logits []float32) int {
 	if s.topP <= 0 || s.topP >= 1 {
 		return sampleMult(logits, coin)
 	}
-	return sampleTopP(logits, s.topP, s.probIndex, coin)
+	return s.sampleTopP(logits, coin)
 }
 
 // sampleMult samples from probabilities, which sum to 1, with a coin in [0, 1).
@@ -64,16 +68,15 @@ func sampleMult(probabilities []float32, coin float32) int {
 }
 
 // sampleTopP samples from the likeliest tokens that exceed topP together.
-// scratch (vocab_size,) holds the candidates.
 //
 // run.c sorts them with qsort, which leaves the order of equal probabilities
 // open. glibc's qsort, which the goldens were made with, is a merge sort and
 // stable: equals stay in the order of their tokens. Here that is part of the
 // order, so that no sort can do otherwise.
-func sampleTopP(probabilities []float32, topP float32, scratch []probIndex, coin float32) int {
+func (s *Sampler) sampleTopP(probabilities []float32, coin float32) int {
 	// Smaller values cannot be in the set; leaving them out saves sorting them.
-	cutoff := (1 - topP) / float32(len(probabilities)-1)
-	candidates := scratch[:0]
+	cutoff := (1 - s.topP) / float32(len(probabilities)-1)
+	candidates := s.probIndex[:0]
 	for i, p := range probabilities {
 		if p >= cutoff {
 			candidates = append(candidates, probIndex{p, i})
@@ -82,7 +85,7 @@ func sampleTopP(probabilities []float32, topP float32, scratch []probIndex, coin
 	if len(candidates) == 0 {
 		// topP below 1/vocab_size and all tokens about equally likely (run.c
 		// reads before its array), or logits that are no numbers.
-		return simd.Best().Argmax(probabilities)
+		return s.kernels.Argmax(probabilities)
 	}
 	slices.SortFunc(candidates, func(a, b probIndex) int {
 		if c := cmp.Compare(b.prob, a.prob); c != 0 {
@@ -95,7 +98,7 @@ func sampleTopP(probabilities []float32, topP float32, scratch []probIndex, coin
 	last := len(candidates) - 1 // rounding errors: all of them
 	for i, c := range candidates {
 		cumulative += c.prob
-		if cumulative > topP {
+		if cumulative > s.topP {
 			last = i
 			break
 		}

@@ -48,7 +48,7 @@ func TestTopPEquals(t *testing.T) {
 		coin float32
 		want int
 	}{{0, 4}, {0.39, 4}, {0.41, 1}, {0.69, 1}, {0.71, 2}, {0.999, 2}} {
-		if got := sampleTopP(p, 0.6, make([]probIndex, len(p)), c.coin); got != c.want {
+		if got := topPSampler(len(p), 0.6).sampleTopP(p, c.coin); got != c.want {
 			t.Errorf("coin %g: token %d, want %d", c.coin, got, c.want)
 		}
 	}
@@ -56,7 +56,7 @@ func TestTopPEquals(t *testing.T) {
 
 // TestTopPExceeds: the set's probability must exceed top-p, not reach it.
 func TestTopPExceeds(t *testing.T) {
-	if got := sampleTopP([]float32{0.25, 0.5, 0.25}, 0.5, make([]probIndex, 3), 0.9); got != 0 {
+	if got := topPSampler(3, 0.5).sampleTopP([]float32{0.25, 0.5, 0.25}, 0.9); got != 0 {
 		t.Errorf("token %d, want 0, the second of the set {1, 0}", got)
 	}
 }
@@ -72,7 +72,7 @@ func TestTopPCutoff(t *testing.T) {
 		}
 		simd.Best().Softmax(logits, 1)
 		topP, coin := 0.02+0.96*rng.Float32(), rng.Float32()
-		if got, want := sampleTopP(logits, topP, make([]probIndex, len(logits)), coin), nucleus(logits, topP, coin); got != want {
+		if got, want := topPSampler(len(logits), topP).sampleTopP(logits, coin), nucleus(logits, topP, coin); got != want {
 			t.Fatalf("top-p %g of %v, coin %g: token %d, want %d", topP, logits, coin, got, want)
 		}
 	}
@@ -103,11 +103,11 @@ func nucleus(p []float32, topP, coin float32) int {
 
 // TestTopPNoCandidate: where run.c reads before its array.
 func TestTopPNoCandidate(t *testing.T) {
-	if got := sampleTopP([]float32{0.24, 0.24, 0.28, 0.24}, 0.1, make([]probIndex, 4), 0.5); got != 2 {
+	if got := topPSampler(4, 0.1).sampleTopP([]float32{0.24, 0.24, 0.28, 0.24}, 0.5); got != 2 {
 		t.Errorf("nearly equal probabilities: %d, want the likeliest, 2", got)
 	}
 	nan := float32(math.NaN())
-	if got := NewSampler(3, 1, 0.9, 1).Sample([]float32{nan, nan, nan}); got != 0 {
+	if got := NewSampler(3, 1, 0.9, 1, nil).Sample([]float32{nan, nan, nan}); got != 0 {
 		t.Errorf("logits that are no numbers: %d, want 0", got)
 	}
 }
@@ -115,8 +115,11 @@ func TestTopPNoCandidate(t *testing.T) {
 // TestTemperature: half the temperature squares the odds.
 func TestTemperature(t *testing.T) {
 	logits := []float32{0, 1, 3}
-	NewSampler(3, 0.5, 0.9, 1).Sample(logits)
+	NewSampler(3, 0.5, 0.9, 1, nil).Sample(logits)
 	if got, want := float64(logits[2]/logits[1]), math.Exp(4); math.Abs(got/want-1) > 1e-6 {
 		t.Errorf("odds %g, want %g", got, want)
 	}
 }
+
+// topPSampler returns a sampler of that top-p.
+func topPSampler(vocabSize int, topP float32) *Sampler { return NewSampler(vocabSize, 1, topP, 1, nil) }

@@ -10,23 +10,27 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// Tokens that every Llama 2 vocabulary begins with.
+// What llama2.c's tokenizer.bin does not say: <unk>, BOS and EOS come first, then the
+// tokens of the 256 bytes.
 const (
-	Unknown = 0 // <unk>
-	BOS     = 1 // beginning of a sequence: the model generates it when a text is complete
-	EOS     = 2 // end of a turn in a chat
+	bos       = 1
+	eos       = 2
+	firstByte = 3
 )
-
-// byteFallback is the token of byte 0: the 256 byte tokens follow <unk>, BOS and EOS.
-const byteFallback = 3
 
 // Tokenizer translates between text and tokens: byte pair encoding in the
 // manner of SentencePiece, over the pieces and scores of llama2.c's
 // tokenizer.bin.
 type Tokenizer struct {
+	BOS int // beginning of a sequence: the model generates it when a text is complete
+	EOS int // end of a turn in a chat
+
+	byteTokens [256]int // of text that has no piece of its own; -1: there is none
+
 	vocab  []string    // (vocab_size,): the piece of each token
 	scores []float32   // (vocab_size,): pairs merge in the order of their scores, highest first
 	sorted []int32     // (vocab_size,): the tokens in the order of their pieces, then of their ids (run.c's sorted_vocab)
@@ -36,12 +40,7 @@ type Tokenizer struct {
 // LoadTokenizer reads the tokenizer of a model with vocabSize tokens from the
 // file of that name: see ReadTokenizer.
 func LoadTokenizer(name string, vocabSize int) (*Tokenizer, error) {
-	f, size, err := open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // read only: nothing is lost when closing fails
-	return ReadTokenizer(f, size, name, vocabSize)
+	return load(name, func(r io.Reader, size int64) (*Tokenizer, error) { return ReadTokenizer(r, size, name, vocabSize) })
 }
 
 // pieceHeader is the size of what stands before each piece: score and length.
@@ -56,7 +55,7 @@ const pieceHeader = 8
 // The file does not say how many pieces it has; one with fewer or more than the
 // model's vocabSize belongs to another model, which is an error.
 func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokenizer, error) {
-	if vocabSize <= EOS {
+	if vocabSize < firstByte {
 		panic(fmt.Sprintf("llama: ReadTokenizer: vocabSize is %d", vocabSize))
 	}
 	rd := &reader{r: bufio.NewReaderSize(r, 1<<16), name: name}
@@ -72,12 +71,17 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 		return nil, fmt.Errorf("%s: offset 0: max_token_length is %d: not a llama2.c tokenizer", name, maxLen)
 	}
 	t := &Tokenizer{
+		BOS:    bos,
+		EOS:    eos,
 		vocab:  make([]string, vocabSize),
 		scores: make([]float32, vocabSize),
 		sorted: make([]int32, vocabSize),
 	}
 	for i := range t.bytes {
 		t.bytes[i] = string([]byte{byte(i)})
+		if t.byteTokens[i] = firstByte + i; firstByte+i >= vocabSize {
+			t.byteTokens[i] = -1
+		}
 	}
 	piece := make([]byte, maxLen)
 	var pieces strings.Builder // one after another: 32,000 strings of their own take twice the memory
@@ -142,7 +146,7 @@ func (t *Tokenizer) VocabSize() int { return len(t.vocab) }
 func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 	tokens := make([]int, 0, len(text)+3)
 	if bos {
-		tokens = append(tokens, BOS)
+		tokens = append(tokens, t.BOS)
 	}
 	if text != "" {
 		space, ok := t.lookup(" ")
@@ -157,8 +161,8 @@ func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 			tokens = append(tokens, id)
 		} else {
 			for j := i; j < i+n; j++ {
-				id := int(text[j]) + byteFallback
-				if id >= len(t.vocab) {
+				id := t.byteTokens[text[j]]
+				if id < 0 {
 					return nil, fmt.Errorf("the tokenizer has no token for %+q, byte %d of the text", text[i:i+n], i)
 				}
 				tokens = append(tokens, id)
@@ -168,7 +172,7 @@ func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 	}
 	tokens = t.merge(tokens)
 	if eos {
-		tokens = append(tokens, EOS)
+		tokens = append(tokens, t.EOS)
 	}
 	return tokens, nil
 }
@@ -267,7 +271,7 @@ func (t *Tokenizer) merge(tokens []int) []int {
 // <0x0A> as its byte. It allocates nothing.
 func (t *Tokenizer) Decode(prev, token int) string {
 	piece := t.vocab[token]
-	if prev == BOS && piece != "" && piece[0] == ' ' {
+	if prev == t.BOS && piece != "" && piece[0] == ' ' {
 		piece = piece[1:]
 	}
 	if b, ok := byteToken(piece); ok {
@@ -280,24 +284,13 @@ func (t *Tokenizer) Decode(prev, token int) string {
 // sscanf(piece, "<0x%02hhX>") it wants one or two digits and looks no further.
 func byteToken(piece string) (b byte, ok bool) {
 	digits, ok := strings.CutPrefix(piece, "<0x")
-	if !ok {
-		return 0, false
-	}
 	n := 0
-	for n < 2 && n < len(digits) {
-		var d byte
-		switch c := digits[n]; {
-		case '0' <= c && c <= '9':
-			d = c - '0'
-		case 'a' <= c && c <= 'f':
-			d = c - 'a' + 10
-		case 'A' <= c && c <= 'F':
-			d = c - 'A' + 10
-		default:
-			return b, n > 0
-		}
-		b = b<<4 | d
+	for n < min(2, len(digits)) && strings.IndexByte("0123456789abcdefABCDEF", digits[n]) >= 0 {
 		n++
 	}
-	return b, n > 0
+	if !ok || n == 0 {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(digits[:n], 16, 8)
+	return byte(v), err == nil
 }

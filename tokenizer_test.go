@@ -35,7 +35,7 @@ func quadratic(t *Tokenizer, text string, bos, eos bool) (tokens []int, ok bool)
 		return -1
 	}
 	if bos {
-		tokens = append(tokens, BOS)
+		tokens = append(tokens, t.BOS)
 	}
 	if text != "" {
 		tokens = append(tokens, lookup(" "))
@@ -78,7 +78,7 @@ func quadratic(t *Tokenizer, text string, bos, eos bool) (tokens []int, ok bool)
 		tokens = slices.Delete(tokens, bestIdx+1, bestIdx+2)
 	}
 	if eos {
-		tokens = append(tokens, EOS)
+		tokens = append(tokens, t.EOS)
 	}
 	return tokens, true
 }
@@ -112,8 +112,8 @@ func TestEncode(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.text, got, c.want)
 		}
 	}
-	if ids, err := tok.Encode("", false, true); err != nil || !slices.Equal(ids, []int{EOS}) {
-		t.Errorf("empty text with EOS alone: %v, %v", ids, err)
+	if ids, err := tok.Encode("", false, true); err != nil || !slices.Equal(ids, []int{eos}) {
+		t.Errorf("empty text with eos alone: %v, %v", ids, err)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestEncodeWithoutByteTokens(t *testing.T) {
 	}
 	_, err = tok.Encode("x", true, false)
 	wantError(t, err, "no token for a space")
-	tok.vocab[EOS] = " " // the first in order, as "</s>" was
+	tok.vocab[eos] = " " // the first in order, as "</s>" was
 	_, err = tok.Encode("xxé", true, false)
 	wantError(t, err, `no token for "\u00e9"|byte 2 `)
 }
@@ -159,9 +159,9 @@ func TestDecode(t *testing.T) {
 		want string
 		text string
 	}{
-		{0, " the", " the"}, {BOS, " the", "the"}, {0, "the", "the"}, {BOS, " ", ""},
+		{0, " the", " the"}, {bos, " the", "the"}, {0, "the", "the"}, {bos, " ", ""},
 		{0, "<0x0A>", "\n"}, {0, "<0xFF>", "\xff"}, {0, "<0x00>", "\x00"}, {0, "<unk>", "<unk>"},
-		{0, "<0x4", "\x04"}, {0, "<0x", "<0x"}, {0, "<0x4142", "A"}, {BOS, " <0x43>", "C"}, {0, " <0x43>", " <0x43>"}, {0, "<0xg>", "<0xg>"},
+		{0, "<0x4", "\x04"}, {0, "<0x", "<0x"}, {0, "<0x4142", "A"}, {bos, " <0x43>", "C"}, {0, " <0x43>", " <0x43>"}, {0, "<0xg>", "<0xg>"},
 	} {
 		if got := tok.Decode(c.prev, slices.Index(tok.vocab, c.want)); got != c.text {
 			t.Errorf("%q after %d: %q, want %q", c.want, c.prev, got, c.text)
@@ -219,7 +219,7 @@ func FuzzTokenizer(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00"+strings.Repeat("\x00\x00\x00\x00\x01\x00\x00\x00\x00", 3)), 3, "") // pieces that C takes for empty
 	f.Add(tokenizerBytes(262)[:900], 262, "")
 	f.Fuzz(func(t *testing.T, b []byte, vocabSize int, text string) {
-		if vocabSize <= EOS || vocabSize > 1<<16 {
+		if vocabSize <= eos || vocabSize > 1<<16 {
 			return
 		}
 		tok, err := ReadTokenizer(bytes.NewReader(b), int64(len(b)), "t", vocabSize)
@@ -228,7 +228,7 @@ func FuzzTokenizer(f *testing.F) {
 			return
 		}
 		for id := range vocabSize {
-			tok.Decode(BOS, id)
+			tok.Decode(bos, id)
 		}
 		compareEncode(t, tok, text, false)
 	})

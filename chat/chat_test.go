@@ -28,7 +28,7 @@ func session(t *testing.T, steps int) *Session {
 		Generator: &llama.Generator{
 			Transformer: llama.NewTransformer(c, llama.Options{}),
 			Tokenizer:   tok,
-			Sampler:     llama.NewSampler(c.Config.VocabSize, 0, 0, 1),
+			Sampler:     llama.NewSampler(c.Config.VocabSize, 0, 0, 1, nil),
 		},
 		Steps: steps,
 	}

@@ -87,19 +87,19 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 			}
 			token, words = words[0], words[1:]
 		}
-		userTurn = token == llama.EOS
+		userTurn = token == g.Tokenizer.EOS
 		next = g.Sampler.Sample(g.Transformer.Logits(batch - ahead))
 		ahead--
 		if c.interrupted() && !userTurn {
 			// As though the assistant had come to its end; what was not yet
 			// read to it of the user's turn, it will not hear.
-			words, ahead, next, cut = nil, 0, llama.EOS, true
+			words, ahead, next, cut = nil, 0, g.Tokenizer.EOS, true
 		}
 		var err error
 		switch {
 		case userTurn && cut:
 			cut = false // silence: the person stopped the assistant
-		case next == llama.EOS:
+		case next == g.Tokenizer.EOS:
 			err = text.WritePiece("\n")
 		case len(words) == 0:
 			err = text.WritePiece(g.Tokenizer.Decode(token, next))

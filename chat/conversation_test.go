@@ -132,7 +132,7 @@ func TestInterruptAssistant(t *testing.T) {
 	pos := 0
 	forward := func(token int) int {
 		next := g.Sampler.Sample(g.Transformer.Forward(token, pos))
-		if next == llama.EOS {
+		if next == g.Tokenizer.EOS {
 			t.Fatal("the model says EOS of itself")
 		}
 		pos++
@@ -154,7 +154,7 @@ func TestInterruptAssistant(t *testing.T) {
 		head.WriteString(g.Tokenizer.Decode(token, next))
 		token, next = next, forward(next)
 	}
-	forward(llama.EOS)
+	forward(g.Tokenizer.EOS)
 	rest.WriteString("\n" + userPrompt + assistantPrompt)
 	token, next = listen("to")
 	for pos < g.Transformer.Config.SeqLen {

@@ -53,3 +53,6 @@ func expf(x float32) float32 {
 func sqrtf(x float32) float32 {
 	return float32(math.Sqrt(float64(x)))
 }
+
+// Exp is run.c's expf, with the bits that all kernels give.
+func Exp(x float32) float32 { return expf(x) }

@@ -21,10 +21,23 @@ func SizeInt8(rows, groups, group int) int {
 // sizeInt8 returns the size of one tile, in bytes.
 func sizeInt8(groups, group int) int { return groups * TileInt8 * (Padded(group) + 4) }
 
-// PackF32 fills a tile (columns, 32) with src: little-endian float32 (rows, columns), at
-// most 32 rows. It returns the index in src of the first value that is no finite number,
-// or -1.
-func PackF32(tile []float32, src []byte, columns int) (bad int) {
+// PackF32 fills tiles of w with src, little-endian float32 (rows, columns): those rows of the
+// matrix from row on, which begins a tile. It returns the index in src of the first value
+// that is no finite number, or -1.
+func PackF32(w []float32, src []byte, row, columns int) (bad int) {
+	size := TileF32 * 4 * columns
+	for from := 0; from < len(src); from += size {
+		tile := w[SizeF32(row, columns):]
+		if bad := packTileF32(tile, src[from:min(from+size, len(src))], columns); bad >= 0 {
+			return from/4 + bad
+		}
+		row += TileF32
+	}
+	return -1
+}
+
+// packTileF32 does it for one tile (columns, 32), of which src may have fewer rows.
+func packTileF32(tile []float32, src []byte, columns int) (bad int) {
 	tile = tile[:TileF32*columns]
 	rows := len(src) / (4 * columns)
 	if rows < TileF32 {
@@ -75,9 +88,18 @@ func RowF32(x, w []float32, row int) {
 	}
 }
 
-// PackInt8 fills the values of a tile with src, int8 (rows, columns) as bytes, at most 16
-// rows. Columns behind the last group are left out.
-func PackInt8(tile []uint8, src []byte, columns, groups, group int) {
+// PackInt8 fills the values of tiles of w with src, int8 (rows, columns) as bytes: those rows
+// of the matrix from row on, which begins a tile. Columns behind the last group are left out.
+func PackInt8(w []uint8, src []byte, row, columns, groups, group int) {
+	size := TileInt8 * columns
+	for from := 0; from < len(src); from += size {
+		packTileInt8(w[SizeInt8(row, groups, group):], src[from:min(from+size, len(src))], columns, groups, group)
+		row += TileInt8
+	}
+}
+
+// packTileInt8 does it for one tile, of which src may have fewer rows.
+func packTileInt8(tile []uint8, src []byte, columns, groups, group int) {
 	rows := len(src) / columns
 	size := TileInt8 * (Padded(group) + 4)
 	tile = tile[:groups*size]
@@ -112,9 +134,18 @@ func scaleInt8(row, g, groups, group int) int {
 	return row/TileInt8*sizeInt8(groups, group) + g*TileInt8*(Padded(group)+4) + TileInt8*Padded(group) + 4*(row%TileInt8)
 }
 
-// SetScale sets the scale of a row's group in tiles w of int8.
-func SetScale(w []uint8, row, g, groups, group int, scale float32) {
-	binary.NativeEndian.PutUint32(w[scaleInt8(row, g, groups, group):], math.Float32bits(scale))
+// PackScales fills the scales of some rows in tiles of w with src, little-endian float32. The
+// matrix in the file has that many columns, and a scale for each group of all values one
+// after the other: where groups straddle rows, the scale of a group is here that of its
+// first value, as in runq.c.
+func PackScales(w []uint8, src []byte, row, rows, columns, groups, group int) {
+	first := row * columns / group
+	for r := row; r < row+rows; r++ {
+		for g := range groups {
+			at := (r*columns+g*group)/group - first
+			binary.NativeEndian.PutUint32(w[scaleInt8(r, g, groups, group):], binary.LittleEndian.Uint32(src[4*at:]))
+		}
+	}
 }
 
 // RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w.

@@ -31,7 +31,7 @@ func newGradients(c llama.Config) gradients {
 		dhb:    make([]float32, n*c.HiddenDim),
 		ones:   make([]float32, c.HiddenDim),
 		datt:   make([]float32, n*roundUp(n)),
-		values: make([]float32, simd.SizeF32(n, c.HeadSize())),
+		values: make([]float32, simd.SizeF32(n, c.HeadSize)),
 	}
 	for i := range g.ones {
 		g.ones[i] = 1
@@ -194,7 +194,7 @@ func rmsSums(x, weight, dy []float32) (squares, dot float32) {
 // attentionBackward sets dqkv from dxb, the gradient by what the heads put out.
 func (s *state) attentionBackward(a *activations) {
 	c, g := s.t.parameters.Config, &s.backward
-	n, size, width := c.SeqLen, c.HeadSize(), c.Dim+2*c.KVDim()
+	n, size, width := c.SeqLen, c.HeadSize, c.Dim+2*c.KVDim()
 	shared := c.NHeads / c.NKVHeads
 	for kv := range c.NKVHeads {
 		key, value := c.Dim+kv*size, c.Dim+c.KVDim()+kv*size
@@ -218,7 +218,7 @@ func (s *state) attentionBackward(a *activations) {
 // is that of the output times its gradient.
 func (s *state) scoresBackward(a *activations, h, from, to int) {
 	c, g := s.t.parameters.Config, &s.backward
-	n, padded, size := c.SeqLen, roundUp(c.SeqLen), c.HeadSize()
+	n, padded, size := c.SeqLen, roundUp(c.SeqLen), c.HeadSize
 	scale := 1 / float32(math.Sqrt(float64(size)))
 	s.t.kernels.MatMulF32(g.datt[from*padded:], padded, g.dxb[from*c.Dim+h*size:], c.Dim, to-from, size, g.values, tile*size, roundUp(to))
 	for i := from; i < to; i++ {
@@ -254,6 +254,6 @@ func (s *state) keysBackward(d, att, right []float32, stride int, first bool) {
 	n, padded, width := c.SeqLen, roundUp(c.SeqLen), c.Dim+2*c.KVDim()
 	for from := 0; from < n; from += attentionBlock {
 		to := min(from+attentionBlock, n)
-		s.t.kernels.GemmF32(d[from*width:], width, att[from*padded+from:], 1, padded, right[from*stride:], stride, to-from, n-from, c.HeadSize(), !first)
+		s.t.kernels.GemmF32(d[from*width:], width, att[from*padded+from:], 1, padded, right[from*stride:], stride, to-from, n-from, c.HeadSize, !first)
 	}
 }

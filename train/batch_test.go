@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"bootllama"
+	"bootllama/train/bpe"
 )
 
 // firstToken is the first of the tokens that numbered documents consist of.
@@ -16,7 +16,7 @@ const firstToken = 10
 func numbered(lengths []int) (*Corpus, func(token uint16) (document, offset int)) {
 	c := &Corpus{Starts: []int{0}}
 	for _, n := range lengths {
-		c.Tokens = append(c.Tokens, llama.BOS)
+		c.Tokens = append(c.Tokens, bpe.BOS)
 		for range n - 1 {
 			c.Tokens = append(c.Tokens, uint16(firstToken+len(c.Tokens)))
 		}
@@ -64,17 +64,17 @@ func TestBatches(t *testing.T) {
 				t.Fatalf("row %d is of epoch %d, want %d", step, got, want)
 			}
 			b.At(step, row)
-			if row[0] != llama.BOS && (int(row[0]) != last || begin > 0) {
+			if row[0] != bpe.BOS && (int(row[0]) != last || begin > 0) {
 				t.Fatalf("row %d starts with %d, neither BOS nor the end of a row of one document, which was %d", step, row[0], last)
 			}
 			begin = -1
 			for i, token := range row {
-				if token == llama.BOS {
+				if token == bpe.BOS {
 					begin = i
 					continue
 				}
 				d, offset := meaning(token)
-				before := uint16(llama.BOS)
+				before := uint16(bpe.BOS)
 				if offset > 1 {
 					before = token - 1
 				}
@@ -84,7 +84,7 @@ func TestBatches(t *testing.T) {
 				if offset < lengths[d]-1 || i == seqLen {
 					continue
 				}
-				if row[i+1] != llama.BOS {
+				if row[i+1] != bpe.BOS {
 					t.Fatalf("row %d: %v: document %d is not followed by BOS", step, row, d)
 				}
 				if whole := begin >= 0 && i-begin == offset; whole != (lengths[d] <= seqLen) {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"bootllama"
+	"bootllama/train/bpe"
 )
 
 // EndOfText is the line that stands between two documents of a corpus file.
@@ -108,7 +108,7 @@ func NewCorpus(documents iter.Seq[string], encode func(dst []uint16, text string
 	for document := range documents {
 		text = append(append(text[:0], document...), "\n"+EndOfText+"\n"...)
 		sum.Write(text)
-		c.Tokens = encode(append(c.Tokens, llama.BOS), document)
+		c.Tokens = encode(append(c.Tokens, bpe.BOS), document)
 		c.Starts = append(c.Starts, len(c.Tokens))
 	}
 	if c.Documents() == 0 {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"bootllama"
+	"bootllama/train/bpe"
 )
 
 // TestReadDocuments: where a text is cut, and that nothing but white space is lost.
@@ -65,7 +65,7 @@ func TestBadDocuments(t *testing.T) {
 // byBytes is an encoder for tests: bytes as tokens.
 func byBytes(dst []uint16, text string) []uint16 {
 	for _, b := range []byte(text) {
-		dst = append(dst, uint16(b)+llama.EOS+1)
+		dst = append(dst, uint16(b)+bpe.EOS+1)
 	}
 	return dst
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"bootllama"
+	"bootllama/train/bpe"
 )
 
 // Evaluate returns the mean cross-entropy per token, in nats, of the first n documents of c,
@@ -36,7 +37,7 @@ func evaluateDocument(m *llama.Transformer, document []uint16) (sum float64, n i
 		}
 		m.Prefill(tokens, pos)
 		for i := range tokens {
-			next := uint16(llama.BOS)
+			next := uint16(bpe.BOS)
 			if pos+i+1 < len(document) {
 				next = document[pos+i+1]
 			}

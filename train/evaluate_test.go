@@ -35,7 +35,7 @@ func TestEvaluate(t *testing.T) {
 		for d := range documents {
 			document := c.Document(d)
 			for pos := 0; pos < len(document) && pos < shape.SeqLen; pos++ {
-				target := llama.BOS
+				target := bpe.BOS
 				if pos+1 < len(document) {
 					target = int(document[pos+1])
 				}

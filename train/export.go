@@ -21,7 +21,7 @@ func WriteFloat32(w io.Writer, p *Parameters) error {
 	e := &encoder{bufio.NewWriter(w)}
 	e.config(p.Config)
 	e.floats(p.Data)
-	cos, sin := p.Config.RoPE()
+	cos, sin := rotations(p.Config)
 	e.floats(cos)
 	e.floats(sin)
 	return e.Flush()

@@ -88,7 +88,7 @@ func newState(t *Trainer) *state {
 		xb2:    make([]float32, n*c.Dim),
 		hb:     make([]float32, n*c.HiddenDim),
 		logits: make([]float32, n*c.VocabSize),
-		keys:   make([]float32, simd.SizeF32(n, c.HeadSize())),
+		keys:   make([]float32, simd.SizeF32(n, c.HeadSize)),
 	}
 	for i := range s.layers {
 		s.layers[i] = activations{
@@ -164,7 +164,7 @@ func (s *state) residual(out, x []float32) {
 // rotate turns queries and keys, which stand together, to the position of their token.
 func (s *state) rotate(qkv, sin []float32) {
 	c := s.t.parameters.Config
-	half, width := c.HeadSize()/2, c.Dim+2*c.KVDim()
+	half, width := c.HeadSize/2, c.Dim+2*c.KVDim()
 	for i := range c.SeqLen {
 		s.t.kernels.Rotate(qkv[i*width:][:c.Dim+c.KVDim()], s.t.ropeCos[i*half:][:half], sin[i*half:][:half])
 	}
@@ -185,7 +185,7 @@ const attentionBlock = 48
 // attention is causal scaled dot-product attention (Vaswani et al. 2017).
 func (s *state) attention(a *activations) {
 	c, k := s.t.parameters.Config, s.t.kernels
-	n, padded, size, width := c.SeqLen, roundUp(c.SeqLen), c.HeadSize(), c.Dim+2*c.KVDim()
+	n, padded, size, width := c.SeqLen, roundUp(c.SeqLen), c.HeadSize, c.Dim+2*c.KVDim()
 	root := float32(math.Sqrt(float64(size)))
 	for kv := range c.NKVHeads {
 		packRows(s.keys, 0, a.qkv[c.Dim+kv*size:], width, n, size)

@@ -29,12 +29,13 @@ type Parameters struct {
 	RMSFinalWeight      []float32 // (dim,)
 }
 
-// NewParameters returns zeros for a model of that shape. It panics if there is no such
+// NewParameters returns zeros for a model of that shape and, in everything else, llama2.c's. It panics if there is no such
 // model.
 func NewParameters(c llama.Config) *Parameters {
 	if err := CheckConfig(c); err != nil {
 		panic("train: " + err.Error())
 	}
+	c = c.Llama2()
 	p := &Parameters{Config: c, Data: make([]float32, c.VocabSize*c.Dim+c.NLayers*layerSize(c)+c.Dim)}
 	rest := p.Data
 	for _, t := range p.tensors() {
@@ -55,17 +56,18 @@ const maxScores = 1 << 30
 func CheckConfig(c llama.Config) error {
 	for _, v := range []int{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen} {
 		if v < 1 || v > 1<<16 {
-			return fmt.Errorf("%+v: every number must be 1 to 65536", c)
+			return fmt.Errorf("%v: every number must be 1 to 65536", c)
 		}
 	}
+	c = c.Llama2()
 	// Where the heads divide what they must, these are below 2**52 and 2**64.
 	n := c.VocabSize*c.Dim + c.NLayers*layerSize(c) + c.Dim
 	scores := uint64(c.NLayers*c.NHeads) * uint64(c.SeqLen*c.SeqLen)
 	switch {
 	case c.Dim%c.NHeads != 0:
 		return fmt.Errorf("%d heads do not divide the width of %d", c.NHeads, c.Dim)
-	case c.HeadSize()%2 != 0:
-		return fmt.Errorf("heads %d wide cannot be rotated: the width must be even", c.HeadSize())
+	case c.HeadSize%2 != 0:
+		return fmt.Errorf("heads %d wide cannot be rotated: the width must be even", c.HeadSize)
 	case c.NHeads%c.NKVHeads != 0:
 		return fmt.Errorf("%d heads of keys and values do not divide the %d heads", c.NKVHeads, c.NHeads)
 	case c.VocabSize > Ignore:
@@ -76,6 +78,14 @@ func CheckConfig(c llama.Config) error {
 		return fmt.Errorf("%d heads in %d layers with a context of %d: %d attention weights: must be at most %d", c.NHeads, c.NLayers, c.SeqLen, scores, maxScores)
 	}
 	return nil
+}
+
+// rotations returns the tables of RoPE, cos and sin, (seq_len, head_size/2) each.
+func rotations(c llama.Config) (cos, sin []float32) {
+	n := c.SeqLen * c.HeadSize / 2
+	cos, sin = make([]float32, n), make([]float32, n)
+	c.RoPE(cos, sin, nil)
+	return cos, sin
 }
 
 // layerSize returns the number of parameters of one layer.

@@ -74,7 +74,7 @@ func exponentials(x []float64) (e []float64, sum float64) {
 // logits returns those after every token.
 func (r *reference) logits(tokens []uint16) [][]float64 {
 	c := r.c
-	d, kvDim, hidden, size := c.Dim, c.KVDim(), c.HiddenDim, c.HeadSize()
+	d, kvDim, hidden, size := c.Dim, c.KVDim(), c.HiddenDim, c.HeadSize
 	x := make([][]float64, len(tokens))
 	for i, token := range tokens {
 		if token == Ignore {

@@ -120,7 +120,7 @@ func legacyCheckpoint(p *Parameters) []byte {
 	for _, v := range []int{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(v))
 	}
-	for _, v := range append(slices.Clone(p.Data), make([]float32, c.SeqLen*c.HeadSize())...) {
+	for _, v := range append(slices.Clone(p.Data), make([]float32, c.SeqLen*c.HeadSize)...) {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b

@@ -107,7 +107,7 @@ func newTrainer(p, m, v *Parameters, o Options) *Trainer {
 	}
 	t := &Trainer{options: o, kernels: o.Kernels, parameters: p, m: m, v: v}
 	t.packed = newPacked(t.parameters)
-	t.ropeCos, t.ropeSin = c.RoPE()
+	t.ropeCos, t.ropeSin = rotations(c)
 	t.ropeBack = make([]float32, len(t.ropeSin))
 	for i, v := range t.ropeSin {
 		t.ropeBack[i] = -v

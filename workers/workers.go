@@ -33,8 +33,9 @@ type Team[T any] struct {
 	waiting atomic.Bool   // Do sleeps until
 	last    chan struct{} // whoever finishes the last part says so
 
-	f       func(t *T, worker, part int) // of the step
+	f       func(t *T, worker, i int) // of the step: f(t, worker, i) for i below n,
 	t       *T
+	n       int // divided into parts
 	helpers []*helper
 	pace    pace
 	closed  atomic.Bool
@@ -81,24 +82,30 @@ func (team *Team[T]) Close() {
 // work says how much all of it is, in any unit, 0 for next to nothing: from it the team
 // learns how fast it is.
 func (team *Team[T]) Do(t *T, parts, work int, f func(t *T, worker, part int)) {
-	if parts > MaxParts {
-		panic("workers: too many parts")
-	}
-	if parts <= 1 || len(team.helpers) == 0 || team.pace.alone() {
-		for part := range parts {
-			f(t, 0, part)
-		}
-	} else {
-		team.share(t, parts, f)
-	}
+	team.do(t, parts, parts, f)
 	if work > 0 && len(team.helpers) > 0 {
 		team.pace.add(work)
 	}
 }
 
-// share has all workers do the parts.
-func (team *Team[T]) share(t *T, parts int, f func(t *T, worker, part int)) {
-	team.f, team.t = f, t
+// Each calls f(t, worker, i) for every i below n, as Do does, for work that may take less
+// time than workers need to share it: a part is several neighbours.
+func (team *Team[T]) Each(t *T, n int, f func(t *T, worker, i int)) {
+	team.do(t, n, min(n, 8*team.Size()), f)
+}
+
+// do has all workers do n things in parts.
+func (team *Team[T]) do(t *T, n, parts int, f func(t *T, worker, i int)) {
+	if parts > MaxParts {
+		panic("workers: too many parts")
+	}
+	if parts <= 1 || len(team.helpers) == 0 || team.pace.alone() {
+		for i := range n {
+			f(t, 0, i)
+		}
+		return
+	}
+	team.f, team.t, team.n = f, t, n
 	team.done.Store(0)
 	team.step.Store((team.step.Load()>>32+1)<<32 | uint64(parts)<<16)
 	for _, h := range team.helpers {
@@ -115,13 +122,14 @@ func (team *Team[T]) work(worker int) {
 	var parts, done uint32
 	for {
 		step := team.step.Add(1) - 1
-		part := step & 0xFFFF
-		if n := step >> 16 & 0xFFFF; part >= n {
+		part, n := int(step&0xFFFF), int(step>>16&0xFFFF)
+		if part >= n {
 			break
-		} else {
-			parts = uint32(n)
 		}
-		team.f(team.t, worker, int(part))
+		for i := part * team.n / n; i < (part+1)*team.n/n; i++ {
+			team.f(team.t, worker, i)
+		}
+		parts = uint32(n)
 		done++
 	}
 	if done > 0 && team.done.Add(done) == parts && worker != 0 && team.waiting.CompareAndSwap(true, false) {

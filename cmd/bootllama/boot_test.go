@@ -139,7 +139,10 @@ func TestMemory(t *testing.T) {
 		}
 	}
 	// 1 GiB of embedding, as much of keys and values, and little else.
-	h := llama.Header{Version: 1, SharedClassifier: true, Config: llama.Config{Dim: 4096, HiddenDim: 1, NLayers: 1, NHeads: 1, NKVHeads: 1, VocabSize: 1 << 16, SeqLen: 1 << 15}}
+	h := llama.Header{
+		Config:  llama.Config{Dim: 4096, HiddenDim: 1, NLayers: 1, NHeads: 1, NKVHeads: 1, VocabSize: 1 << 16, SeqLen: 1 << 15}.Llama2(),
+		Tensors: []llama.Tensor{{Weight: "token_embedding_table", Rows: 1 << 16, Columns: 4096, Bytes: 1 << 30}},
+	}
 	if got := memoryMiB(h); got < 128+(2048+48+256)*10/9 || got > 128+(2048+48+1024)*10/9 {
 		t.Errorf("%d MiB, for %+v", got, h.Memory())
 	}

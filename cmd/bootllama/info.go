@@ -101,30 +101,50 @@ type memoryFacts struct {
 func describe(h llama.Header) facts {
 	c, m := h.Config, h.Memory()
 	f := facts{
-		File: h.Name(), Version: h.Version, Format: formats[h.Version],
+		File: h.Name, Version: h.Version, Format: h.Format,
 		Header:           shape{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen},
-		SharedClassifier: h.SharedClassifier, GroupSize: h.GroupSize, Dropped: h.Dropped(), HeadSize: c.HeadSize(),
+		SharedClassifier: true, HeadSize: c.HeadSize,
 		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, needed(h), memoryMiB(h)},
 	}
-	for _, t := range h.Tensors() {
-		f.Tensors = append(f.Tensors, tensor(t))
+	for i, t := range h.Tensors {
 		f.Size = t.Offset + t.Bytes // in the end, the file's: LoadHeader has compared
-		if !t.Unused && !strings.HasSuffix(t.Name, ".scale") {
-			n := int64(1)
-			for _, d := range t.Shape {
-				n *= int64(d)
-			}
-			f.Parameters += n
+		f.SharedClassifier = f.SharedClassifier && t.Weight != "wcls"
+		if t.Weight != "" {
+			f.Parameters += int64(t.Rows) * int64(t.Columns)
+		}
+		if i > 0 && t.Name == h.Tensors[i-1].Name {
+			f.Tensors[len(f.Tensors)-1].grow(t)
+		} else {
+			f.add(t)
 		}
 	}
 	return f
 }
 
-// formats say what a version of the format is.
-var formats = map[int]string{
-	0: "llama2.c legacy format, float32",
-	1: "llama2.c format with magic ak42, float32",
-	2: "llama2.c format with magic ak42, int8 with float32 scales; runs as int8, as in runq.c",
+// add lists a tensor. The scales of int8 are one of their own.
+func (f *facts) add(t llama.Tensor) {
+	listed := tensor{t.Name, []int{t.Rows, t.Columns}, "float32", t.Offset, t.Bytes, t.Weight == ""}
+	if t.Rows == 1 {
+		listed.Shape = listed.Shape[1:]
+	}
+	if t.Type != llama.Int8 {
+		f.Tensors = append(f.Tensors, listed)
+		return
+	}
+	f.GroupSize, f.Dropped = t.Group, f.Header.HiddenDim%t.Group
+	n := int64(t.Rows) * int64(t.Columns)
+	scales := tensor{t.Name + ".scale", []int{int(n) / t.Group}, "float32", t.Offset + n, t.Bytes - n, false}
+	listed.Type, listed.Bytes = "int8", n
+	f.Tensors = append(f.Tensors, listed, scales)
+}
+
+// grow adds a layer that stands behind those before: (layers, rows, columns).
+func (listed *tensor) grow(t llama.Tensor) {
+	if listed.Bytes == t.Bytes {
+		listed.Shape = append([]int{1}, listed.Shape...)
+	}
+	listed.Shape[0]++
+	listed.Bytes += t.Bytes
 }
 
 // String explains the checkpoint to a person.

@@ -52,7 +52,7 @@ func (c Case) Hash(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, s := llama.NewTransformer(checkpoint, llama.Options{}), llama.NewSampler(vocab, 0, 0, 1)
+	t, s := llama.NewTransformer(checkpoint, llama.Options{}), llama.NewSampler(vocab, 0, 0, 1, nil)
 	hash := fnv.New64a()
 	bytes := make([]byte, 0, 4*vocab)
 	token := prompt[0]

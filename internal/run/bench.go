@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/simd"
+	"bootllama/workers"
 )
 
 // BenchHelp is what bench -h prints.
@@ -111,17 +113,18 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
 	defer t.Close()
-	r := benchReport{Model: filepath.Base(c.Name()), Threads: o.threads, SIMD: kernels.Name}
+	r := benchReport{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}
 	r.LoadMS = milliseconds(time.Since(start))
 	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
 		return err
 	}
-	weights := t.ReadWeights()
-	r.Decode.BytesPerToken = weights + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
-	r.round(t) // warms up
+	reader := newWeightReader(c.Weights, o.threads, kernels)
+	defer reader.team.Close()
+	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
+	r.round(t, reader) // warms up
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {
-		r.round(t)
+		r.round(t, reader)
 	}
 	r.summarize()
 	if o.json {
@@ -132,7 +135,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 		_, err = fmt.Fprintf(stdout, "%s\n", out)
 		return err
 	}
-	return r.print(stdout, c, weights)
+	return r.print(stdout, c, reader.bytes)
 }
 
 // setLengths fits prompt and text into the model's context.
@@ -155,11 +158,11 @@ func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 }
 
 // round measures once.
-func (r *benchReport) round(t *llama.Transformer) {
+func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 	vocab := t.Config.VocabSize
 	prompt := make([]int, r.Prefill.Tokens)
 	for i := range prompt {
-		prompt[i] = (7919*i + llama.BOS) % vocab
+		prompt[i] = (7919*i + 1) % vocab
 	}
 	start := time.Now()
 	for pos := 0; pos < len(prompt); pos += llama.Batch {
@@ -170,10 +173,10 @@ func (r *benchReport) round(t *llama.Transformer) {
 		r.Prefill.TokS = append(r.Prefill.TokS, float64(len(prompt))/time.Since(start).Seconds())
 	}
 
-	greedy := llama.NewSampler(vocab, 0, 0, 1)
+	greedy := llama.NewSampler(vocab, 0, 0, 1, reader.kernels)
 	r.TokenUS = make([]float64, 0, r.Decode.Tokens)
 	start = time.Now()
-	last, token := start, llama.BOS
+	last, token := start, 1
 	for i := range r.Decode.Tokens {
 		token = greedy.Sample(t.Forward(token, len(prompt)+i))
 		now := time.Now()
@@ -187,10 +190,63 @@ func (r *benchReport) round(t *llama.Transformer) {
 	var bytes int64
 	start = time.Now()
 	for bytes == 0 || time.Since(start) < enough {
-		bytes += t.ReadWeights()
+		reader.read()
+		bytes += reader.bytes
 	}
 	r.Read.GBS = append(r.Read.GBS, float64(bytes)/time.Since(start).Seconds()/1e9)
 }
+
+// weightReader reads all weights that a token takes, on all threads and in the order in
+// which Forward does, and does nothing with them: no token can take less time.
+type weightReader struct {
+	kernels *simd.Kernels
+	team    *workers.Team[weightReader]
+	steps   []readStep
+	step    *readStep // the one that is read
+	bytes   int64     // of all of them
+}
+
+// readStep is the matrices of one product, in parts for the threads.
+type readStep struct {
+	parts [][]byte
+	bytes int
+}
+
+func newWeightReader(w llama.Weights, threads int, kernels *simd.Kernels) *weightReader {
+	r := &weightReader{kernels: kernels, team: workers.New[weightReader](threads)}
+	for l := range w.WQ {
+		r.add(w.WQ[l], w.WK[l], w.WV[l])
+		r.add(w.WO[l])
+		r.add(w.W1[l], w.W3[l])
+		r.add(w.W2[l])
+	}
+	r.add(w.WCls)
+	return r
+}
+
+// add adds a step. Its parts get smaller, as those of a product do.
+func (r *weightReader) add(matrices ...llama.Matrix) {
+	var step readStep
+	for _, m := range matrices {
+		b := m.Bytes()
+		step.bytes += len(b)
+		for len(b) > 0 {
+			n := min(len(b), max(len(b)/(2*r.team.Size()), 16<<10))
+			step.parts, b = append(step.parts, b[:n]), b[n:]
+		}
+	}
+	r.steps = append(r.steps, step)
+	r.bytes += int64(step.bytes)
+}
+
+func (r *weightReader) read() {
+	for i := range r.steps {
+		r.step = &r.steps[i]
+		r.team.Do(r, len(r.step.parts), r.step.bytes, (*weightReader).readPart)
+	}
+}
+
+func (r *weightReader) readPart(_, part int) { r.kernels.Read(r.step.parts[part]) }
 
 // summarize fills in what follows from the rounds.
 func (r *benchReport) summarize() {
@@ -206,8 +262,8 @@ func (r *benchReport) summarize() {
 // print writes the report for a person.
 func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	kind := "float32"
-	if c.GroupSize != 0 {
-		kind = fmt.Sprintf("int8 in groups of %d", c.GroupSize)
+	if group := c.Weights.WCls.Group; group != 0 {
+		kind = fmt.Sprintf("int8 in groups of %d", group)
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
 		r.Model, kind, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)

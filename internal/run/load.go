@@ -28,7 +28,7 @@ func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, err
 	if err != nil {
 		return nil, nil, err
 	}
-	tok, err := loadTokenizer(o, c.Config)
+	tok, err := loadTokenizer(o, c.Header)
 	return c, tok, err
 }
 
@@ -65,16 +65,19 @@ func Check(o Options) (llama.Header, error) {
 	if err != nil {
 		return llama.Header{}, err
 	}
-	_, err = loadTokenizer(o, h.Config)
+	_, err = loadTokenizer(o, h)
 	return h, err
 }
 
-func loadTokenizer(o Options, c llama.Config) (*llama.Tokenizer, error) {
+func loadTokenizer(o Options, h llama.Header) (*llama.Tokenizer, error) {
 	name := o.TokenizerFile()
-	if name == "" {
-		return llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, c.VocabSize)
+	switch {
+	case h.Tokenizer != nil && o.Tokenizer == "":
+		return h.Tokenizer, nil
+	case name == "":
+		return llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, h.Config.VocabSize)
 	}
-	tok, err := llama.LoadTokenizer(name, c.VocabSize)
+	tok, err := llama.LoadTokenizer(name, h.Config.VocabSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: %w (-z names the model's tokenizer)", err)
 	}

@@ -120,9 +120,8 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := c.Dropped(); n > 0 {
-		if _, err := fmt.Fprintf(stderr, "bootllama: %s: group_size %d does not divide hidden_dim %d: as in runq.c, the last %d columns of w2 have no part\n",
-			o.Model, c.GroupSize, c.Config.HiddenDim, n); err != nil {
+	for _, warning := range c.Warnings {
+		if _, err := fmt.Fprintf(stderr, "bootllama: %s: %s\n", c.Name, warning); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +136,7 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	return &llama.Generator{
 		Transformer: llama.NewTransformer(c, llama.Options{Threads: threads, Kernels: kernels}),
 		Tokenizer:   tok,
-		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed),
+		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed, kernels),
 	}, nil
 }
 

@@ -351,7 +351,7 @@ func FuzzEncoder(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := e.Append([]uint16{llama.BOS}, text)
+			got := e.Append([]uint16{BOS}, text)
 			if !slices.EqualFunc(got[1:], want, func(a uint16, b int) bool { return int(a) == b }) {
 				t.Fatalf("tokenizer %d: %q: %v, want %v", i, text, got[1:], want)
 			}

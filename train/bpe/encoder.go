@@ -35,7 +35,7 @@ func NewEncoder(t *llama.Tokenizer) (*Encoder, error) {
 
 // isWord reports whether the piece of a token is within one word wherever it stands.
 func (e *Encoder) isWord(id int) bool {
-	piece := e.tokenizer.Decode(llama.Unknown, id)
+	piece := e.tokenizer.Decode(Unknown, id)
 	if id < firstPiece {
 		return piece == string([]byte{byte(id - firstByte)})
 	}

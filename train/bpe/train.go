@@ -14,12 +14,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
-
-	"bootllama"
 )
 
 const (
-	firstByte  = llama.EOS + 1   // the token of byte 0
+	firstByte  = EOS + 1         // the token of byte 0
 	firstPiece = firstByte + 256 // the first token that training chooses
 
 	// MinVocabSize is the size of a vocabulary of the control tokens, the bytes and a

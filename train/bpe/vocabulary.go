@@ -9,6 +9,13 @@ import (
 	"bootllama"
 )
 
+// The control tokens, with which every vocabulary begins.
+const (
+	Unknown = 0
+	BOS     = 1 // beginning of a sequence
+	EOS     = 2
+)
+
 // Vocabulary is the tokens of a tokenizer.
 type Vocabulary struct {
 	pieces []string  // (vocab_size,)
@@ -24,7 +31,7 @@ func newVocabulary(merges, characters []string) *Vocabulary {
 		v.pieces = append(v.pieces, piece)
 		v.scores = append(v.scores, float32(score))
 	}
-	for _, piece := range []string{llama.Unknown: "<unk>", llama.BOS: "\n<s>\n", llama.EOS: "\n</s>\n"} {
+	for _, piece := range []string{Unknown: "<unk>", BOS: "\n<s>\n", EOS: "\n</s>\n"} {
 		add(piece, 0)
 	}
 	for b := range 256 {

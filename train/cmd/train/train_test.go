@@ -72,7 +72,7 @@ func TestTrain(t *testing.T) {
 			t.Errorf("bootllama %q: status %d, %q, %q", bootllama, status, text.String(), said.String())
 		}
 		h, err := llama.LoadHeader(name)
-		if want := (llama.Config{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 2, NKVHeads: 1, VocabSize: 400, SeqLen: 64}); err != nil || h.Config != want {
+		if want := (llama.Config{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 2, NKVHeads: 1, VocabSize: 400, SeqLen: 64}).Llama2(); err != nil || h.Config != want {
 			t.Errorf("%s: %+v, %v; want %+v", model, h.Config, err, want)
 		}
 	}

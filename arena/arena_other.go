@@ -1,10 +1,11 @@
 //go:build !linux
 
-package llama
+package arena
 
 // mapMemory returns n zeroed bytes.
 func mapMemory(n uint64) ([]byte, error) { return make([]byte, n), nil }
 
-func largePages([]byte) {}
-
 func unmapMemory([]byte) error { return nil }
+
+// LargePages does nothing here.
+func LargePages([]byte) {}

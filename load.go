@@ -1,0 +1,478 @@
+package llama
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"bootllama/arena"
+	"bootllama/simd"
+)
+
+// Header is what a model file says before its weights, in terms that belong to no file
+// format: the reader of a format makes one, and Load needs to know nothing else.
+type Header struct {
+	Name      string // of the file, for messages
+	Format    string // what the format is, for a person
+	Version   int    // of the format
+	Config    Config
+	Tensors   []Tensor          // in the order of the file, one behind the other
+	Warnings  []string          // what a person should know before the model is used
+	Tokenizer *Tokenizer        // nil: it has a file of its own
+	Texts     map[string]string // what the file says about itself, by the keys of the format
+}
+
+// Tensor is an array of numbers in a model file.
+type Tensor struct {
+	Name          string // as the format calls it
+	Weight        string // what it is in Weights, by run.c's name; "": it is not used
+	Layer         int    // 0 where there is one for all
+	Rows, Columns int    // a vector is one row
+	Type          Type
+	Group         int // Int8: this many neighbours in a row share a scale
+	Offset, Bytes int64
+}
+
+// Type is how the numbers of a Tensor are stored, little endian.
+type Type int
+
+const (
+	Float32 Type = iota
+	Int8         // runq.c's QuantizedTensor: values, then the float32 scale of each group
+)
+
+// bytes returns the size of some rows of a tensor in the file: of its scales, or of all else.
+func (t *Tensor) bytes(scales bool, row, rows int) int {
+	switch {
+	case scales: // where groups straddle rows, these are not the same for each row
+		return 4 * ((row+rows)*t.Columns/t.Group - row*t.Columns/t.Group)
+	case t.Type == Int8:
+		return rows * t.Columns
+	default:
+		return 4 * rows * t.Columns
+	}
+}
+
+// size returns the size of a tensor in the file.
+func (t *Tensor) size() int64 {
+	size := t.bytes(false, 0, t.Rows)
+	if t.Type == Int8 {
+		size += t.bytes(true, 0, t.Rows)
+	}
+	return int64(size)
+}
+
+// packed returns the size of a matrix in tiles, in bytes.
+func (t *Tensor) packed() int {
+	if t.Type == Int8 {
+		return simd.SizeInt8(t.Rows, t.Columns/t.Group, t.Group)
+	}
+	return 4 * simd.SizeF32(t.Rows, t.Columns)
+}
+
+// array is an array of Weights: its name in run.c, its shape, and where it is.
+type array struct {
+	name          string
+	layers        int
+	rows, columns int        // of a layer
+	perLayer      *[]Matrix  // a matrix for each layer,
+	single        *Matrix    // or one for all,
+	vectors       *[]float32 // or (layers, columns), which every file has as Float32
+}
+
+// arrays lists what Weights holds for a model of this shape.
+func (c Config) arrays(w *Weights) []array {
+	as := []array{
+		{"token_embedding_table", 1, c.VocabSize, c.Dim, nil, &w.TokenEmbeddingTable, nil},
+		{"rms_att_weight", c.NLayers, 1, c.Dim, nil, nil, &w.RMSAttWeight},
+		{"wq", c.NLayers, c.QDim(), c.Dim, &w.WQ, nil, nil},
+		{"wk", c.NLayers, c.KVDim(), c.Dim, &w.WK, nil, nil},
+		{"wv", c.NLayers, c.KVDim(), c.Dim, &w.WV, nil, nil},
+		{"wo", c.NLayers, c.Dim, c.QDim(), &w.WO, nil, nil},
+		{"rms_ffn_weight", c.NLayers, 1, c.Dim, nil, nil, &w.RMSFFNWeight},
+		{"w1", c.NLayers, c.HiddenDim, c.Dim, &w.W1, nil, nil},
+		{"w2", c.NLayers, c.Dim, c.HiddenDim, &w.W2, nil, nil},
+		{"w3", c.NLayers, c.HiddenDim, c.Dim, &w.W3, nil, nil},
+		{"rms_final_weight", 1, 1, c.Dim, nil, nil, &w.RMSFinalWeight},
+		{"wcls", 1, c.VocabSize, c.Dim, nil, &w.WCls, nil},
+	}
+	if c.QKVBias {
+		as = append(as, array{"bq", c.NLayers, 1, c.QDim(), nil, nil, &w.BQ},
+			array{"bk", c.NLayers, 1, c.KVDim(), nil, nil, &w.BK},
+			array{"bv", c.NLayers, 1, c.KVDim(), nil, nil, &w.BV})
+	}
+	if c.QKNorm {
+		as = append(as, array{"rms_q_weight", c.NLayers, 1, c.HeadSize, nil, nil, &w.RMSQWeight},
+			array{"rms_k_weight", c.NLayers, 1, c.HeadSize, nil, nil, &w.RMSKWeight})
+	}
+	if c.RoPEDivisors {
+		as = append(as, array{"rope_divisors", 1, 1, c.HeadSize / 2, nil, nil, &w.RoPEDivisors})
+	}
+	return as
+}
+
+// matrix returns the matrix of a layer.
+func (a *array) matrix(layer int) *Matrix {
+	if a.single != nil {
+		return a.single
+	}
+	return &(*a.perLayer)[layer]
+}
+
+// place is a tensor and the array that it is, or is a layer of; nil: it is not used.
+type place struct {
+	*Tensor
+	array *array
+}
+
+// places finds the place of every tensor. An error says which one does not belong to a
+// model of this shape, or what is missing.
+func (h Header) places(w *Weights) (ps []place, err error) {
+	arrays := h.Config.arrays(w)
+	seen := map[string][]bool{} // by layer
+	for _, a := range arrays {
+		seen[a.name] = make([]bool, a.layers)
+	}
+	end := h.start()
+	for i := range h.Tensors {
+		t := &h.Tensors[i]
+		p := place{Tensor: t}
+		if j := slices.IndexFunc(arrays, func(a array) bool { return a.name == t.Weight }); j >= 0 {
+			p.array = &arrays[j]
+		}
+		fail := func(format string, v ...any) ([]place, error) {
+			return ps, h.errorf(t.Offset, "%s: %s", t.Name, fmt.Sprintf(format, v...))
+		}
+		switch a := p.array; {
+		case a == nil && t.Weight != "":
+			return fail("this kind of model has no %s", t.Weight)
+		case a != nil && (t.Rows != a.rows || t.Columns != a.columns || t.Layer < 0 || t.Layer >= a.layers || seen[a.name][t.Layer]):
+			return fail("(%d, %d) in layer %d, where the model has (%d, %d) in %d layers, each once", t.Rows, t.Columns, t.Layer, a.rows, a.columns, a.layers)
+		case t.Type == Int8 && (a == nil || a.vectors != nil || t.Group < 1 || t.Group > t.Columns || t.Group != h.groupSize()):
+			return fail("groups of %d values, where %d can be", t.Group, h.groupSize())
+		case t.Offset != end || t.Bytes != t.size():
+			return fail("%d bytes at %d, where its shape and the tensor before it say %d at %d", t.Bytes, t.Offset, t.size(), end)
+		case a != nil:
+			seen[a.name][t.Layer] = true
+		}
+		ps, end = append(ps, p), end+t.Bytes
+	}
+	for _, a := range arrays {
+		if layer := slices.Index(seen[a.name], false); layer >= 0 && a.name != "wcls" {
+			return ps, fmt.Errorf("%s: there is no %s for layer %d", h.Name, a.name, layer)
+		}
+	}
+	return ps, nil
+}
+
+// groupSize returns the group size of the int8 matrices, 0 when there are none.
+func (h Header) groupSize() int {
+	if i := slices.IndexFunc(h.Tensors, func(t Tensor) bool { return t.Type == Int8 }); i >= 0 {
+		return h.Tensors[i].Group
+	}
+	return 0
+}
+
+// start returns where the first tensor begins.
+func (h Header) start() int64 {
+	if len(h.Tensors) == 0 {
+		return 0
+	}
+	return h.Tensors[0].Offset
+}
+
+// errorf returns an error at an offset of the file.
+func (h Header) errorf(offset int64, format string, a ...any) error {
+	return fmt.Errorf("%s: offset %d: %s", h.Name, offset, fmt.Sprintf(format, a...))
+}
+
+// Memory is what a model takes when it runs, in bytes.
+type Memory struct {
+	Weights int64 // in tiles, without what is not used: the size of the file, or a little more
+	Cache   int64 // keys and values of all positions
+	State   int64 // activations, rotations, logits and what sampling needs
+}
+
+// Overhead is the most that a program needs beside Memory: the Go runtime, the
+// tokenizer, buffers.
+const Overhead = 48 << 20
+
+// Memory tells what Load, NewTransformer and NewSampler will allocate.
+func (h Header) Memory() (m Memory) {
+	places, _ := h.places(&Weights{}) // Load says what is wrong
+	for _, p := range places {
+		switch {
+		case p.array == nil:
+		case p.array.vectors != nil:
+			m.Weights += p.Bytes
+		default:
+			m.Weights += int64(p.packed())
+		}
+	}
+	m.Cache = h.Config.cacheBytes()
+	state := arena.Arena{CountOnly: true}
+	newRunState(&state, h.Config, h.groupSize(), 1)
+	m.State = state.Bytes - m.Cache + int64(unsafe.Sizeof(probIndex{}))*int64(h.Config.VocabSize)
+	return m
+}
+
+// Checkpoint is the content of a model file.
+type Checkpoint struct {
+	Header
+	Weights Weights
+
+	arena arena.Arena // of the tiles, and of the state of Transformers
+}
+
+// Close gives the memory of the weights and of the Transformers of c back. Neither may
+// be used afterwards. A program that runs one model to its end need not call it.
+func (c *Checkpoint) Close() error {
+	c.Weights = Weights{}
+	return c.arena.Free()
+}
+
+// Load reads the weights of a model; r is at the first of the tensors that h lists. They
+// are put into tiles on all cores. progress, if not nil, is called now and then with the
+// bytes of the file that have been read.
+func Load(r io.Reader, h Header, progress func(done, total int64)) (*Checkpoint, error) {
+	c := &Checkpoint{Header: h}
+	places, err := h.places(&c.Weights)
+	if err == nil {
+		err = c.allocateWeights(places)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := loader{places: places, r: reader{r, h.Name, h.start()}, at: math.MaxInt64}
+	if last := h.Tensors[len(h.Tensors)-1]; progress != nil {
+		l.progress = func() { progress(l.r.offset, last.Offset+last.Bytes) }
+	}
+	if err := l.load(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if c.Weights.WCls.Rows == 0 { // the embedding table serves as the classifier
+		c.Weights.WCls = c.Weights.TokenEmbeddingTable
+	}
+	return c, nil
+}
+
+// allocateWeights makes the arrays of Weights. All tiles are in one block, in the order of
+// the file.
+func (c *Checkpoint) allocateWeights(places []place) error {
+	size := 0
+	for _, p := range places {
+		if a := p.array; a != nil && a.vectors == nil {
+			size += p.packed()
+		}
+	}
+	block, err := arena.Make[uint8](&c.arena, size)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Name, err)
+	}
+	arena.LargePages(block)
+	for _, p := range places {
+		a := p.array
+		switch {
+		case a == nil:
+			continue
+		case a.vectors != nil:
+			if *a.vectors == nil {
+				*a.vectors = make([]float32, a.layers*a.columns)
+			}
+			continue
+		case a.perLayer != nil && *a.perLayer == nil:
+			*a.perLayer = make([]Matrix, a.layers)
+		}
+		m, size := a.matrix(p.Layer), p.packed()
+		*m = Matrix{Rows: p.Rows, Columns: p.Columns, Group: p.Group}
+		if m.Group == 0 {
+			m.F32 = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(block))), size/4) // tiles are multiples of 64 bytes
+		} else {
+			m.Columns -= p.Columns % m.Group // see dropped
+			m.Q = block[:size:size]
+		}
+		block = block[size:]
+	}
+	return nil
+}
+
+// loader reads tensors and puts them into tiles. The file is read in order, a band of rows
+// at a time, by the goroutine that has nothing to pack; so one reads while the others pack.
+type loader struct {
+	places []place
+
+	mu       sync.Mutex
+	r        reader
+	progress func() // may be nil
+	next     int    // the place that is read,
+	scales   bool   // whether its values have been read and its scales are next,
+	row      int    // and the row that is next
+	err      error
+	at       int64 // where in the file err is
+}
+
+// band is some rows of a tensor, or their scales.
+type band struct {
+	place
+	scales    bool
+	row, rows int
+	at        int64 // where it begins in the file
+}
+
+const (
+	// bandBytes is about how much is read at once: enough for the file system of a firmware
+	// to be quick, and little enough to be in the cache still when it is put into tiles.
+	bandBytes = 256 << 10
+	// maxPackers bounds the goroutines, each of which has a buffer.
+	maxPackers = 4
+)
+
+// bandRows returns the number of rows in a band: whole tiles, of either type.
+func (t *Tensor) bandRows(scales bool) int {
+	if scales && t.Columns%t.Group != 0 {
+		return t.Rows // two rows may share a group, and so a scale
+	}
+	tile := simd.TileF32
+	return min(t.Rows, max(1, bandBytes/(t.bytes(scales, 0, 1)*tile))*tile)
+}
+
+func (l *loader) load() error {
+	size := 0 // of the largest band
+	for _, p := range l.places {
+		size = max(size, p.bytes(false, 0, p.bandRows(false)))
+		if p.Type == Int8 {
+			size = max(size, p.bytes(true, 0, p.bandRows(true)))
+		}
+	}
+	packers := min(runtime.GOMAXPROCS(0), maxPackers)
+	var a arena.Arena
+	buffers, err := arena.Make[byte](&a, packers*size)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	for i := range packers {
+		wg.Go(func() {
+			for l.packBand(buffers[i*size:][:size]) {
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(l.err, a.Free())
+}
+
+// packBand reads the next band into buf and puts it into tiles. It returns false when
+// there is none, or after an error.
+func (l *loader) packBand(buf []byte) bool {
+	b, ok := l.read(buf)
+	if !ok {
+		return false
+	}
+	bad := b.pack(buf[:b.bytes(b.scales, b.row, b.rows)])
+	if bad >= 0 {
+		at, v := b.at+4*int64(bad), math.Float32frombits(binary.LittleEndian.Uint32(buf[4*bad:]))
+		l.mu.Lock()
+		l.fail(at, fmt.Errorf("%s: offset %d: %s: %v is not a weight: the file is damaged", l.r.name, at, b.Name, v))
+		l.mu.Unlock()
+	}
+	return bad < 0
+}
+
+// read reads the next band into buf.
+func (l *loader) read(buf []byte) (b band, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.next == len(l.places) {
+		return b, false
+	}
+	b = band{l.places[l.next], l.scales, l.row, 0, l.r.offset}
+	b.rows = min(b.bandRows(l.scales), b.Rows-l.row)
+	if err := l.r.read(buf[:b.bytes(b.scales, b.row, b.rows)], b.Name); err != nil {
+		l.fail(l.r.offset, err)
+		return b, false
+	}
+	if l.progress != nil {
+		l.progress()
+	}
+	if l.row += b.rows; l.row == b.Rows {
+		l.row, l.scales = 0, b.Type == Int8 && !l.scales
+		if !l.scales {
+			l.next++
+		}
+	}
+	return b, true
+}
+
+// fail keeps the error that stands first in the file.
+func (l *loader) fail(at int64, err error) {
+	if at < l.at {
+		l.at, l.err = at, err
+	}
+}
+
+// pack puts the numbers of a band where they belong. It returns the index of the first
+// float32 that is not finite, or -1: nothing but noise comes out of a model that has one.
+func (b *band) pack(src []byte) (bad int) {
+	if b.array == nil {
+		return -1
+	}
+	if b.array.vectors != nil {
+		dst := (*b.array.vectors)[b.Layer*b.Columns:]
+		for i := range b.Columns {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+		}
+		return notFinite(src)
+	}
+	m := b.array.matrix(b.Layer)
+	switch {
+	case b.scales:
+		simd.PackScales(m.Q, src, b.row, b.rows, b.Columns, m.Columns/m.Group, m.Group)
+		return notFinite(src)
+	case b.Type == Int8: // any value is good
+		simd.PackInt8(m.Q, src, b.row, b.Columns, m.Columns/m.Group, m.Group)
+		return -1
+	default:
+		return simd.PackF32(m.F32, src, b.row, b.Columns)
+	}
+}
+
+// notFinite returns the index of the first float32 that is not finite, or -1.
+func notFinite(src []byte) int {
+	for i := range len(src) / 4 {
+		if bits := binary.LittleEndian.Uint32(src[4*i:]); bits&0x7F800000 == 0x7F800000 {
+			return i
+		}
+	}
+	return -1
+}
+
+// reader reads a file from front to back and knows where it is.
+type reader struct {
+	r      io.Reader
+	name   string
+	offset int64
+}
+
+// errorf returns an error at the current offset.
+func (r *reader) errorf(format string, a ...any) error {
+	return fmt.Errorf("%s: offset %d: "+format, append([]any{r.name, r.offset}, a...)...)
+}
+
+// read fills b with the bytes of what.
+func (r *reader) read(b []byte, what string) error {
+	n, err := io.ReadFull(r.r, b)
+	r.offset += int64(n)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return r.errorf("%s: the file ends here", what)
+	}
+	if err != nil {
+		return r.errorf("%s: %w", what, err)
+	}
+	return nil
+}

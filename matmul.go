@@ -1,0 +1,197 @@
+package llama
+
+import (
+	"unsafe"
+
+	"bootllama/arena"
+	"bootllama/simd"
+)
+
+// How the work of a step is divided among the workers, and the products, in which nearly
+// all of the time is spent.
+
+// Matrix is (rows, columns) in tiles, which package simd describes. It is float32, or int8
+// in groups of neighbours in a row that share a scale (runq.c's QuantizedTensor).
+type Matrix struct {
+	Rows, Columns int
+	Group         int       // size of the groups; 0: float32
+	F32           []float32 // tiles of float32, or nil
+	Q             []uint8   // tiles of int8 and their scales, or nil
+}
+
+// Bytes returns the memory of the tiles.
+func (m *Matrix) Bytes() []byte {
+	if m.Group != 0 {
+		return m.Q
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(m.F32))), 4*len(m.F32))
+}
+
+// row sets x (columns,) to a row of a matrix.
+func (m *Matrix) row(x []float32, row int) {
+	if m.Group == 0 {
+		simd.RowF32(x, m.F32, row)
+	} else {
+		simd.RowInt8(x, m.Q, row, m.Group)
+	}
+}
+
+// tileRows returns the number of rows of a tile of m, and tiles that of its tiles.
+func (m *Matrix) tileRows() int {
+	if m.Group == 0 {
+		return simd.TileF32
+	}
+	return simd.TileInt8
+}
+
+func (m *Matrix) tiles() int { return (m.Rows + m.tileRows() - 1) / m.tileRows() }
+
+// activation is a batch of vectors on their way into one or more matmuls. For int8
+// weights they are int8 too, in groups like theirs.
+type activation struct {
+	n, stride int
+	f32       []float32 // (batch, stride), of which each row has n
+
+	group, groups, qStride int          // 0: float32 weights
+	q                      []int8       // (batch, qStride): (groups, simd.Padded(group))
+	g                      []simd.Group // (batch, groups)
+}
+
+// linePad keeps rows apart whose length is a power of two: they would share a few lines
+// of a cache.
+const linePad = 64
+
+func newActivation(m *arena.Arena, batch, n, group int) activation {
+	a := activation{n: n, stride: n + linePad/4, group: group}
+	a.f32 = newState[float32](m, batch*a.stride)
+	if group != 0 {
+		a.groups = n / group
+		a.qStride = a.groups*simd.Padded(group) + linePad
+		a.q = newState[int8](m, batch*a.qStride)
+		a.g = newState[simd.Group](m, batch*a.groups)
+	}
+	return a
+}
+
+// row returns the vector of a token.
+func (a *activation) row(i int) []float32 { return a.f32[i*a.stride:][:a.n] }
+
+// each does a step for every i below n, in an order and on workers that are left open.
+func (t *Transformer) each(n int, step func(t *Transformer, worker, i int)) {
+	t.team.Each(t, n, step)
+}
+
+// product is an output of a matmul: out (batch, stride), of which each row gets a value for
+// each row of w.
+type product struct {
+	out    []float32
+	stride int
+	w      *Matrix
+}
+
+// sharedProduct is the matmul that the workers share. matmul and gatedMatmul write it, and
+// the workers, which begin after that and end before the next, only read it.
+type sharedProduct struct {
+	x       *activation
+	tokens  int
+	outputs [3]product        // those after the last have no w
+	bounds  [maxParts + 1]int // tiles: part i is those from bounds[i] to bounds[i+1]
+}
+
+// maxParts bounds the parts of a matmul; there are some dozens.
+const maxParts = 1 << 10
+
+// matmul sets the outputs to w @ x for n tokens. All weights have the same columns.
+func (t *Transformer) matmul(n int, x *activation, outputs ...product) {
+	tiles := t.begin(n, x, outputs)
+	t.team.Do(t, t.divide(tiles), n*tiles*x.n, (*Transformer).multiply)
+}
+
+// gatedMatmul sets gate.out to silu(gate.w @ x) * (up.w @ x) for n tokens: SwiGLU (Shazeer
+// 2020). up.out is scratch. Both weights have the same shape.
+func (t *Transformer) gatedMatmul(n int, x *activation, gate, up product) {
+	tiles := t.begin(n, x, []product{gate, up})
+	t.team.Do(t, t.divide(tiles/2), n*tiles*x.n, (*Transformer).multiplyGated)
+}
+
+// begin sets what the workers are to compute, makes x int8 where the weights are, and
+// returns how many tiles the weights have.
+func (t *Transformer) begin(n int, x *activation, outputs []product) (tiles int) {
+	s := &t.product
+	s.x, s.tokens = x, n
+	clear(s.outputs[copy(s.outputs[:], outputs):])
+	for _, p := range outputs {
+		tiles += p.w.tiles()
+	}
+	if x.group != 0 {
+		t.each(n, (*Transformer).quantize)
+	}
+	return tiles
+}
+
+// quantize makes the input of a token int8.
+func (t *Transformer) quantize(_, i int) {
+	x := t.product.x
+	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
+}
+
+// divide divides tiles into parts and sets their bounds. They get smaller and smaller: long ones, since memory is read fastest in long runs, and short ones in the end,
+// so that nobody waits long for the last. It is the guided self-scheduling of Polychronopoulos
+// and Kuck (1987).
+func (t *Transformer) divide(tiles int) (parts int) {
+	threads := t.team.Size()
+	for end := 0; end < tiles; parts++ {
+		n := tiles - end
+		if threads > 1 && parts < maxParts-1 {
+			n = (n + 2*threads - 1) / (2 * threads)
+		}
+		end += n
+		t.product.bounds[parts+1] = end
+	}
+	return parts
+}
+
+// multiply computes a part of the products: some tiles, counted through all of them.
+func (t *Transformer) multiply(_, part int) {
+	s := &t.product
+	from, to := s.bounds[part], s.bounds[part+1]
+	for i := range s.outputs {
+		p := &s.outputs[i]
+		if p.w == nil || to <= 0 {
+			return
+		}
+		tiles := p.w.tiles()
+		if from < tiles {
+			t.multiplyTiles(p, max(from, 0), min(to, tiles))
+		}
+		from, to = from-tiles, to-tiles
+	}
+}
+
+// multiplyGated does the same for gatedMatmul: some tiles of both, and what joins them.
+func (t *Transformer) multiplyGated(_, part int) {
+	s := &t.product
+	from, to := s.bounds[part], s.bounds[part+1]
+	gate, up := &s.outputs[0], &s.outputs[1]
+	row, rows := t.multiplyTiles(gate, from, to)
+	t.multiplyTiles(up, from, to)
+	for i := range s.tokens {
+		t.kernels.SwiGLU(gate.out[i*gate.stride+row:][:rows], up.out[i*up.stride+row:][:rows])
+	}
+}
+
+// multiplyTiles computes the rows of p in some tiles of its weights, for all tokens, and
+// returns which rows these are.
+func (t *Transformer) multiplyTiles(p *product, from, to int) (row, rows int) {
+	x, m, tokens := t.product.x, p.w, t.product.tokens
+	row = from * m.tileRows()
+	rows = min(to*m.tileRows(), m.Rows) - row
+	if m.Group == 0 {
+		w := m.F32[simd.SizeF32(row, m.Columns):]
+		t.kernels.MatMulF32(p.out[row:], p.stride, x.f32, x.stride, tokens, m.Columns, w, simd.TileF32*m.Columns, rows)
+	} else {
+		w := m.Q[simd.SizeInt8(row, x.groups, m.Group):]
+		t.kernels.MatMulInt8(p.out[row:], p.stride, x.q, x.qStride, x.g, x.groups, tokens, x.groups, m.Group, w, rows)
+	}
+	return row, rows
+}
