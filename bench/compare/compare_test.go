@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/bench/internal/quiet"
 )
 
 var all = regexp.MustCompile("")
@@ -145,7 +147,7 @@ func TestMeasure(t *testing.T) {
 		}
 		return figure{tokS: float64(len(order))}, nil
 	}
-	q := &quiet{log: io.Discard}
+	q := &quiet.Runner{Log: io.Discard}
 	figures, err := measure(t.Context(), [][]job{{a, b}, {c}}, 2, run, q, io.Discard)
 	if order != "abaaccc" || !errors.Is(err, failure) {
 		t.Errorf("order %s, %v", order, err)

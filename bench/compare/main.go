@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"bootllama/bench/internal/quiet"
 )
 
 const help = `Usage: compare -models DIR [-bootllama FILE] [-llama2c DIR] [-llamacpp DIR] [options]
@@ -121,9 +123,9 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "compare: no rows are left of those that -only names and the given programs can fill")
 		return 2
 	}
-	q := &quiet{patience: o.patience, retries: o.retries, log: stderr}
+	q := &quiet.Runner{Patience: o.patience, Retries: o.retries, Log: stderr}
 	figures, failures := measure(ctx, groups(rows, o.engines.has), o.rounds, o.engines.run, q, stderr)
-	report := newReport(rows, figures, q.disturbed, o.engines)
+	report := newReport(rows, figures, q.Disturbed, o.engines)
 	if err := write(report, o.output, stdout); err != nil {
 		failures = errors.Join(failures, err)
 	}
@@ -137,7 +139,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // measure runs the jobs of each group in turns, once a round, and returns what each has measured. One model is measured
 // after the other, so that the two sides of a ratio are close in time and the files stay in memory. A job that fails is
 // not run again; the others go on.
-func measure(ctx context.Context, groups [][]job, rounds int, run func(context.Context, job) (figure, error), q *quiet,
+func measure(ctx context.Context, groups [][]job, rounds int, run func(context.Context, job) (figure, error), q *quiet.Runner,
 	progress io.Writer) (map[job][]figure, error) {
 	figures := map[job][]figure{}
 	var failures error
@@ -149,7 +151,7 @@ func measure(ctx context.Context, groups [][]job, rounds int, run func(context.C
 					continue
 				}
 				var f figure
-				err := q.run(ctx, j.String(), func(ctx context.Context) (err error) {
+				err := q.Run(ctx, j.String(), func(ctx context.Context) (err error) {
 					f, err = run(ctx, j)
 					return err
 				})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bootllama/bench/internal/quiet"
 )
 
 // report is the table, with every figure that went into it.
@@ -29,7 +31,7 @@ type line struct {
 }
 
 func newReport(rows []row, figures map[job][]figure, disturbed int, e engines) report {
-	r := report{Machine: machine(), Date: time.Now().Format(time.DateOnly), Disturbed: disturbed, Versions: map[string]string{}}
+	r := report{Machine: quiet.Machine(), Date: time.Now().Format(time.DateOnly), Disturbed: disturbed, Versions: map[string]string{}}
 	for name, dir := range map[string]string{"llama2.c": e.llama2c, "llama.cpp": e.llamacpp} {
 		if v := version(dir); v != "" {
 			r.Versions[name] = v

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package quiet
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ func machineTime() time.Duration { return 0 }
 
 func ownTime() time.Duration { return 0 }
 
-// machine describes this machine in a line.
-func machine() string {
+// Machine describes this machine in a line.
+func Machine() string {
 	return fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }

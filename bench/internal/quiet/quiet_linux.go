@@ -1,4 +1,4 @@
-package main
+package quiet
 
 import (
 	"bufio"
@@ -55,8 +55,8 @@ func ownTime() time.Duration {
 	return sum
 }
 
-// machine describes this machine in a line: processor, cores, memory, kernel.
-func machine() string {
+// Machine describes this machine in a line: processor, cores, memory, kernel.
+func Machine() string {
 	cpu, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		return "unknown"
@@ -72,7 +72,7 @@ func machine() string {
 	return describe(string(cpu), string(memory), strings.TrimSpace(string(release)))
 }
 
-// describe is machine, from the contents of /proc/cpuinfo and meminfo and the kernel's release.
+// describe is Machine, from the contents of /proc/cpuinfo and meminfo and the kernel's release.
 func describe(cpu, memory, release string) string {
 	first := map[string]string{} // of each name the first value
 	cores := 0

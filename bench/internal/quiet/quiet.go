@@ -1,4 +1,5 @@
-package main
+// Package quiet measures programs on a machine that nobody else uses meanwhile.
+package quiet
 
 import (
 	"context"
@@ -7,14 +8,14 @@ import (
 	"time"
 )
 
-// quiet runs programs when the machine is idle, and again when it did not stay so: a neighbour that takes a tenth of a
+// Runner runs programs when the machine is idle, and again when it did not stay so: a neighbour that takes a tenth of a
 // core makes two spinning threads wait for each other far longer than that.
-type quiet struct {
-	patience time.Duration // how long to wait for an idle machine before each run
-	retries  int           // how often to repeat a run that was disturbed
-	log      io.Writer     // told of disturbed runs
+type Runner struct {
+	Patience time.Duration // how long to wait for an idle machine before each run
+	Retries  int           // how often to repeat a run that was disturbed
+	Log      io.Writer     // told of disturbed runs
 
-	disturbed int // runs that were disturbed to the last try, and stand
+	Disturbed int // runs that were disturbed to the last try, and stand
 }
 
 const (
@@ -24,9 +25,9 @@ const (
 	noiseTime = 50 * time.Millisecond
 )
 
-// run waits for an idle machine and calls run, which must wait for the processes that it starts. An error of run, or of
+// Run waits for an idle machine and calls run, which must wait for the processes that it starts. An error of run, or of
 // ctx, is returned at once.
-func (q *quiet) run(ctx context.Context, what string, run func(context.Context) error) error {
+func (q *Runner) Run(ctx context.Context, what string, run func(context.Context) error) error {
 	for try := 0; ; try++ {
 		if err := q.wait(ctx); err != nil {
 			return err
@@ -40,9 +41,9 @@ func (q *quiet) run(ctx context.Context, what string, run func(context.Context) 
 		if !disturbed(others, elapsed) {
 			return nil
 		}
-		fmt.Fprintf(q.log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // a remark
-		if try == q.retries {
-			q.disturbed++
+		fmt.Fprintf(q.Log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // a remark
+		if try == q.Retries {
+			q.Disturbed++
 			return nil
 		}
 	}
@@ -55,7 +56,7 @@ func disturbed(others, elapsed time.Duration) bool {
 }
 
 // wait waits until the machine is idle, or patience ends: then the run has to show if it is disturbed.
-func (q *quiet) wait(ctx context.Context) error {
+func (q *Runner) wait(ctx context.Context) error {
 	for start := time.Now(); ; {
 		before := machineTime()
 		select {
@@ -63,7 +64,7 @@ func (q *quiet) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-time.After(idleFor):
 		}
-		if busy := machineTime() - before; busy.Seconds() < idleBelow*idleFor.Seconds() || time.Since(start) > q.patience {
+		if busy := machineTime() - before; busy.Seconds() < idleBelow*idleFor.Seconds() || time.Since(start) > q.Patience {
 			return nil
 		}
 	}
