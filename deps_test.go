@@ -1,98 +1,153 @@
 package llama
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// allowedImports says which packages of this module, and which from outside the
-// standard library, a package may import. Tests and the programs around them
-// (metal/internal/exercise, internal/vm/vmtest, scripts) may import what they like.
+// allowedImports is the house: its modules, the packages in them, and what each may import of this house and from outside
+// the standard library. A package with * is there for tests, and it and all tests may import what they like.
 const allowedImports = `
-	bootllama                  : bootllama/arena bootllama/simd bootllama/workers
-	bootllama/simd             : golang.org/x/sys
-	bootllama/arena            :
-	bootllama/workers          :
-	bootllama/chat             : bootllama
-	bootllama/models           :
-	bootllama/internal/run     : bootllama bootllama/chat bootllama/models bootllama/simd bootllama/workers
-	bootllama/metal            :
-	bootllama/cmd/efi          : bootllama/internal/run bootllama/metal
+module bootllama: the port. What cmd/efi imports goes into the EFI application.
+	bootllama                   : bootllama/arena bootllama/simd bootllama/workers
+	bootllama/arena             :
+	bootllama/simd              : golang.org/x/sys
+	bootllama/workers           :
+	bootllama/chat              : bootllama
+	bootllama/models            :
+	bootllama/internal/run      : bootllama bootllama/chat bootllama/models bootllama/simd bootllama/workers
+	bootllama/metal             :
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 
-	bootllama/internal/logits  : bootllama
+	bootllama/internal/pe       :
+	bootllama/internal/efi      : bootllama/internal/pe
+	bootllama/internal/disk     : bootllama/internal/file github.com/diskfs/go-diskfs
+	bootllama/internal/vm       :
+	bootllama/internal/file     :
+	bootllama/cmd/bootllama     : bootllama bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/vm golang.org/x/term
+	bootllama/scripts/lines     :
 
-	bootllama/internal/pe      :
-	bootllama/internal/efi     : bootllama/internal/pe
-	bootllama/internal/disk    : bootllama/internal/file github.com/diskfs/go-diskfs
-	bootllama/internal/vm      :
-	bootllama/internal/file    :
-	bootllama/cmd/bootllama    : bootllama bootllama/internal/file bootllama/internal/run bootllama/internal/efi bootllama/internal/disk bootllama/internal/vm golang.org/x/term
+	bootllama/internal/logits        : *
+	bootllama/internal/randommodel   : *
+	bootllama/internal/fusetest      : *
+	bootllama/internal/vm/vmtest     : *
+	bootllama/cmd/efi/internal/bits  : *
+	bootllama/cmd/efi/internal/measure : *
+	bootllama/metal/internal/exercise  : *
+
+module bootllama/train: how the built-in model was made.
+	bootllama/train             : bootllama bootllama/simd bootllama/train/bpe
+	bootllama/train/bpe         : bootllama
+	bootllama/train/tales       :
+	bootllama/train/run         : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
+	bootllama/train/cmd/train   : bootllama/internal/file bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag golang.org/x/term gonum.org/v1/plot
+
+module bootllama/bench: how fast it is beside others.
+	bootllama/bench/internal/quiet :
+	bootllama/bench/compare     : bootllama/bench/internal/quiet
 `
 
 // standardOnly are the packages that may use even of the standard library no more
 // than this: the kernel runs below the runtime.
 var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}}
 
-// testPrograms are there for tests only.
-var testPrograms = []string{
-	"bootllama/metal/internal/exercise", "bootllama/cmd/efi/internal/bits", "bootllama/cmd/efi/internal/measure",
-	"bootllama/internal/vm/vmtest", "bootllama/internal/randommodel", "bootllama/internal/fusetest",
+// linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
+var linkedModules = map[string][]string{
+	"./cmd/efi": {"bootllama", "golang.org/x/sys"},
+	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
+		"golang.org/x/sys", "golang.org/x/term"},
+}
+
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Module     *struct{ Path string } // nil: the standard library
+}
+
+// goList lists packages as they are built for the EFI application's system.
+func goList(t *testing.T, folder string, args ...string) (list []listed) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Module"}, args...)...)
+	cmd.Dir, cmd.Stderr = folder, os.Stderr
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v in %s: %v", cmd.Args, folder, err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+}
+
+// modules finds the folders of all modules, so that none is forgotten. It looks at every file, so that go test does not
+// take an earlier result for this one's when any of them has changed.
+func modules(t *testing.T) (folders []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (name[0] == '.' || name[0] == '_' || name == "testdata" || path == "build"):
+			return fs.SkipDir // as go does; build is what the Makefile makes
+		case name == "go.mod":
+			folders = append(folders, filepath.Dir(path))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folders
 }
 
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{}
 	for line := range strings.Lines(allowedImports) {
-		if name, imports, ok := strings.Cut(line, ":"); ok {
+		if name, imports, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(name, "\t") {
 			allowed[strings.TrimSpace(name)] = strings.Fields(imports)
 		}
 	}
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := 0
-	for d := json.NewDecoder(bufio.NewReader(bytes.NewReader(out))); ; seen++ {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		rule, ok := allowed[p.ImportPath]
-		if forTests := strings.HasPrefix(p.ImportPath, "bootllama/scripts/"); forTests || slices.Contains(testPrograms, p.ImportPath) {
-			continue
-		}
-		if !ok {
-			t.Errorf("%s is not in allowedImports", p.ImportPath)
-			continue
-		}
-		for _, i := range p.Imports {
-			if want, ok := standardOnly[p.ImportPath]; ok && !slices.Contains(want, i) {
-				t.Errorf("%s imports %s, and may import %v only", p.ImportPath, i, want)
+	missing := maps.Clone(allowed)
+	for _, folder := range modules(t) {
+		for _, p := range goList(t, folder, "./...") {
+			rule, ok := allowed[p.ImportPath]
+			if delete(missing, p.ImportPath); !ok {
+				t.Errorf("%s is not in allowedImports", p.ImportPath)
 			}
-			if ours := i == "bootllama" || strings.HasPrefix(i, "bootllama/"); !ours && !strings.Contains(strings.Split(i, "/")[0], ".") {
-				continue // standard library
+			if slices.Contains(rule, "*") {
+				continue
 			}
-			if !under(rule, i) {
-				t.Errorf("%s imports %s, which is not in allowedImports", p.ImportPath, i)
+			for _, i := range p.Imports {
+				if want, ok := standardOnly[p.ImportPath]; ok && !slices.Contains(want, i) {
+					t.Errorf("%s imports %s, and may import %v only", p.ImportPath, i, want)
+				}
+				if ours := i == "bootllama" || strings.HasPrefix(i, "bootllama/"); !ours && !strings.Contains(strings.Split(i, "/")[0], ".") {
+					continue // standard library
+				}
+				if !under(rule, i) {
+					t.Errorf("%s imports %s, which is not in allowedImports", p.ImportPath, i)
+				}
 			}
 		}
 	}
-	if seen < len(allowed) {
-		t.Errorf("go list found %d packages, allowedImports has %d", seen, len(allowed))
+	for name := range missing {
+		t.Errorf("%s is in allowedImports, and there is no such package", name)
 	}
 }
 
@@ -104,4 +159,18 @@ func under(list []string, s string) bool {
 		}
 	}
 	return false
+}
+
+func TestLinkedModules(t *testing.T) {
+	for program, want := range linkedModules {
+		have := map[string]bool{}
+		for _, p := range goList(t, ".", "-deps", program) {
+			if p.Module != nil {
+				have[p.Module.Path] = true
+			}
+		}
+		if got := slices.Sorted(maps.Keys(have)); !slices.Equal(got, want) {
+			t.Errorf("%s has code of %q, want %q", program, got, want)
+		}
+	}
 }
