@@ -125,7 +125,7 @@ func TestImports(t *testing.T) {
 	}
 	missing := maps.Clone(allowed)
 	for _, folder := range modules(t) {
-		for _, p := range goList(t, folder, "./...") {
+		for _, p := range goList(t, folder, "-e", "./...") { // -e: what the other modules need may be out of reach
 			rule, ok := allowed[p.ImportPath]
 			if delete(missing, p.ImportPath); !ok {
 				t.Errorf("%s is not in allowedImports", p.ImportPath)
