@@ -15,7 +15,7 @@ type Runner struct {
 	Retries  int           // how often to repeat a run that was disturbed
 	Log      io.Writer     // told of disturbed runs
 
-	Disturbed int // runs that were disturbed to the last try, and stand
+	Disturbed int // runs that were disturbed in every try, and count all the same
 }
 
 const (
@@ -41,7 +41,7 @@ func (q *Runner) Run(ctx context.Context, what string, run func(context.Context)
 		if !disturbed(others, elapsed) {
 			return nil
 		}
-		fmt.Fprintf(q.Log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // a remark
+		fmt.Fprintf(q.Log, "%s: other processes took %.0f%% of a core\n", what, 100*others.Seconds()/elapsed.Seconds()) // an error is ignored: only a message is lost
 		if try == q.Retries {
 			q.Disturbed++
 			return nil

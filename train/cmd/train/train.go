@@ -136,7 +136,7 @@ func parse(args []string) (options, error) {
 
 // train trains a model and reports on it.
 func train(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	say := func(format string, a ...any) { fmt.Fprintf(stderr, "train: "+format+"\n", a...) } // remarks: nothing depends on them
+	say := func(format string, a ...any) { fmt.Fprintf(stderr, "train: "+format+"\n", a...) } // an error is ignored: only a message is lost
 	m, err := run.Prepare(o.Options, say)
 	if err != nil {
 		return err
@@ -178,8 +178,8 @@ type display struct {
 	stdout, stderr io.Writer
 	bar            *progressbar.ProgressBar // nil: lines
 	last           time.Time                // of a line
-	from           int                      // this process's first step, from which on it is timed; 0: none yet
-	time           time.Duration            // after that
+	from           int                      // the steps done when the timing began, after this process's first step; 0: it has not begun
+	time           time.Duration            // that Progress.Elapsed was then
 }
 
 // lineEvery is how often there is a line where there is no bar.
@@ -198,7 +198,7 @@ func newDisplay(stdout, stderr io.Writer, left int) *display {
 func (d *display) show(p run.Progress) {
 	if d.bar != nil {
 		d.bar.Describe(fmt.Sprintf("loss %.3f, held out %.3f", p.Loss, p.HeldOut))
-		d.bar.Add(1) // a remark: nothing depends on it
+		d.bar.Add(1) // an error is ignored: only the bar is wrong
 		return
 	}
 	if d.from == 0 {
