@@ -72,8 +72,7 @@ const (
 const (
 	legacyHeaderSize = 7 * 4 // version 0
 	headerSize       = 256   // versions 1 and 2, padded with zeros
-	// magicAK42 starts the checkpoints of versions 1 and 2.
-	magicAK42 = 0x616b3432
+	magicAK42        = 0x616b3432
 )
 
 // ReadHeader reads the header of a checkpoint of llama2.c from r, which holds size bytes,
@@ -120,10 +119,11 @@ func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
 			return h, err
 		}
 	}
-	if err := l.parse(h, b[fields:], fields); err != nil {
-		return h, err
+	err := l.parse(h, b[fields:], fields)
+	if err == nil {
+		err = l.checkSize(h, size, fields)
 	}
-	if err := l.checkSize(h, size); err != nil {
+	if err != nil {
 		return h, err
 	}
 	h.Format, h.Version, h.Config, h.Tensors = formats[l.version], l.version, l.config, l.tensors()
@@ -284,7 +284,7 @@ func (l *llama2c) size() int64 {
 // checkSize compares the size of the file with what its header implies, and
 // the size of the state, which grows faster with the header than the file does,
 // with a generous multiple of the file.
-func (l *llama2c) checkSize(h Header, size int64) error {
+func (l *llama2c) checkSize(h Header, size int64, start int) error {
 	want := l.size()
 	for _, a := range l.arrays() {
 		want += int64(a.layers) * l.layer(&a, 0).Bytes
@@ -298,11 +298,7 @@ func (l *llama2c) checkSize(h Header, size int64) error {
 	}
 	cache := l.config.cacheBytes()
 	if limit := 64<<20 + 8*size; cache > limit {
-		offset := int64(24)
-		if l.version != 0 {
-			offset += 8
-		}
-		return h.errorf(offset, "seq_len is %d: keys and values would take %d bytes, far more than a model of %d bytes warrants",
+		return h.errorf(int64(start+6*4), "seq_len is %d: keys and values would take %d bytes, far more than a model of %d bytes warrants",
 			l.config.SeqLen, cache, size)
 	}
 	if want > math.MaxInt || cache > math.MaxInt {

@@ -117,22 +117,19 @@ func (t *TextWriter) WritePiece(piece string) error {
 		return nil
 	}
 	t.buf = append(t.buf, piece...)
-	n := complete(t.buf)
+	return t.write(complete(t.buf))
+}
+
+// Flush writes what waits, also if it is no complete character: at the end of a text.
+func (t *TextWriter) Flush() error { return t.write(len(t.buf)) }
+
+// write writes the first n bytes that wait.
+func (t *TextWriter) write(n int) error {
 	if n == 0 {
 		return nil
 	}
 	_, err := t.w.Write(t.buf[:n])
 	t.buf = t.buf[:copy(t.buf, t.buf[n:])]
-	return err
-}
-
-// Flush writes what waits, also if it is no complete character: at the end of a text.
-func (t *TextWriter) Flush() error {
-	if len(t.buf) == 0 {
-		return nil
-	}
-	_, err := t.w.Write(t.buf)
-	t.buf = t.buf[:0]
 	return err
 }
 
@@ -150,12 +147,9 @@ func isControl(b byte) bool {
 
 // complete returns the length of b without an unfinished UTF-8 character at its end.
 func complete(b []byte) int {
-	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(b[i]) {
-			if !utf8.FullRune(b[i:]) {
-				return i
-			}
-			break
+	for i := max(0, len(b)-utf8.UTFMax); i < len(b); i++ {
+		if utf8.RuneStart(b[i]) && !utf8.FullRune(b[i:]) {
+			return i
 		}
 	}
 	return len(b)

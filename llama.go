@@ -10,6 +10,7 @@
 package llama
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -137,15 +138,12 @@ func NewTransformer(c *Checkpoint, o Options) *Transformer {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	if o.Kernels == nil {
-		o.Kernels = simd.Best()
-	}
-	t := &Transformer{Config: c.Config, Weights: c.Weights, kernels: o.Kernels}
+	t := &Transformer{Config: c.Config, Weights: c.Weights, kernels: cmp.Or(o.Kernels, simd.Best())}
 	t.state = newRunState(&c.arena, c.Config, c.groupSize(), o.Threads)
 	t.batch.tokens = make([]int, 0, Batch)
 	c.Config.RoPE(t.state.ropeCos, t.state.ropeSin, c.Weights.RoPEDivisors)
-	if t.rotate = o.Kernels.Rotate; c.Config.RoPEHalves {
-		t.rotate = o.Kernels.RotateHalves
+	if t.rotate = t.kernels.Rotate; c.Config.RoPEHalves {
+		t.rotate = t.kernels.RotateHalves
 	}
 	t.team = workers.New[Transformer](o.Threads)
 	return t

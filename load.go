@@ -47,9 +47,11 @@ const (
 	Int8         // runq.c's QuantizedTensor: values, then the float32 scale of each group
 )
 
-// bytes returns the size of some rows of a tensor in the file: of its scales, or of all else.
+// bytes returns the size of some rows of a tensor in the file: of their scales, or of all else.
 func (t *Tensor) bytes(scales bool, row, rows int) int {
 	switch {
+	case scales && t.Type != Int8:
+		return 0
 	case scales: // where groups straddle rows, these are not the same for each row
 		return 4 * ((row+rows)*t.Columns/t.Group - row*t.Columns/t.Group)
 	case t.Type == Int8:
@@ -60,13 +62,7 @@ func (t *Tensor) bytes(scales bool, row, rows int) int {
 }
 
 // size returns the size of a tensor in the file.
-func (t *Tensor) size() int64 {
-	size := t.bytes(false, 0, t.Rows)
-	if t.Type == Int8 {
-		size += t.bytes(true, 0, t.Rows)
-	}
-	return int64(size)
-}
+func (t *Tensor) size() int64 { return int64(t.bytes(false, 0, t.Rows) + t.bytes(true, 0, t.Rows)) }
 
 // packed returns the size of a matrix in tiles, in bytes.
 func (t *Tensor) packed() int {
@@ -139,9 +135,12 @@ func (h Header) places(w *Weights) (ps []place, err error) {
 	for _, a := range arrays {
 		seen[a.name] = make([]bool, a.layers)
 	}
-	end := h.start()
+	var end int64 // of the tensor before
 	for i := range h.Tensors {
 		t := &h.Tensors[i]
+		if i == 0 {
+			end = t.Offset
+		}
 		p := place{Tensor: t}
 		if j := slices.IndexFunc(arrays, func(a array) bool { return a.name == t.Weight }); j >= 0 {
 			p.array = &arrays[j]
@@ -177,14 +176,6 @@ func (h Header) groupSize() int {
 		return h.Tensors[i].Group
 	}
 	return 0
-}
-
-// start returns where the first tensor begins.
-func (h Header) start() int64 {
-	if len(h.Tensors) == 0 {
-		return 0
-	}
-	return h.Tensors[0].Offset
 }
 
 // errorf returns an error at an offset of the file.
@@ -249,7 +240,7 @@ func Load(r io.Reader, h Header, progress func(done, total int64)) (*Checkpoint,
 	if err != nil {
 		return nil, err
 	}
-	l := loader{places: places, r: reader{r, h.Name, h.start()}, at: math.MaxInt64}
+	l := loader{places: places, r: reader{r, h.Name, places[0].Offset}, at: math.MaxInt64}
 	if last := h.Tensors[len(h.Tensors)-1]; progress != nil {
 		l.progress = func() { progress(l.r.offset, last.Offset+last.Bytes) }
 	}

@@ -9,10 +9,11 @@ import "math"
 // float32(a*b) or float64(a*b): the conversion rounds, which forbids fusing.
 // math.Sqrt is correctly rounded on every CPU and is used as it is.
 
+const ln2 = 0.693147180559945309417232121458176568
+
 // powf returns base**y rounded to float32, for base >= 1 and 0 <= y <= 1: run.c's
 // powf(10000.0f, y). It is computed once per frequency at load, in float64.
 func powf(base, y float32) float32 {
-	const ln2 = 0.693147180559945309417232121458176568
 	x := float64(float64(y) * ln(float64(base)))
 	k := math.Floor(float64(x/ln2) + 0.5)
 	r := x - float64(k*ln2)
@@ -27,7 +28,6 @@ func powf(base, y float32) float32 {
 // ln returns the natural logarithm of x, x >= 1, with an error of a few units in the last
 // place; that of 10000 is correctly rounded.
 func ln(x float64) float64 {
-	const ln2 = 0.693147180559945309417232121458176568
 	m, e := math.Frexp(x) // m in [1/2, 1)
 	if m < math.Sqrt2/2 {
 		m, e = 2*m, e-1

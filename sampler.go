@@ -32,10 +32,7 @@ type probIndex struct {
 // generator return nothing but 0: callers replace it, as run.c does. kernels nil: the
 // fastest, as in Options.
 func NewSampler(vocabSize int, temperature, topP float32, seed uint64, kernels *simd.Kernels) *Sampler {
-	if kernels == nil {
-		kernels = simd.Best()
-	}
-	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), kernels}
+	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), cmp.Or(kernels, simd.Best())}
 }
 
 // Sample returns the next token. It overwrites logits, (vocab_size,), with
