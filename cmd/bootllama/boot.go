@@ -129,16 +129,14 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	m := o.machine
 	m.Disk = filepath.Join(dir, "disk.img")
 	m.Stdout, m.Stderr = s.stdout, s.stderr
-	if !terminals.err {
-		lines := &settled{w: s.stderr}
-		defer func() { err = errors.Join(err, lines.close()) }()
-		m.Stderr = lines
-	}
-	what := "run"
+	command := []string{"run"}
 	if session && o.Mode != "chat" {
-		what = "console"
+		command = []string{"console"}
 	}
-	contents, err := newContents(what, o.Options, nil)
+	if !terminals.err {
+		command = append([]string{run.NoBar}, command...)
+	}
+	contents, err := newContents(command, o.Options, nil)
 	if err != nil {
 		return err
 	}

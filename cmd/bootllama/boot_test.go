@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,12 +13,19 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/randommodel"
 )
 
 // The same arguments say the same on the host and on a machine without an operating system.
 func TestBootSaysWhatRunSays(t *testing.T) {
 	needQEMU(t)
 	const random = "../../testdata/"
+	// One that takes long enough to load that a terminal would show how far that is.
+	dir := t.TempDir()
+	slow, slowTokenizer := filepath.Join(dir, "slow.bin"), filepath.Join(dir, "tok.bin")
+	if err := errors.Join(randommodel.Stories15M.Create(slow), os.WriteFile(slowTokenizer, randommodel.Tokenizer(32000), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		model, tokenizer string
 		options          []string
@@ -26,6 +34,7 @@ func TestBootSaysWhatRunSays(t *testing.T) {
 		{models + "stories260K.bin", models + "tok512.bin", []string{"-t", "0.8", "-s", "7", "-n", "40", "-i", "#1: \"Tom\"\nand Ümit ", "--ids"}},
 		{random + "random.bin", random + "random-tok.bin", []string{"-s", "5", "-i", "the"}},
 		{random + "random-q8.bin", random + "random-tok.bin", []string{"-s", "5", "-n", "30", "-i", "once"}},
+		{slow, slowTokenizer, []string{"-s", "5", "-n", "3"}},
 	} {
 		t.Run(filepath.Base(c.model), func(t *testing.T) {
 			if _, err := os.Stat(c.model); err != nil {

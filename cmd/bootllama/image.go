@@ -64,7 +64,7 @@ func image(ctx context.Context, args []string, s streams) error {
 			return err
 		}
 	}
-	contents, err := newContents(verb(o), o, models[1:])
+	contents, err := newContents([]string{verb(o)}, o, models[1:])
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,8 @@ type contents struct {
 // entry is a file of the host under its 8.3 name on the disk.
 type entry struct{ name, source string }
 
-// newContents lays out a disk for `verb` with options o and further models.
-func newContents(verb string, o run.Options, more []string) (*contents, error) {
+// newContents lays out a disk for a command with options o and further models.
+func newContents(command []string, o run.Options, more []string) (*contents, error) {
 	c := &contents{}
 	taken := map[string]bool{"LLAMA.TXT": true, "EFI": true}
 	add := func(source string) string {
@@ -126,7 +126,7 @@ func newContents(verb string, o run.Options, more []string) (*contents, error) {
 	for _, f := range c.files {
 		fmt.Fprintf(&b, "#   %-12s %q\n", f.name, filepath.Base(f.source))
 	}
-	if err := run.WriteArgs(&b, append([]string{verb}, o.Args()...)); err != nil {
+	if err := run.WriteArgs(&b, append(command, o.Args()...)); err != nil {
 		return nil, err
 	}
 	c.args = b.Bytes()

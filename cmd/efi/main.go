@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -36,7 +37,11 @@ func main() {
 			os.Exit(run.Report(err, os.Stderr))
 		}
 	}
-	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, run.Screen{Writer: os.Stderr}))
+	stderr := io.Writer(run.Screen{Writer: os.Stderr})
+	if len(args) > 0 && args[0] == run.NoBar {
+		args, stderr = args[1:], os.Stderr
+	}
+	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, stderr))
 }
 
 // storedArguments reads the command. Where there is none, the application was put on a

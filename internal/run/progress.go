@@ -11,6 +11,10 @@ import (
 // drawn anew: given to Main as stderr, it shows how far loading is.
 type Screen struct{ io.Writer }
 
+// NoBar stands before the command in the arguments of a machine whose standard error no
+// person looks at: it is then no Screen.
+const NoBar = "--no-bar"
+
 const (
 	progressAfter = 500 * time.Millisecond // what loads sooner needs no bar
 	progressEvery = 200 * time.Millisecond
