@@ -1,7 +1,7 @@
-// Package chat holds the sessions with a person. Session tells stories that begin
-// with the lines they type; Conversation is run.c's chat, where the model answers.
-// The package knows readers and writers only, so it is the same in a terminal and
-// on a machine that has nothing else.
+// Package chat holds sessions between a user and a model. In a Session the model continues
+// each line of the user as a story. A Conversation is run.c's chat, in which the model
+// answers. The package only needs a reader and a writer, so that a terminal and the console
+// of a bare machine are the same to it.
 package chat
 
 import (
@@ -20,18 +20,17 @@ const (
 	prompt = "> "
 )
 
-// Session is a series of stories that one model tells.
+// Session is a series of stories from one model.
 type Session struct {
 	Generator *llama.Generator
-	Steps     int // positions a story may take, as in Generator.Steps
-	// Interrupt stops the story that is being told or, at the prompt, ends the
-	// session. It may be nil.
+	Steps     int // positions of a story, as in Generator.Steps
+	// Interrupt ends the story or, at the prompt, the session. It may be nil.
 	Interrupt <-chan os.Signal
 }
 
-// Run holds the session on in and out. It ends at the end of in, at /quit, at an
-// interrupt at the prompt, or when ctx is done; none of these is an error. A read
-// of in that is under way then is left behind.
+// Run holds the session on in and out. It ends at the end of in, at the line /quit, at an
+// interrupt at the prompt, and when ctx is done. None of these is an error. A Read of in
+// that has begun then is not waited for.
 func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if _, err := io.WriteString(out, usage); err != nil {
 		return err
@@ -52,7 +51,7 @@ func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// tell writes one story, or why there is none.
+// tell writes one story, or the reason why there is none.
 func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) error {
 	tokens, err := s.Generator.Tokenizer.Encode(beginning, true, false)
 	if err != nil {
@@ -75,12 +74,12 @@ func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) err
 	cancel()
 	<-done
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return nil // Run sees whether ctx is done
+		return nil // input.ask tells Run if ctx is done
 	}
 	return err
 }
 
-// say writes a line of the session's own.
+// say writes a message to the user.
 func say(out io.Writer, format string, a ...any) error {
 	_, err := fmt.Fprintf(out, format+"\n", a...)
 	return err

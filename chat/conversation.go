@@ -9,52 +9,51 @@ import (
 	"bootllama"
 )
 
-// The prompts of a conversation, as in run.c's chat.
+// The prompts are run.c's.
 const (
 	systemPrompt    = "Enter system prompt (optional): "
 	userPrompt      = "User: "
 	assistantPrompt = "Assistant: "
 )
 
-// Conversation is run.c's chat with a model that was finetuned for the format of
-// Llama 2 Chat (Touvron et al. 2023): the user says a line, the assistant answers
-// until it generates EOS, and again. All of it stays in the model's context.
+// Conversation is run.c's chat with a model that was finetuned for the format of Llama 2
+// Chat (Touvron et al. 2023). The user enters a line and the assistant answers until it
+// generates EOS, in turns. The whole conversation stays in the model's context.
 type Conversation struct {
 	Generator *llama.Generator
 	Steps     int     // positions of the whole conversation, as in Generator.Steps
-	System    *string // what the assistant is told beforehand, perhaps nothing; nil: the user is asked
-	User      *string // what the user says first; nil: the user is asked
-	// Interrupt ends the assistant's turn or, in the user's, the conversation. It
+	System    *string // system prompt, perhaps empty; nil: the user is asked for it
+	User      *string // the user's first line; nil: the user is asked for it
+	// Interrupt ends the assistant's turn or, during the user's turn, the conversation. It
 	// may be nil.
 	Interrupt <-chan os.Signal
 }
 
-// Run holds the conversation on in and out and ends with a newline: when the
-// positions are used up, also in the middle of a turn, at the end of in, at an
-// interrupt in the user's turn, or when ctx is done; none of these is an error.
-// A read of in that is under way then is left behind.
+// Run holds the conversation on in and out and writes a newline at its end. It ends when
+// all positions are used, even within a turn, at the end of in, at an interrupt during the
+// user's turn, and when ctx is done. None of these is an error. A Read of in that has begun
+// then is not waited for.
 //
-// What it writes and how it draws random numbers is as in run.c, with these
-// quirks: a token is sampled at the prompt's positions too, and when that is EOS a
-// newline is written; so is, in front of the next "User: ", the token that the
-// model generates after EOS, unless an interrupt had put EOS in its mouth.
+// The output and the use of random numbers are run.c's, with its quirks: a token is sampled
+// at each position of the prompt too, and if it is EOS, a newline is written. The token that
+// the model generates after its EOS is written before the next "User: "; after an interrupt
+// it is not.
 func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	// A vocabulary without byte tokens may have no words for the template.
+	// A vocabulary without byte tokens may lack characters of the template.
 	if _, err := c.encode(value(c.System), value(c.User)); err != nil {
 		return fmt.Errorf("prompt in Llama 2's chat template: %w", err)
 	}
 	input := newInput(in, out, c.Interrupt)
 	defer input.close()
 	var (
-		g        = c.Generator
-		text     = llama.NewTextWriter(out)
-		userTurn = true
-		words    []int // what is left of the user's turn
-		ahead    int   // how many of them have been through the layers already,
-		batch    int   // of so many that went together
-		next     int
-		one      = make([]int, 1) // a batch of it
-		cut      bool             // the assistant's turn was, by an interrupt
+		g           = c.Generator
+		text        = llama.NewTextWriter(out)
+		userTurn    = true
+		queue       []int            // tokens for the next positions: the rest of the prompt
+		next        = make([]int, 1) // the token that was sampled last
+		batch       int              // tokens in the last call of Prefill
+		ahead       int              // how many of these have no logits yet
+		interrupted bool             // the assistant's turn ended by an interrupt
 	)
 	for pos, steps := 0, g.Steps(c.Steps); pos < steps && ctx.Err() == nil; pos++ {
 		if userTurn {
@@ -62,10 +61,10 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 				return err
 			}
 			var err error
-			words, err = c.ask(ctx, input, pos == 0)
-			ahead = 0
+			queue, err = c.ask(ctx, input, pos == 0)
+			ahead = 0 // also where EOS was in the middle of a prompt
 			if err == io.EOF {
-				return nil // with the newline: see input.ask
+				return nil // input.ask has written the newline
 			}
 			if err != nil {
 				return err
@@ -74,35 +73,31 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 				return err
 			}
 		}
-		token := next
-		if len(words) == 0 {
-			batch, ahead = 1, 1
-			one[0] = token
-			g.Transformer.Prefill(one, pos)
-		} else {
-			if ahead == 0 {
-				batch = min(len(words), llama.Batch, steps-pos)
-				ahead = batch
-				g.Transformer.Prefill(words[:batch], pos)
-			}
-			token, words = words[0], words[1:]
+		if len(queue) == 0 {
+			queue = next
 		}
+		if ahead == 0 {
+			batch = min(len(queue), llama.Batch, steps-pos)
+			ahead = batch
+			g.Transformer.Prefill(queue[:batch], pos)
+		}
+		token := queue[0]
+		queue = queue[1:]
 		userTurn = token == g.Tokenizer.EOS
-		next = g.Sampler.Sample(g.Transformer.Logits(batch - ahead))
+		next[0] = g.Sampler.Sample(g.Transformer.Logits(batch - ahead))
 		ahead--
-		if c.interrupted() && !userTurn {
-			// As though the assistant had come to its end; what was not yet
-			// read to it of the user's turn, it will not hear.
-			words, ahead, next, cut = nil, 0, g.Tokenizer.EOS, true
+		if c.interrupt() && !userTurn {
+			// As if the assistant had generated EOS. The rest of the prompt is dropped.
+			queue, ahead, next[0], interrupted = nil, 0, g.Tokenizer.EOS, true
 		}
 		var err error
 		switch {
-		case userTurn && cut:
-			cut = false // silence: the person stopped the assistant
-		case next == g.Tokenizer.EOS:
+		case userTurn && interrupted:
+			interrupted = false
+		case next[0] == g.Tokenizer.EOS:
 			err = text.WritePiece("\n")
-		case len(words) == 0:
-			err = text.WritePiece(g.Tokenizer.Decode(token, next))
+		case len(queue) == 0:
+			err = text.WritePiece(g.Tokenizer.Decode(token, next[0]))
 		}
 		if err != nil {
 			return err
@@ -114,8 +109,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 	return text.Flush()
 }
 
-// ask returns the tokens of the user's turn, the first one with the system prompt.
-// It asks again for lines for which the model has no tokens.
+// ask returns the tokens of the user's turn; those of the first turn begin with the system
+// prompt. It asks again if the model has no tokens for a line.
 func (c *Conversation) ask(ctx context.Context, input *input, first bool) ([]int, error) {
 	for {
 		var system string
@@ -145,7 +140,7 @@ func (c *Conversation) ask(ctx context.Context, input *input, first bool) ([]int
 	}
 }
 
-// encode returns the tokens of a turn of the user in the template of Llama 2 Chat.
+// encode returns the tokens of a user's turn in the template of Llama 2 Chat.
 func (c *Conversation) encode(system, user string) ([]int, error) {
 	if system != "" {
 		user = "<<SYS>>\n" + system + "\n<</SYS>>\n\n" + user
@@ -153,8 +148,8 @@ func (c *Conversation) encode(system, user string) ([]int, error) {
 	return c.Generator.Tokenizer.Encode("[INST] "+user+" [/INST]", true, false)
 }
 
-// interrupted reports whether there was an interrupt since it was last asked for.
-func (c *Conversation) interrupted() bool {
+// interrupt reports whether there was an interrupt since the last call.
+func (c *Conversation) interrupt() bool {
 	select {
 	case <-c.Interrupt:
 		return true

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -25,8 +26,14 @@ func conversation(t *testing.T, steps int) *Conversation {
 // smallTokenizer returns a tokenizer of the given characters, without byte tokens.
 func smallTokenizer(t *testing.T, characters string) *llama.Tokenizer {
 	t.Helper()
+	return tokenizerOf(t, strings.Split(characters, ""))
+}
+
+// tokenizerOf returns a tokenizer of the given pieces, after Unknown, BOS and EOS.
+func tokenizerOf(t *testing.T, pieces []string) *llama.Tokenizer {
+	t.Helper()
 	b := binary.LittleEndian.AppendUint32(nil, 8)
-	pieces := append([]string{"<unk>", "<s>", "</s>"}, strings.Split(characters, "")...)
+	pieces = append([]string{"<unk>", "<s>", "</s>"}, pieces...)
 	for _, piece := range pieces {
 		b = append(b, 0, 0, 0, 0)
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(piece)))
@@ -95,6 +102,46 @@ func TestNoTemplate(t *testing.T) {
 		if err := conv.Run(context.Background(), strings.NewReader("x\n"), &out); err == nil || err.Error() != c.want || out.Len() != 0 {
 			t.Errorf("%s: %v, output %q", c.name, err, out.String())
 		}
+	}
+}
+
+// TestEOSInPrompt: EOS in a user's line ends the turn there, as in run.c, although the
+// tokens after it have been through the layers with it.
+func TestEOSInPrompt(t *testing.T) {
+	c := conversation(t, 0)
+	config := c.Generator.Transformer.Config
+	pieces := append(strings.Split(templateCharacters+"sab", ""), "</", "s>")
+	for i := len(pieces) + 3; i < config.VocabSize; i++ {
+		pieces = append(pieces, fmt.Sprint("w", i))
+	}
+	c.Generator.Tokenizer = tokenizerOf(t, pieces)
+	system, user := "", "a</s>b"
+	c.System, c.User = &system, &user
+
+	g := conversation(t, 0).Generator
+	first, err := c.encode("", user)
+	second, e := c.encode("", "a")
+	at := slices.Index(first, llama.EOS)
+	if err != nil || e != nil || at < 0 {
+		t.Fatalf("%v, %v, no EOS in %v", err, e, first)
+	}
+	want := assistantPrompt + userPrompt + assistantPrompt
+	token, next := 0, 0
+	heard := append(first[:at+1], second...)
+	for pos := range config.SeqLen {
+		if token = next; pos < len(heard) {
+			token = heard[pos]
+		}
+		if next = g.Sampler.Sample(g.Transformer.Forward(token, pos)); next == llama.EOS {
+			t.Fatal("the model generates EOS")
+		}
+		if pos >= len(heard)-1 {
+			want += c.Generator.Tokenizer.Decode(token, next)
+		}
+	}
+	var out strings.Builder
+	if err := c.Run(context.Background(), strings.NewReader("a\n"), &out); err != nil || out.String() != want+"\n" {
+		t.Errorf("%v\n got %q\nwant %q", err, out.String(), want+"\n")
 	}
 }
 

@@ -9,35 +9,50 @@ import (
 	"strings"
 )
 
-// maxLine bounds a line in bytes; no model here has a context that long.
+// maxLine is the limit of a line in bytes. No context of these models holds more.
 const maxLine = 1 << 16
 
-// input asks a person for lines.
+// input asks the user for lines. A goroutine reads them, so that ask can wait for an
+// interrupt at the same time.
 type input struct {
 	out       io.Writer
-	want      chan struct{}
-	lines     <-chan line
 	interrupt <-chan os.Signal
+	requests  chan struct{} // one for each line: nothing is read before it is asked for
+	lines     chan line
 }
 
-// newInput returns an input that prompts on out and reads in. It is to be closed.
+// line is a line without its end, or the reason why there is none.
+type line struct {
+	text string
+	err  error
+}
+
+// newInput returns an input that writes prompts to out and reads lines from in. The caller
+// must close it.
 func newInput(in io.Reader, out io.Writer, interrupt <-chan os.Signal) *input {
-	want := make(chan struct{})
-	return &input{out, want, readLines(in, want), interrupt}
+	i := &input{out, interrupt, make(chan struct{}), make(chan line, 1)}
+	go func() {
+		r := bufio.NewReaderSize(in, maxLine+2) // and the end of the line
+		for range i.requests {
+			text, err := readLine(r)
+			i.lines <- line{text, err}
+		}
+	}()
+	return i
 }
 
-// close ends the reading; a read that is under way is left behind.
-func (i *input) close() { close(i.want) }
+// close ends the goroutine, once a Read that has begun returns.
+func (i *input) close() { close(i.requests) }
 
-// ask writes the prompt and returns the line that answers it, without its end.
-// At the end of input, at an interrupt and when ctx is done the error is io.EOF.
-// Then, and when reading failed, ask has ended the line that the prompt began.
+// ask writes the prompt and returns the line that the user answers, without its end. At the
+// end of input, at an interrupt and when ctx is done the error is io.EOF. Before ask returns
+// that or an error of reading, it writes a newline after the prompt.
 func (i *input) ask(ctx context.Context, prompt string) (string, error) {
 	for {
 		if _, err := io.WriteString(i.out, prompt); err != nil {
 			return "", err
 		}
-		i.want <- struct{}{}
+		i.requests <- struct{}{}
 		var l line
 		select {
 		case l = <-i.lines:
@@ -47,7 +62,7 @@ func (i *input) ask(ctx context.Context, prompt string) (string, error) {
 			l.err = io.EOF
 		}
 		switch {
-		case errors.Is(l.err, errTooLong):
+		case errors.Is(l.err, bufio.ErrTooLong):
 			if err := say(i.out, "That line is longer than %d bytes. Try a shorter one.", maxLine); err != nil {
 				return "", err
 			}
@@ -62,44 +77,21 @@ func (i *input) ask(ctx context.Context, prompt string) (string, error) {
 	}
 }
 
-// line is a line without its end, or why there is none.
-type line struct {
-	text string
-	err  error
-}
-
-var errTooLong = errors.New("line too long")
-
-// readLines reads a line of in for each value of want, so that the session can
-// wait for something else at the same time and nothing is read ahead.
-func readLines(in io.Reader, want <-chan struct{}) <-chan line {
-	lines := make(chan line, 1)
-	go func() {
-		r := bufio.NewReaderSize(in, maxLine+2) // room for the line's end
-		for range want {
-			lines <- readLine(r)
-		}
-	}()
-	return lines
-}
-
-// readLine reads one line, of which one that is too long is passed over.
-func readLine(r *bufio.Reader) line {
+// readLine reads one line. A line that is too long is read to its end and dropped; the error
+// is then bufio.ErrTooLong.
+func readLine(r *bufio.Reader) (string, error) {
 	b, err := r.ReadSlice('\n')
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
+	if errors.Is(err, bufio.ErrBufferFull) {
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = r.ReadSlice('\n')
 		}
-		if err != nil && err != io.EOF {
-			return line{err: err}
+		if err == nil || err == io.EOF {
+			err = bufio.ErrTooLong
 		}
-		return line{err: errTooLong}
-	case err == io.EOF && len(b) > 0:
-		return line{text: text} // the last line has no end
-	case err != nil:
-		return line{err: err}
+		return "", err
 	}
-	return line{text: text}
+	if err == io.EOF && len(b) > 0 {
+		err = nil // the last line has no newline
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), err
 }
