@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"bootllama"
@@ -77,18 +78,14 @@ func parseBench(args []string) (benchOptions, error) {
 	flags.Func("rounds", "", number(&o.rounds, 1<<20))
 	flags.BoolVar(&o.json, "json", false, "")
 	operands, err := ParseFlags(flags, args)
-	switch {
-	case err != nil:
+	if err != nil {
 		return o, err
-	case len(operands) > 1 || len(operands) == 1 && operands[0] == "":
-		return o, Usagef("bench takes one MODEL, or none for the built-in model")
-	case o.rounds == 0:
+	}
+	if o.rounds == 0 {
 		return o, Usagef("--rounds 0: at least one")
 	}
-	if len(operands) == 1 {
-		o.model = operands[0]
-	}
-	return o, nil
+	o.model, err = Model(operands)
+	return o, err
 }
 
 // bench is the command bench.
@@ -128,12 +125,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	r.summarize()
 	if o.json {
-		out, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(stdout, "%s\n", out)
-		return err
+		return json.NewEncoder(stdout).Encode(r)
 	}
 	return r.print(stdout, c, reader.bytes)
 }
@@ -265,23 +257,19 @@ func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) err
 	if group := c.Weights.WCls.Group; group != 0 {
 		kind = fmt.Sprintf("int8 in groups of %d", group)
 	}
-	_, err := fmt.Fprintf(w, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
 		r.Model, kind, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
-	line := func(name string, tokens int, unit string, median float64, all []float64) {
-		if err == nil && len(all) > 0 {
-			what := ""
-			if tokens > 0 {
-				what = fmt.Sprintf("%d tokens", tokens)
-			}
-			_, err = fmt.Fprintf(w, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, what, median, unit, slices.Min(all), slices.Max(all), len(all))
+	line := func(name, tokens, unit string, median float64, all []float64) {
+		if len(all) > 0 {
+			fmt.Fprintf(&b, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, tokens, median, unit, slices.Min(all), slices.Max(all), len(all))
 		}
 	}
-	line("prefill", r.Prefill.Tokens, "tok/s", r.Prefill.Median, r.Prefill.TokS)
-	line("decode", r.Decode.Tokens, "tok/s", r.Decode.Median, r.Decode.TokS)
-	line("read", 0, "GB/s", r.Read.Median, r.Read.GBS)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "decode reads %.1f MB a token, weights, keys and values: %.1f GB/s, %.0f %% of that\n", float64(r.Decode.BytesPerToken)/1e6, r.Decode.GBS, 100*r.Share)
-	}
+	line("prefill", fmt.Sprint(r.Prefill.Tokens, " tokens"), "tok/s", r.Prefill.Median, r.Prefill.TokS)
+	line("decode", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", r.Decode.Median, r.Decode.TokS)
+	line("read", "", "GB/s", r.Read.Median, r.Read.GBS)
+	fmt.Fprintf(&b, "decode reads %.1f MB a token, weights, keys and values: %.1f GB/s, %.0f %% of that\n", float64(r.Decode.BytesPerToken)/1e6, r.Decode.GBS, 100*r.Share)
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -41,8 +41,8 @@ func TestBenchUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"bench", ""}, "bench takes one MODEL"},
-		{[]string{"bench", model, model}, "bench takes one MODEL"},
+		{[]string{"bench", ""}, "MODEL is empty"},
+		{[]string{"bench", model, model}, "one MODEL, not 2"},
 		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
 		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
