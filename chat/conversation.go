@@ -112,22 +112,22 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 // ask returns the tokens of the user's turn; those of the first turn begin with the system
 // prompt. It asks again if the model has no tokens for a line.
 func (c *Conversation) ask(ctx context.Context, input *input, first bool) ([]int, error) {
+	answer := func(prompt string, given *string) (string, error) {
+		if first && given != nil {
+			return *given, nil
+		}
+		return input.ask(ctx, prompt)
+	}
 	for {
 		var system string
 		var err error
-		switch {
-		case !first:
-		case c.System != nil:
-			system = *c.System
-		default:
-			if system, err = input.ask(ctx, systemPrompt); err != nil {
+		if first {
+			if system, err = answer(systemPrompt, c.System); err != nil {
 				return nil, err
 			}
 		}
-		var user string
-		if first && c.User != nil {
-			user = *c.User
-		} else if user, err = input.ask(ctx, userPrompt); err != nil {
+		user, err := answer(userPrompt, c.User)
+		if err != nil {
 			return nil, err
 		}
 		tokens, err := c.encode(system, user)

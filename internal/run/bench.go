@@ -105,9 +105,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.threads == 0 {
-		o.threads = physicalCores()
-	}
+	o.threads = threads(o.threads)
 	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
 	defer t.Close()
 	r := benchReport{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}

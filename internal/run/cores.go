@@ -6,14 +6,17 @@ import (
 	"runtime"
 )
 
-// physicalCores returns how many threads the work is worth sharing among: the cores that
-// the program may use, not the hyper-threads, two of which share what the kernels need
-// most. Linux tells which processors are one core; elsewhere, on the bare machine too,
-// each counts.
-func physicalCores() int {
+// threads returns option, the value of --threads, or for 0 the number of physical cores that
+// the program may use: the two hyper-threads of a core share the units that the kernels are
+// limited by. Linux tells which processors belong to one core. On other systems and on the
+// bare machine every processor counts as a core.
+func threads(option int) int {
+	if option != 0 {
+		return option
+	}
 	n := runtime.GOMAXPROCS(0)
 	cores := map[string]bool{}
-	// A pattern that is wrong is the only error that Glob has.
+	// Glob has no error but that of a malformed pattern.
 	files, _ := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings_list")
 	for _, name := range files {
 		siblings, err := os.ReadFile(name)

@@ -92,12 +92,6 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
 	}
-	text := func(dst *string) func(string) error {
-		return func(s string) error { *dst = s; return nil }
-	}
-	optional := func(dst **string) func(string) error {
-		return func(s string) error { *dst = &s; return nil }
-	}
 	float := func(dst *float64) func(string) error {
 		return func(s string) error {
 			v, err := strconv.ParseFloat(s, 64)
@@ -130,10 +124,10 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		o.Steps = int(v)
 		return nil
 	})
-	define("i", "prompt", optional(&o.Prompt))
-	define("z", "tokenizer", text(&o.Tokenizer))
-	define("m", "mode", text(&o.Mode))
-	define("y", "system", optional(&o.System))
+	define("i", "prompt", func(s string) error { o.Prompt = &s; return nil })
+	define("z", "tokenizer", func(s string) error { o.Tokenizer = s; return nil })
+	define("m", "mode", func(s string) error { o.Mode = s; return nil })
+	define("y", "system", func(s string) error { o.System = &s; return nil })
 	fs.BoolVar(&o.IDs, "ids", false, "")
 	fs.Func("threads", "", number(&o.Threads, maxThreads))
 }

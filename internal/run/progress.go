@@ -24,13 +24,12 @@ const (
 // but a carriage return, which every console knows.
 type progressBar struct {
 	w            io.Writer // draw nothing if it is no Screen
-	now          func() time.Time
 	start, drawn time.Time
 	width        int // of what stands in the line
 }
 
 func newProgressBar(w io.Writer) *progressBar {
-	return &progressBar{w: w, now: time.Now, start: time.Now()}
+	return &progressBar{w: w, start: time.Now()}
 }
 
 // show draws the bar for done of total bytes, if it is time.
@@ -38,7 +37,7 @@ func (b *progressBar) show(done, total int64) {
 	if _, ok := b.w.(Screen); !ok {
 		return
 	}
-	now := b.now()
+	now := time.Now()
 	elapsed := now.Sub(b.start)
 	if elapsed < progressAfter || now.Sub(b.drawn) < progressEvery {
 		return

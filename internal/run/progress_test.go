@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -38,17 +39,12 @@ func (s *screen) Write(p []byte) (int, error) {
 // last is the line with the cursor, as one sees it.
 func (s *screen) last() string { return strings.TrimRight(s.lines[len(s.lines)-1], " ") }
 
-// bar is a progress bar whose time is after the start, and its screen.
-func bar(after *time.Duration) (*progressBar, *screen) {
-	s := &screen{lines: []string{""}}
-	b := newProgressBar(Screen{s})
-	b.now = func() time.Time { return b.start.Add(*after) }
-	return b, s
-}
+func TestProgress(t *testing.T) { synctest.Test(t, testProgress) }
 
-func TestProgress(t *testing.T) {
-	var at time.Duration
-	b, s := bar(&at)
+func testProgress(t *testing.T) {
+	s := &screen{lines: []string{""}}
+	start := time.Now()
+	b := newProgressBar(Screen{s})
 	for _, c := range []struct {
 		at   time.Duration
 		done int64
@@ -62,7 +58,7 @@ func TestProgress(t *testing.T) {
 		{20 * time.Second, 100e6, "loading [==>                     ]  10%  100 of 1000 MB, 5 MB/s, 3m0s left"},
 		{40 * time.Second, 1000e6, "loading [========================] 100%  1000 of 1000 MB, 25 MB/s, 0s left"},
 	} {
-		at = c.at
+		time.Sleep(c.at - time.Since(start))
 		b.show(c.done, 1000e6)
 		if got := s.last(); got != c.want {
 			t.Errorf("at %v, %d bytes:\n got %q\nwant %q", c.at, c.done, got, c.want)

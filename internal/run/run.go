@@ -20,7 +20,6 @@ import (
 
 // Exit statuses of Main.
 const (
-	statusOK          = 0
 	statusFailed      = 1
 	statusUsage       = 2
 	statusInterrupted = 128 + 2 // as a shell reports SIGINT
@@ -47,7 +46,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func Report(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
-		return statusOK
+		return 0
 	case errors.Is(err, context.Canceled):
 		return statusInterrupted
 	}
@@ -125,16 +124,12 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 			return nil, err
 		}
 	}
-	threads := o.Threads
-	if threads == 0 {
-		threads = physicalCores()
-	}
 	seed := o.Seed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	return &llama.Generator{
-		Transformer: llama.NewTransformer(c, llama.Options{Threads: threads, Kernels: kernels}),
+		Transformer: llama.NewTransformer(c, llama.Options{Threads: threads(o.Threads), Kernels: kernels}),
 		Tokenizer:   tok,
 		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed, kernels),
 	}, nil
