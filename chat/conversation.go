@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ type Conversation struct {
 // it is not.
 func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	// A vocabulary without byte tokens may lack characters of the template.
-	if _, err := c.encode(value(c.System), value(c.User)); err != nil {
+	if _, err := c.encode(*cmp.Or(c.System, new("")), *cmp.Or(c.User, new(""))); err != nil {
 		return fmt.Errorf("prompt in Llama 2's chat template: %w", err)
 	}
 	input := newInput(in, out, c.Interrupt)
@@ -156,11 +157,4 @@ func (c *Conversation) interrupt() bool {
 	default:
 		return false
 	}
-}
-
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -12,11 +12,11 @@ import (
 // maxArgs bounds the size of an argument file in bytes.
 const maxArgs = 1 << 20
 
-// ReadArgs reads an argument list such as LLAMA.TXT, the command line of a
-// machine that has none: UTF-8, one argument a line. Empty lines and lines that
-// start with # are comments; a line that starts with a quotation mark is a Go
-// string literal. A byte order mark and carriage returns, which some editors
-// write, do not count. Errors name the line.
+// ReadArgs reads a list of arguments such as LLAMA.TXT, which replaces the command line where
+// the firmware starts the program without one: UTF-8, one argument per line. Empty lines and
+// lines that begin with # are ignored. A line that begins with a quotation mark is a string
+// literal of Go. A byte order mark and the carriage returns of DOS lines are removed. Errors
+// contain the number of the line.
 func ReadArgs(r io.Reader) ([]string, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxArgs+1))
 	if err != nil {
@@ -47,8 +47,8 @@ func ReadArgs(r io.Reader) ([]string, error) {
 	return args, nil
 }
 
-// WriteArgs writes args for ReadArgs: plainly where that is possible, quoted
-// where it is not or would be hard to see.
+// WriteArgs writes args for ReadArgs. It quotes an argument if ReadArgs would read the plain
+// line as something else, or if a reader could not see all of it.
 func WriteArgs(w io.Writer, args []string) error {
 	var b strings.Builder
 	for _, arg := range args {
@@ -64,7 +64,7 @@ func WriteArgs(w io.Writer, args []string) error {
 	return err
 }
 
-// plain reports whether a line that is arg itself reads back as arg.
+// plain reports whether arg can be written without quotation marks.
 func plain(arg string) bool {
 	return arg != "" && arg[0] != '#' && arg[0] != '"' && arg == strings.TrimSpace(arg) &&
 		utf8.ValidString(arg) && !strings.ContainsFunc(arg, func(r rune) bool { return !unicode.IsPrint(r) })

@@ -43,7 +43,7 @@ type benchOptions struct {
 	json            bool
 }
 
-// benchReport is what bench found. Speeds have a value for each round.
+// benchReport is the result of bench. TokS and GBS have one value for each round.
 type benchReport struct {
 	Model   string  `json:"model"`
 	Threads int     `json:"threads"`
@@ -58,15 +58,15 @@ type benchReport struct {
 		Tokens        int       `json:"tokens"`
 		TokS          []float64 `json:"tok_s"`
 		Median        float64   `json:"median"`
-		BytesPerToken int64     `json:"bytes_per_token"` // weights, and keys and values of the middle token
-		GBS           float64   `json:"gb_s"`            // of them read, at the median speed
+		BytesPerToken int64     `json:"bytes_per_token"` // weights, and the keys and values that the middle token reads
+		GBS           float64   `json:"gb_s"`            // bytes of tokens read per second, at the median speed
 	} `json:"decode"`
 	Read struct {
 		GBS    []float64 `json:"gb_s"`
 		Median float64   `json:"median"`
 	} `json:"read"`
-	Share   float64   `json:"share"`    // of Read that Decode reaches: the median of the rounds' own
-	TokenUS []float64 `json:"token_us"` // microseconds of each token of the last round
+	Share   float64   `json:"share"`    // of the bandwidth of Read that Decode reaches: the median of all rounds
+	TokenUS []float64 `json:"token_us"` // microseconds for each token of the last round
 }
 
 func parseBench(args []string) (benchOptions, error) {
@@ -109,14 +109,14 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
 	defer t.Close()
 	r := benchReport{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}
-	r.LoadMS = milliseconds(time.Since(start))
+	r.LoadMS = 1e3 * time.Since(start).Seconds()
 	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
 		return err
 	}
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
 	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
-	r.round(t, reader) // warms up
+	r.round(t, reader) // a warm-up, whose results are dropped
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {
 		r.round(t, reader)
@@ -128,7 +128,8 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	return r.print(stdout, c, reader.bytes)
 }
 
-// setLengths fits prompt and text into the model's context.
+// setLengths sets the number of tokens to the options, or to defaults that the model's context
+// holds.
 func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 	prefill, decode := o.prefill, o.decode
 	if prefill < 0 {
@@ -147,7 +148,7 @@ func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 	return nil
 }
 
-// round measures once.
+// round adds one measurement of each kind.
 func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 	vocab := t.Config.VocabSize
 	prompt := make([]int, r.Prefill.Tokens)
@@ -170,12 +171,12 @@ func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 	for i := range r.Decode.Tokens {
 		token = greedy.Sample(t.Forward(token, len(prompt)+i))
 		now := time.Now()
-		r.TokenUS = append(r.TokenUS, 1000*milliseconds(now.Sub(last)))
+		r.TokenUS = append(r.TokenUS, 1e6*now.Sub(last).Seconds())
 		last = now
 	}
 	r.Decode.TokS = append(r.Decode.TokS, float64(r.Decode.Tokens)/last.Sub(start).Seconds())
 
-	// At least once, and long enough for the clock.
+	// For at least 20 ms: one pass over a small model is too short for the clock.
 	const enough = 20 * time.Millisecond
 	var bytes int64
 	start = time.Now()
@@ -249,7 +250,7 @@ func (r *benchReport) summarize() {
 	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
 }
 
-// print writes the report for a person.
+// print writes the report as text.
 func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	kind := "float32"
 	if group := c.Weights.WCls.Group; group != 0 {
@@ -271,9 +272,7 @@ func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) err
 	return err
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// median returns the middle of values, 0 for none.
+// median returns the median of values, or 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

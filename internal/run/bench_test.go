@@ -49,7 +49,7 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"bench", model, "--threads", "-1"}, "not a number from 0"},
 		{[]string{"run", model, "-z", tokenizer, "--threads", "many"}, "not a number from 0"},
 	} {
-		if status, out, errs := runMain("", c.args...); status != statusUsage || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+		if status, out, errs := runMain("", c.args...); status != 2 || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%q: status %d, %q, %q, want %q", c.args, status, out, errs, c.want)
 		}
 	}
@@ -67,7 +67,7 @@ func TestKernelsVariable(t *testing.T) {
 	}
 	os.Setenv(variable, "mmx")
 	status, _, errs = runMain("", "run", model, "-z", tokenizer)
-	if status != statusUsage || !strings.Contains(errs, `BOOTLLAMA_SIMD="mmx": this processor has the kernels ["go"`) {
+	if status != 2 || !strings.Contains(errs, `BOOTLLAMA_SIMD="mmx": this processor has the kernels ["go"`) {
 		t.Errorf("status %d, %q", status, errs)
 	}
 }

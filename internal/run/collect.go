@@ -6,12 +6,11 @@ import (
 	"runtime/debug"
 )
 
-// collectAtPrompts turns the garbage collector's own schedule off until resume is
-// called. What is loaded stays, and generating allocates nothing, so a collection
-// would find next to nothing; yet the runtime would hold one during generation:
-// that which loading began, and from then on one every two minutes. What a
-// session's prompts leave behind is collected when the next one is awaited, which
-// is when in is read. A memory limit (GOMEMLIMIT, which metal sets) still counts.
+// collectAtPrompts stops the garbage collector until resume is called, except for one
+// collection before each Read of reader, where a session waits for the user. Generating
+// allocates nothing, so that there is little to collect, but the runtime would nevertheless
+// run the collector at the same time: to finish the cycle that loading started, and then
+// every two minutes. The memory limit (GOMEMLIMIT, which metal sets) is still obeyed.
 func collectAtPrompts(in io.Reader) (reader io.Reader, resume func()) {
 	percent := debug.SetGCPercent(-1)
 	return collecting{in}, func() { debug.SetGCPercent(percent) }

@@ -11,18 +11,15 @@ import (
 	"bootllama/models"
 )
 
-// defaultTokenizer is the tokenizer's file beside a MODEL, as in run.c.
-const defaultTokenizer = "tokenizer.bin"
-
-// TokenizerFile is the file of the tokenizer; "": that of the built-in model.
+// TokenizerFile returns the name of the tokenizer's file, "" for the built-in tokenizer.
 func (o Options) TokenizerFile() string {
 	if o.Tokenizer == "" && o.Model != "" {
-		return defaultTokenizer
+		return "tokenizer.bin" // as in run.c
 	}
 	return o.Tokenizer
 }
 
-// Load reads the model and its tokenizer. If stderr is a Screen, it shows how far that is.
+// Load reads the model and its tokenizer. It draws a progress bar if stderr is a Screen.
 func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, error) {
 	c, err := loadCheckpoint(o.Model, stderr)
 	if err != nil {
@@ -45,7 +42,7 @@ func loadCheckpoint(name string, stderr io.Writer) (*llama.Checkpoint, error) {
 	return c, nil
 }
 
-// Header reads the header of the model in the file of that name; "": of the built-in one.
+// Header reads the header of the model in the named file, "" for the built-in model.
 func Header(name string) (llama.Header, error) {
 	if name == "" {
 		return llama.ReadHeader(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name)
@@ -57,9 +54,8 @@ func Header(name string) (llama.Header, error) {
 	return h, nil
 }
 
-// Check reads the model's header and its tokenizer, with the errors of Load. What
-// only the weights themselves would tell, that one is no finite number, it does
-// not find.
+// Check reads the model's header and its tokenizer. It returns the errors of Load but one:
+// it does not read the weights and cannot find one that is not a finite number.
 func Check(o Options) (llama.Header, error) {
 	h, err := Header(o.Model)
 	if err != nil {

@@ -38,18 +38,18 @@ it, a small one that is built in tells a tale.
   -h, --help             print this
 `
 
-// Options are what the commands run and console take.
+// Options are the options of the commands run and console.
 type Options struct {
 	Model       string  // file of the checkpoint; "": the built-in model
 	Temperature float64 // 0 or more
-	TopP        float64 // 0 to 1, rounded to float32
-	Seed        uint64  // 0: from the time
-	Steps       int     // 0: all of the model's context
+	TopP        float64 // 0 to 1, when rounded to float32
+	Seed        uint64  // 0: taken from the clock
+	Steps       int     // 0: as many as the model's context holds
 	Prompt      *string // nil: none was given
 	Tokenizer   string  // file of the tokenizer; "": see TokenizerFile
-	Mode        string  // "generate" or "chat"
+	Mode        string  // generate or chat
 	System      *string // system prompt of mode chat; nil: none was given
-	IDs         bool    // token ids in place of text
+	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
 }
 
@@ -83,9 +83,9 @@ func ParseFlags(flags *flag.FlagSet, args []string) (operands []string, err erro
 	}
 }
 
-// Register defines the options as flags of fs, in their short and long forms, and
-// sets o to their defaults. After ParseFlags, which may parse more than these, Complete
-// takes the operands.
+// Register sets o to the defaults and defines the options as flags of fs, with their short
+// and long names. A command can add flags of its own to fs. After ParseFlags it calls
+// Complete with the operands.
 func (o *Options) Register(fs *flag.FlagSet) {
 	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
 	define := func(short, long string, set func(string) error) {
@@ -105,7 +105,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("t", "temperature", float(&o.Temperature))
 	define("p", "topp", float(&o.TopP))
 	define("s", "seed", func(s string) error {
-		// Below 0, as in run.c, the sign bits stay: -1 is the largest seed.
+		// As in run.c, -1 is the largest seed, by two's complement.
 		v, err := strconv.ParseInt(s, 10, 64)
 		o.Seed = uint64(v)
 		if err != nil {
@@ -154,7 +154,7 @@ func Model(operands []string) (string, error) {
 		return "", Usagef("one MODEL, not %d: %q", len(operands), operands)
 	case len(operands) == 0:
 		return "", nil
-	case operands[0] == "": // most likely a variable of a shell that is not set
+	case operands[0] == "": // probably an unset shell variable
 		return "", Usagef("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")
 	}
 	return operands[0], nil
@@ -174,7 +174,7 @@ func (o *Options) Complete(operands []string) (err error) {
 	}
 	o.Temperature = max(o.Temperature, 0)
 	o.Steps = max(o.Steps, 0)
-	// As a float32, as which it is used: 1.00000001 is 1.
+	// The sampler uses a float32, in which 1.00000001 is 1.
 	if p := float32(o.TopP); p < 0 || p > 1 {
 		o.TopP = 0.9
 	}

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// Screen is a standard error that a person looks at, on which a line can be
-// drawn anew: given to Main as stderr, it shows how far loading is.
+// Screen marks a stderr that is a terminal or a console: Main then draws a progress bar on it
+// while a model is loaded.
 type Screen struct{ io.Writer }
 
-// NoBar stands before the command in the arguments of a machine whose standard error no
-// person looks at: it is then no Screen.
+// NoBar is an argument of the UEFI application, before the command: its stderr is no Screen.
+// boot passes it when the host's stderr is a file or a pipe.
 const NoBar = "--no-bar"
 
 const (
-	progressAfter = 500 * time.Millisecond // what loads sooner needs no bar
+	progressAfter = 500 * time.Millisecond // no bar for a model that is loaded by then
 	progressEvery = 200 * time.Millisecond
 )
 
-// progressBar is a line that is drawn again and again in its place, with nothing
-// but a carriage return, which every console knows.
+// progressBar is one line that is redrawn in place. It uses only the carriage return, which
+// every console supports.
 type progressBar struct {
-	w            io.Writer // draw nothing if it is no Screen
+	w            io.Writer // nothing is drawn if it is no Screen
 	start, drawn time.Time
-	width        int // of what stands in the line
+	width        int // columns of the line that is on the screen
 }
 
 func newProgressBar(w io.Writer) *progressBar {
 	return &progressBar{w: w, start: time.Now()}
 }
 
-// show draws the bar for done of total bytes, if it is time.
+// show draws the bar for done of total bytes if it is time to do so.
 func (b *progressBar) show(done, total int64) {
 	if _, ok := b.w.(Screen); !ok {
 		return
@@ -46,28 +46,28 @@ func (b *progressBar) show(done, total int64) {
 	b.draw(progressLine(done, total, elapsed))
 }
 
-// clear removes the bar: what is written next begins an empty line.
+// clear removes the bar and leaves the cursor at the start of the empty line.
 func (b *progressBar) clear() {
 	if b.width == 0 {
 		return
 	}
-	fmt.Fprintf(b.w, "\r%*s\r", b.width, "") // as in draw
+	fmt.Fprintf(b.w, "\r%*s\r", b.width, "") // an error is ignored, as in draw
 	b.width = 0
 }
 
-// draw replaces what stands in the line, all of which it covers.
+// draw replaces the line. Spaces overwrite the rest of a longer one.
 func (b *progressBar) draw(line string) {
-	fmt.Fprintf(b.w, "\r%-*s", b.width, line) // a remark: nothing depends on it
+	fmt.Fprintf(b.w, "\r%-*s", b.width, line) // an error is ignored: loading does not depend on the bar
 	b.width = len(line)
 }
 
-// progressLine says how far a load is, in less than 80 columns:
+// progressLine returns the bar as text of less than 80 columns:
 //
 //	loading [=========>           ]  46%  192 of 418 MB, 61 MB/s, 4s left
 func progressLine(done, total int64, elapsed time.Duration) string {
 	const width, mb = 24, 1e6
 	part := float64(done) / float64(max(total, 1))
-	speed := float64(done) / elapsed.Seconds() // elapsed is not 0: see show
+	speed := float64(done) / elapsed.Seconds() // show ensures that elapsed is not 0
 	left := "?"
 	if done > 0 {
 		left = (time.Duration(float64(total-done)/speed*float64(time.Second)) + time.Second - 1).Truncate(time.Second).String()

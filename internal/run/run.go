@@ -1,9 +1,10 @@
-// Package run is the program that the host and the metal share: the commands
-// run and console, their options, and the file that carries them to a machine
-// without a command line. What it prints must be the same bytes in both worlds.
+// Package run is the program that runs on the host and on the bare machine: the commands
+// run, console and bench, their options, and the file LLAMA.TXT that holds them for a machine
+// without a command line. Its output must be the same bytes on both.
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,16 +19,9 @@ import (
 	"bootllama/simd"
 )
 
-// Exit statuses of Main.
-const (
-	statusFailed      = 1
-	statusUsage       = 2
-	statusInterrupted = 128 + 2 // as a shell reports SIGINT
-)
-
 // Main runs one command, "run", "console" or "bench" followed by its options, and returns
-// the exit status: 0, 1 (failed), 2 (usage), or 130 when run was interrupted. Text goes to
-// stdout, all else to stderr. It handles os.Interrupt once the model is loaded.
+// the exit status: 0, 1 (failed), 2 (usage), or 130 (run was interrupted). Text goes to
+// stdout, everything else to stderr. It handles os.Interrupt once the model is loaded.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdin, stdout, stderr)
 	switch {
@@ -41,20 +35,19 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return Report(err, stderr)
 }
 
-// Report prints an error, in one line, and returns the exit status of a program that ends
-// with it: see Main.
+// Report prints err, if it is not nil, as one line and returns the exit status: see Main.
 func Report(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, context.Canceled):
-		return statusInterrupted
+		return 128 + 2 // as a shell reports SIGINT
 	}
 	fmt.Fprintf(stderr, "bootllama: %v\n", err)
 	if errors.As(err, new(usageError)) {
-		return statusUsage
+		return 2
 	}
-	return statusFailed
+	return 1
 }
 
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -109,7 +102,7 @@ func parse(args []string) (Options, error) {
 	return o, o.Complete(operands)
 }
 
-// newGenerator loads what the options ask for.
+// newGenerator loads the model and the tokenizer that the options name.
 func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	kernels, err := chooseKernels()
 	if err != nil {
@@ -138,7 +131,7 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 // variable is the variable of the environment that forces kernels, for tests and measurements.
 const variable = "BOOTLLAMA_SIMD"
 
-// chooseKernels returns the kernels that the environment names, else the fastest.
+// chooseKernels returns the kernels that the environment names, or else the fastest.
 func chooseKernels() (*simd.Kernels, error) {
 	name := os.Getenv(variable)
 	if name == "" {
@@ -155,10 +148,7 @@ func chooseKernels() (*simd.Kernels, error) {
 func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	var prompt string
-	if o.Prompt != nil {
-		prompt = *o.Prompt
-	}
+	prompt := *cmp.Or(o.Prompt, new(""))
 	var stats llama.Stats
 	var err error
 	if o.IDs {
@@ -175,7 +165,7 @@ func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr
 	return err
 }
 
-// generateIDs writes the tokens' ids in one line in place of the text.
+// generateIDs writes the ids of the tokens on one line in place of the text.
 func generateIDs(ctx context.Context, g *llama.Generator, prompt string, steps int, stdout io.Writer) (llama.Stats, error) {
 	sep := ""
 	stats, err := g.Generate(ctx, prompt, steps, func(token int, _ string) error {
