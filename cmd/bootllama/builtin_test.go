@@ -69,7 +69,7 @@ func TestApplicationAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	image := filepath.Join(t.TempDir(), "disk.img")
-	if err := disk.Write(t.Context(), image, []disk.File{memoryFile("EFI/BOOT/BOOTX64.EFI", application)}, disk.Options{}); err != nil {
+	if err := disk.Write(t.Context(), image, []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}, disk.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	person := &typing{lines: []string{"Once upon a time\r", "/quit\r"}}

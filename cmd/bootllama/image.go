@@ -102,7 +102,7 @@ func newContents(command []string, o run.Options, more []string) (*contents, err
 	c := &contents{}
 	taken := map[string]bool{"LLAMA.TXT": true, "EFI": true}
 	add := func(source string) string {
-		name := disk.ShortName(filepath.Base(source), taken)
+		name := disk.ShortName(source, taken)
 		c.files = append(c.files, entry{name, source})
 		return name
 	}
@@ -152,7 +152,7 @@ func (c *contents) write(ctx context.Context, output string) error {
 	if err != nil {
 		return err
 	}
-	files := []disk.File{memoryFile("EFI/BOOT/BOOTX64.EFI", application), memoryFile("LLAMA.TXT", c.args)}
+	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application), disk.Content("LLAMA.TXT", c.args)}
 	for _, f := range c.files {
 		info, err := os.Stat(f.source)
 		if c.partial && errors.Is(err, fs.ErrNotExist) {
@@ -164,10 +164,4 @@ func (c *contents) write(ctx context.Context, output string) error {
 		files = append(files, disk.File{Path: f.name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(f.source) }})
 	}
 	return disk.Write(ctx, output, files, disk.Options{})
-}
-
-func memoryFile(path string, data []byte) disk.File {
-	return disk.File{Path: path, Size: int64(len(data)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}}
 }

@@ -11,6 +11,7 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,6 +52,13 @@ type File struct {
 	// Open opens the contents, exactly Size bytes. It is called once; the reader
 	// is closed.
 	Open func() (io.ReadCloser, error)
+}
+
+// Content is a file of the image with data as its contents.
+func Content(path string, data []byte) File {
+	return File{Path: path, Size: int64(len(data)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
 }
 
 // Options of Write. The same files and options give the same bytes.
@@ -234,9 +242,7 @@ func ShortName(name string, taken map[string]bool) string {
 		tail := fmt.Sprintf("~%d", i)
 		short = stem[:min(len(stem), 8-len(tail))] + tail + ext
 	}
-	if taken != nil {
-		taken[short] = true
-	}
+	taken[short] = true
 	return short
 }
 

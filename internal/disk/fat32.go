@@ -90,9 +90,8 @@ type layout struct {
 	fat      int64 // bytes of one FAT
 }
 
-// fatStart and dataStart are offsets in the partition.
-func (l layout) fatStart() int64  { return reservedSectors * sectorSize }
-func (l layout) dataStart() int64 { return l.fatStart() + 2*l.fat }
+// fatStart is the offset of the first FAT in the partition.
+const fatStart = reservedSectors * sectorSize
 
 // plan finds the smallest layout for the files and free bytes. The smallest of
 // all is 33 MiB: FAT32 has no fewer clusters, and none smaller than a sector.
@@ -276,7 +275,7 @@ func (v *volume) finish(t *tree) error {
 	if err := v.fs.SetLabel(label); err != nil {
 		return err
 	}
-	fat, err := v.read(v.fatStart(), v.fat)
+	fat, err := v.read(fatStart, v.fat)
 	if err != nil {
 		return err
 	}
@@ -285,7 +284,7 @@ func (v *volume) finish(t *tree) error {
 			return fmt.Errorf("folder /%s: %w", dir, err)
 		}
 	}
-	return errors.Join(v.write(v.fatStart(), fat), v.write(v.fatStart()+v.fat, fat), v.finishHeaders(fat))
+	return errors.Join(v.write(fatStart, fat), v.write(fatStart+v.fat, fat), v.finishHeaders(fat))
 }
 
 // finishFolder corrects the entries of one folder; fat is the table to correct too.

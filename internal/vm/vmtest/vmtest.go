@@ -115,9 +115,7 @@ var escape = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]`)
 
 // Content is a file of an image, from memory.
 func Content(name string, b []byte) disk.File {
-	return disk.File{Path: name, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(b)), nil
-	}}
+	return disk.Content(name, b)
 }
 
 // Copy is a file of an image, from a file of the host.
