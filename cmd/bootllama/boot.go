@@ -51,7 +51,7 @@ type bootOptions struct {
 }
 
 func parseBoot(args []string) (bootOptions, error) {
-	const byPerson = -1 * time.Second
+	const notGiven = -1 * time.Second // boot chooses
 	var o bootOptions
 	flags := flag.NewFlagSet("boot", flag.ContinueOnError)
 	o.Register(flags)
@@ -61,7 +61,7 @@ func parseBoot(args []string) (bootOptions, error) {
 	flags.StringVar(&o.machine.Accel, "accel", "auto", "")
 	flags.StringVar(&o.machine.Firmware, "firmware", "", "")
 	flags.BoolVar(&o.machine.Screen, "screen", false, "")
-	flags.DurationVar(&o.timeout, "timeout", byPerson, "")
+	flags.DurationVar(&o.timeout, "timeout", notGiven, "")
 	flags.StringVar(&o.log, "log", "", "")
 	flags.BoolVar(&o.console, "console", false, "")
 	flags.BoolVar(&o.noCheck, "no-check", false, "")
@@ -114,10 +114,10 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	}
 	say := func(format string, a ...any) {
 		if o.verbose || terminals.err {
-			fmt.Fprintf(s.stderr, "bootllama: "+format+"\n", a...) // a remark: nothing depends on it
+			fmt.Fprintf(s.stderr, "bootllama: "+format+"\n", a...) // an error is ignored: this is only for information
 		}
 	}
-	if err := vm.Check(o.machine.Firmware); err != nil { // sooner than after the build
+	if err := vm.Check(o.machine.Firmware); err != nil { // before the build, which takes longer
 		return err
 	}
 
@@ -166,7 +166,7 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	return status(code)
 }
 
-// prepare checks the files, unless that is left to the machine, and decides how much memory it gets.
+// prepare sets the machine's memory and, without --no-check, checks the files.
 func (o *bootOptions) prepare() error {
 	memory := leastMiB
 	if !o.noCheck {
@@ -175,7 +175,7 @@ func (o *bootOptions) prepare() error {
 			return err
 		}
 		memory = memoryMiB(h)
-	} else if h, err := run.Header(o.Model); err == nil { // else it is for the machine to say why
+	} else if h, err := run.Header(o.Model); err == nil { // otherwise the machine reports the error
 		memory = memoryMiB(h)
 	}
 	if o.machine.MemoryMiB == 0 {
@@ -184,23 +184,23 @@ func (o *bootOptions) prepare() error {
 	return nil
 }
 
-// leastMiB is the memory of a machine for any small model.
+// leastMiB is the memory of a machine for a small model.
 const leastMiB = 512
 
-// memoryMiB is the memory of a machine for a model. What the program needs is at most nine tenths of what the firmware
-// leaves it: beyond that metal has the garbage collector work without end.
+// memoryMiB returns the memory of a machine for a model. metal sets the memory limit of the garbage collector to nine
+// tenths of what the firmware leaves free. If the program needed more, the collector would run all the time.
 func memoryMiB(h llama.Header) int {
-	const firmware = 128 << 20 // its own, and what metal leaves it for its services
+	const firmware = 128 << 20 // the firmware's own memory, and what metal leaves free for its services
 	return max(leastMiB, int((firmware+needed(h)/9*10)>>20)+1)
 }
 
-// needed is the most memory that the program takes for a model.
+// needed returns an upper bound of the memory that the program uses with a model.
 func needed(h llama.Header) int64 {
 	m := h.Memory()
 	return m.Weights + m.Cache + m.State + llama.Overhead
 }
 
-// hold boots the machine and lets the person, or the lines of standard input, talk to it.
+// hold boots the machine for a session. Its keyboard is the terminal or, without one, the lines of standard input.
 func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -226,10 +226,10 @@ func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error
 	return m.Run(ctx)
 }
 
-// errSwitchedOff is the end of a session by Ctrl-].
+// errSwitchedOff ends a session at Ctrl-].
 var errSwitchedOff = errors.New("the machine was switched off with Ctrl-]")
 
-// typist reads lines as the keys that type them, and the end as Ctrl-D at the start of a line.
+// typist converts lines into the keys that type them, and the end of input into Ctrl-D on an empty line.
 type typist struct {
 	lines io.Reader
 	last  byte // the last key, 0: none

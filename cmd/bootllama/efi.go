@@ -36,7 +36,7 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 		return run.Usagef("one PACKAGE, not %d: %s", len(packages), list(packages))
 	}
 	var options efi.Options
-	if len(packages) == 1 { // it may be one of another module
+	if len(packages) == 1 { // perhaps of another module
 		options = efi.Options{Dir: ".", Package: packages[0]}
 	}
 	if err := file.Check(*output); err != nil {
@@ -53,7 +53,7 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 	return err
 }
 
-// size is a number of bytes for a person.
+// size returns a number of bytes as text, rounded.
 func size(n int64) string {
 	switch {
 	case n >= 10<<30:

@@ -57,7 +57,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	if len(models) == 0 {
 		models = []string{o.Model}
 	}
-	for _, model := range models { // to the last weight: a stick is tried on another machine
+	for _, model := range models { // with all weights: an error would otherwise show on the other machine only
 		checked := o
 		checked.Model = model
 		if _, _, err := run.Load(checked, s.stderr); err != nil {
@@ -79,7 +79,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	return err
 }
 
-// verb is the command of the machine: a text if there is one to begin, else a session.
+// verb returns the machine's command: run if the options ask for one text or a chat, else console.
 func verb(o run.Options) string {
 	if o.Prompt != nil || o.IDs || o.Mode == "chat" {
 		return "run"
@@ -87,11 +87,11 @@ func verb(o run.Options) string {
 	return "console"
 }
 
-// contents are what goes on a disk beside the application.
+// contents are the files of a disk in addition to the application.
 type contents struct {
 	files   []entry
 	args    []byte // LLAMA.TXT
-	partial bool   // leave out files that do not exist: the machine will miss them
+	partial bool   // leave out files that do not exist: the machine reports them
 }
 
 // entry is a file of the host under its 8.3 name on the disk.
@@ -133,7 +133,7 @@ func newContents(command []string, o run.Options, more []string) (*contents, err
 	return c, nil
 }
 
-// names are the files on the disk, for a person.
+// names returns the names of the files on the disk, for a message.
 func (c *contents) names() []string {
 	names := []string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}
 	for _, f := range c.files {

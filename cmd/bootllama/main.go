@@ -32,8 +32,8 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
 Without MODEL, it is a small one that is built in and tells children's tales.
 ` + "`bootllama help COMMAND` lists a command's options.\n"
 
-// statusSignal and the signal's number are the exit status of a command that a signal ended, as shells have it. For the
-// others see run.Main.
+// statusSignal plus the number of a signal is the exit status of a command that the signal ended, as in shells. run.Main
+// lists the other statuses.
 const statusSignal = 128
 
 // streams are a command's standard streams.
@@ -42,13 +42,13 @@ type streams struct {
 	stdout, stderr io.Writer
 }
 
-// exit is the status of a program that has said itself what went wrong.
+// exit is the exit status of a program that has already printed what went wrong.
 type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is a write error, and what was begun is tidied up
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is then an error of Write, and temporary files are removed
 	os.Exit(command(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
@@ -90,7 +90,7 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 	return run.Usagef("unknown command %q (`bootllama help` lists them)", name)
 }
 
-// status is an exit status as an error.
+// status returns an exit status as an error, nil for 0.
 func status(s int) error {
 	if s == 0 {
 		return nil
@@ -98,12 +98,13 @@ func status(s int) error {
 	return exit(s)
 }
 
-// interrupted is the end of a command by a signal.
+// interrupted is the reason why a command ended: a signal.
 type interrupted struct{ os.Signal }
 
 func (i interrupted) Error() string { return i.String() }
 
-// withSignals runs a command whose context ends at a signal that asks it to stop. A second signal ends the process.
+// withSignals runs a command with a context that ends at the first SIGINT, SIGTERM or SIGHUP. The second one kills the
+// process.
 func withSignals(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -167,7 +168,7 @@ func showVersion(s streams) error {
 	return err
 }
 
-// operands parses a command's flags and returns its operands. An error says which help there is.
+// operands parses a command's flags and returns its operands. An error names the command that prints the options.
 func operands(flags *flag.FlagSet, args []string) ([]string, error) {
 	rest, err := run.ParseFlags(flags, args)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {

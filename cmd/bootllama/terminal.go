@@ -27,30 +27,29 @@ func openTerminals(s streams) terminals {
 	return t
 }
 
-// raw has the terminal pass on every key as it is and echo none: the machine does that. The function that it returns
-// puts the terminal back, once.
+// raw switches the terminal to raw mode: it passes on every key unchanged and echoes none, because the machine echoes
+// them. restore switches back; it may be called more than once.
 func (t terminals) raw() (restore func(), err error) {
 	state, err := term.MakeRaw(t.fd)
 	if err != nil {
 		return nil, err
 	}
 	return sync.OnceFunc(func() {
-		term.Restore(t.fd, state) // an error: the terminal has gone
+		term.Restore(t.fd, state) // fails only if the terminal is gone
 	}), nil
 }
 
-// keyboard passes on the keys of a terminal. It reads them as they are pressed, also while nobody wants them yet, so that
-// Ctrl-] works at any time.
+// keyboard is a reader of a terminal's keys. A goroutine reads them ahead, so that Ctrl-] works at any time.
 type keyboard struct {
 	pressed <-chan []byte // closed at the end
 	rest    []byte
 }
 
-// newKeyboard reads terminal until its end or Ctrl-], at which it calls stop. The key that erases is passed on as
-// backspace: most of the firmware's terminal types take a terminal's DEL for the Delete key.
+// newKeyboard reads terminal until its end or until Ctrl-], for which it calls stop. It converts DEL, which a terminal
+// sends for the backspace key, into BS: most terminal types of the firmware take DEL for the Delete key.
 func newKeyboard(terminal io.Reader, stop func()) *keyboard {
 	const backspace, del, ctrlRightBracket = 0x08, 0x7f, 0x1d
-	pressed := make(chan []byte, 4096) // more than a person types ahead
+	pressed := make(chan []byte, 4096) // more than a user types ahead
 	go func() {
 		defer close(pressed)
 		for {
@@ -63,7 +62,7 @@ func newKeyboard(terminal io.Reader, stop func()) *keyboard {
 			}
 			pressed <- keys
 			if err != nil {
-				return // the terminal has gone; the signal for that ends the command
+				return // the terminal is gone; SIGHUP ends the command
 			}
 		}
 	}()
@@ -83,7 +82,7 @@ func (k *keyboard) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// crlf writes to a raw terminal, which does not return the carriage by itself.
+// crlf writes to a terminal in raw mode, which does not add a carriage return to a line feed.
 type crlf struct{ w io.Writer }
 
 func (c crlf) Write(p []byte) (int, error) {

@@ -1,7 +1,7 @@
 //go:build linux && amd64
 
-// The EFI application: what `bootllama run` is on the host, on a machine with no
-// operating system. Linked with -E bootllama/metal.entry it boots; see package metal.
+// The UEFI application: the commands run, console and bench of bootllama, on a machine with
+// no operating system. Linked with -E bootllama/metal.entry it boots; see package metal.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 	"bootllama/metal"
 )
 
-// argumentsFile holds the command for a machine that was started without arguments:
-// from a stick or an appliance's disk rather than from the UEFI shell.
+// argumentsFile holds the arguments if the firmware started the application from a stick or
+// disk, without any, and not a user from the UEFI shell.
 const argumentsFile = "/LLAMA.TXT"
 
-// On metal, thread 1 is the one that can call the firmware without waiting for another
-// to do it: the goroutine that reads files and writes text stays there.
+// On the bare machine only thread 1 can call the firmware directly; other threads wait for it
+// to do so. The main goroutine, which reads files and writes text, therefore stays on it.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -44,8 +44,8 @@ func main() {
 	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, stderr))
 }
 
-// storedArguments reads the command. Where there is none, the application was put on a
-// volume by itself: it holds a session with the built-in model.
+// storedArguments reads the arguments. If the file does not exist, the application is alone on
+// the volume: it then holds a session with the built-in model.
 func storedArguments() ([]string, error) {
 	f, err := os.Open(argumentsFile)
 	if errors.Is(err, fs.ErrNotExist) {

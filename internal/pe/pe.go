@@ -54,8 +54,8 @@ const sbat = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/mai
 // Options of Convert.
 type Options struct {
 	// ImageBase is the address that the image asks the firmware for, a multiple
-	// of 64 KiB. 0 keeps the ELF's own. EDK2 grants the wish where memory is
-	// free, so a test of relocation asks for an address where there is none.
+	// of 64 KiB. 0 keeps the ELF's own. EDK2 loads the image there if the memory is
+	// free, so a test of relocation uses an address where there is no memory.
 	ImageBase uint64
 }
 
