@@ -36,9 +36,8 @@ var ErrNotStarted = errors.New("the firmware did not start the program")
 // Machine describes a PC: q35 chipset, UEFI firmware, no network, a disk on AHCI. The zero value of a field means what
 // its comment says; only Disk must be given.
 type Machine struct {
-	Disk     string   // path of a raw disk image, which the firmware boots
-	ReadOnly bool     // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
-	Disks    []string // further raw disk images, writable, on AHCI
+	Disk     string // path of a raw disk image, which the firmware boots
+	ReadOnly bool   // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
 
 	CPUs      int    // 0: 1
 	MemoryMiB int    // 0: 512
@@ -248,14 +247,11 @@ func (r *Running) args(display string, flash, accel []string) []string {
 	args = append(args, "-cpu", cmp.Or(m.CPU, "max"), "-smp", strconv.Itoa(cmp.Or(m.CPUs, 1)), "-m", strconv.Itoa(cmp.Or(m.MemoryMiB, 512)))
 	args = append(args, "-display", display)
 	args = append(args, flash...)
-	for i, disk := range append([]string{m.Disk}, m.Disks...) {
-		id := "disk" + strconv.Itoa(i)
-		drive, device := "if=none,format=raw,id="+id+",file="+escape(disk), "ide-hd"
-		if i == 0 && m.ReadOnly {
-			drive, device = drive+",readonly=on", "virtio-blk-pci"
-		}
-		args = append(args, "-drive", drive, "-device", device+",drive="+id)
+	drive, device := "if=none,format=raw,id=disk,file="+escape(m.Disk), "ide-hd"
+	if m.ReadOnly {
+		drive, device = drive+",readonly=on", "virtio-blk-pci"
 	}
+	args = append(args, "-drive", drive, "-device", device+",drive=disk")
 	for _, name := range ports {
 		args = append(args, "-chardev", "socket,id="+name+",path="+escape(filepath.Join(r.dir, name)))
 	}
@@ -335,7 +331,7 @@ func (r *Running) heard(s Stream) {
 	}
 	switch s { // nothing to do for stdout and stderr
 	case status:
-		if err := r.qmp.execute("quit", nil); err != nil {
+		if _, err := r.qmp.execute("quit", nil); err != nil {
 			r.cancel(nil) // QEMU has ended by itself, or hangs and is killed
 		}
 	case Console:
@@ -430,9 +426,6 @@ func (r *Running) Wait() (int, error) {
 	return r.result, r.err
 }
 
-// Started is closed once the program has been heard.
-func (r *Running) Started() <-chan struct{} { return r.started }
-
 // Statuses are the exit statuses of the programs that have ended so far.
 func (r *Running) Statuses() []int {
 	var list []int
@@ -453,9 +446,6 @@ func (r *Running) Type(keys string) error {
 	_, err := io.WriteString(r.conns[Console], keys)
 	return err
 }
-
-// PowerDown presses the machine's power button.
-func (r *Running) PowerDown() error { return r.qmp.execute("system_powerdown", nil) }
 
 func (r *Running) closeConns() {
 	for _, c := range r.conns {
