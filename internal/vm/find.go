@@ -134,7 +134,7 @@ func firmwareAt(path string) (Firmware, error) {
 	return Firmware{}, fmt.Errorf("firmware %s: it has no variable store, and no template of one is beside it (…CODE… goes with …VARS…)", path)
 }
 
-// readHead reads the first n bytes of a file, or fewer if it has fewer.
+// readHead returns the first n bytes of a file, or all of a shorter one.
 func readHead(path string, n int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -149,8 +149,8 @@ func readHead(path string, n int) ([]byte, error) {
 	return head[:n], err
 }
 
-// flash copies what the firmware writes to into dir and returns QEMU's arguments for it. Without a fresh copy a machine
-// would find the boot order of the one before.
+// flash copies the variable store into dir and returns QEMU's arguments for the firmware. Without a fresh copy a machine
+// would use the boot order of the previous one.
 func (f Firmware) flash(dir string) ([]string, error) {
 	store := filepath.Join(dir, "vars.fd")
 	if err := copyFile(store, cmp.Or(f.Vars, f.Code)); err != nil {
@@ -193,7 +193,7 @@ func copyFile(to, from string) error {
 
 // accelerators are the values of QEMU's -accel, of which it takes the first that works.
 func accelerators(choice, goos, goarch string, kvm bool) ([]string, error) {
-	tcg := "tcg" // QEMU knows if it can run one thread per core on another architecture's memory order
+	tcg := "tcg" // QEMU chooses between one thread per core and one for all by the host's memory order
 	if goarch == "amd64" {
 		tcg = "tcg,thread=multi"
 	}
@@ -214,8 +214,8 @@ func accelerators(choice, goos, goarch string, kvm bool) ([]string, error) {
 	return nil, fmt.Errorf("accelerator %q: want auto, kvm or tcg", choice)
 }
 
-// kvmWorks tells if KVM is worth a try: its device can be opened, and the processor has the instructions. Where it has
-// not (a machine that is itself virtual) the device may be there all the same, and guests hang or die in real mode.
+// kvmWorks reports whether KVM can be expected to work: its device can be opened and the processor has the instructions.
+// A virtual machine may have the device without the instructions; its guests then hang or crash in real mode.
 func kvmWorks(device, cpuinfo string) bool {
 	dev, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err != nil {
@@ -251,7 +251,7 @@ var packages = map[string]string{
 	"nixos":    "nix-shell -p qemu",
 }
 
-// advice says how to install QEMU and its firmware on this system.
+// advice returns how to install QEMU and its firmware on this system.
 func advice(root, goos string) string {
 	switch goos {
 	case "darwin":
@@ -278,8 +278,8 @@ func advice(root, goos string) string {
 	return "install QEMU for x86-64 and its UEFI firmware (packages are called qemu-system-x86 and ovmf or edk2-ovmf)"
 }
 
-// Check tells, before anything else is done, whether QEMU and a firmware are there for Start: the one at path, or where
-// distributions put it if path is empty. The error says what to install.
+// Check returns an error if Start would not find QEMU or the firmware: at the given path or, if it is empty, where
+// distributions put it. The error says what to install.
 func Check(firmware string) error {
 	qemu, err := FindQEMU()
 	if err == nil {

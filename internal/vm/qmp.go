@@ -9,7 +9,7 @@ import (
 )
 
 // qmp is QEMU's control channel (QEMU Machine Protocol specification): a JSON object per command and per answer, with
-// events between them. Three commands and one caller do not earn a library, of which the best known brings libvirt along.
+// events between them. Three commands do not justify a library; the best known one depends on libvirt.
 type qmp struct {
 	mu   sync.Mutex
 	conn net.Conn
@@ -38,7 +38,7 @@ func (q *qmp) execute(command string, arguments map[string]any) (json.RawMessage
 		return nil, fmt.Errorf("QMP %s: %w", command, err)
 	}
 	for {
-		var answer struct { // the greeting and events have neither
+		var answer struct { // the greeting and events have neither field
 			Return json.RawMessage
 			Error  *struct{ Class, Desc string }
 		}
@@ -54,7 +54,7 @@ func (q *qmp) execute(command string, arguments map[string]any) (json.RawMessage
 	}
 }
 
-// Registers are those of all processors in the words of QEMU's monitor: where a machine is that does not come to an end.
+// Registers returns the registers of all processors as text of QEMU's monitor, to find where a machine hangs.
 func (r *Running) Registers() (string, error) {
 	answer, err := r.qmp.execute("human-monitor-command", map[string]any{"command-line": "info registers -a"})
 	if err != nil {

@@ -1,12 +1,12 @@
-// Package vm boots a disk image in QEMU under UEFI firmware and talks to the program on it: the test bench of this
-// project, and what `bootllama boot` runs on.
+// Package vm boots a disk image in QEMU under UEFI firmware and exchanges text with the program on it. Tests and
+// `bootllama boot` use it.
 //
-// The program in the machine is heard on three I/O ports (QEMU's isa-debugcon): 0xe9 is its standard output, 0xea its
+// The program in the machine writes to three I/O ports (QEMU's isa-debugcon): 0xe9 is its standard output, 0xea its
 // standard error, and 0xeb takes one byte for every program that ended, its exit status. The serial port COM1 is the
-// firmware's console: what it says is the console log, what is written to it are keys. Each of these, and QEMU's own
-// control channel (QMP), is a Unix socket in a private folder on which this package listens and to which QEMU connects;
-// that works alike on Linux, macOS and Windows. QEMU writes to the sockets before the guest's OUT instruction ends, so
-// when the status byte is here, all output before it is in its sockets.
+// firmware's console: its output is the console log, its input are keys. Each of these, and QEMU's own control channel
+// (QMP), is a Unix socket in a private folder on which this package listens and to which QEMU connects; that works on
+// Linux, macOS and Windows alike. QEMU writes to the sockets before the guest's OUT instruction ends, so that all output
+// before a status byte is in its sockets when the status byte arrives.
 package vm
 
 import (
@@ -27,14 +27,14 @@ import (
 	"time"
 )
 
-// ErrTimeout is in the error of a machine that was switched off because its time was up.
+// ErrTimeout is wrapped by the error of a machine that was switched off at its time limit.
 var ErrTimeout = errors.New("time limit reached")
 
-// ErrNotStarted is in the error of a machine whose firmware never started a program that was heard.
+// ErrNotStarted is wrapped by the error of a machine whose program wrote nothing: the firmware did not start one.
 var ErrNotStarted = errors.New("the firmware did not start the program")
 
-// Machine describes a PC: q35 chipset, UEFI firmware, no network, a disk on AHCI. The zero value of a field means what
-// its comment says; only Disk must be given.
+// Machine describes a PC: q35 chipset, UEFI firmware, no network, a disk on AHCI. Comments give the
+// meaning of zero values; Disk is required.
 type Machine struct {
 	Disk     string // path of a raw disk image, which the firmware boots
 	ReadOnly bool   // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
@@ -56,14 +56,14 @@ type Machine struct {
 	// setup. A Read that blocks for ever outlives the machine (nobody can interrupt it): close what it reads from.
 	Keys io.Reader
 
-	// Stay leaves the machine on when a program has ended, until it is switched off from within or its time is up:
-	// for a script of the UEFI shell that starts several.
+	// Stay keeps the machine on when a program has ended, until the guest switches it off or its time is up. A script of
+	// the UEFI shell can then start several programs.
 	Stay bool
 
-	shell bool // the UEFI shell is the program: do not take its appearance for a failure to start one
+	shell bool // the program is the UEFI shell, which otherwise shows that the firmware found no program
 }
 
-// Stream is something that a running machine says.
+// Stream is an output of a running machine.
 type Stream int
 
 // The streams of a machine.
@@ -80,27 +80,27 @@ var ports = [...]string{"stdout", "stderr", "console", "status", "qmp"}
 
 // Running is a machine that has been switched on.
 type Running struct {
-	machine Machine
-	dir     string // private folder: sockets, variable store
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	stderr  tail // QEMU's own
-	conns   [len(ports)]net.Conn
-	qmp     *qmp
-	tapes   [streams]*tape
-	started chan struct{} // closed at the program's first byte on stdout, stderr or status
-	once    sync.Once     // of started
-	copies  sync.WaitGroup
+	machine  Machine
+	dir      string // private folder: sockets, variable store
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	stderr   tail // QEMU's own
+	conns    [len(ports)]net.Conn
+	qmp      *qmp
+	backlogs [streams]*backlog
+	started  chan struct{} // closed at the program's first byte on stdout, stderr or status
+	once     sync.Once     // of started
+	copies   sync.WaitGroup
 
-	done   chan struct{}
-	result int
-	err    error
-	unsaid [streams]error // why a stream could not be passed on
+	done      chan struct{}
+	result    int
+	err       error
+	writeErrs [streams]error // of Machine.Stdout, Stderr and Log
 }
 
 // Run switches the machine on, waits until the program has ended and returns its exit status. With Stay it waits until
-// the machine is off and returns the last status. An error says that there is none: ErrTimeout, ErrNotStarted, the cause
-// of ctx's end, or what QEMU said. Whatever happens, QEMU has ended and its folder is gone when Run returns.
+// the machine is off and returns the last status. The error, if there is no status, is ErrTimeout, ErrNotStarted, the
+// cause of ctx or a message of QEMU's. When Run returns, QEMU has always ended and its folder is removed.
 func (m Machine) Run(ctx context.Context) (int, error) {
 	r, err := m.Start(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (m Machine) Run(ctx context.Context) (int, error) {
 	return r.Wait()
 }
 
-// Start switches the machine on. It runs on its own from there; Wait waits for its end, and the end of ctx ends it.
+// Start switches the machine on and returns. Wait waits for its end; the end of ctx switches it off.
 func (m Machine) Start(ctx context.Context) (*Running, error) {
 	qemu, err := FindQEMU()
 	if err != nil {
@@ -128,8 +128,8 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 		return nil, err
 	}
 	r := &Running{machine: m, dir: dir, started: make(chan struct{}), done: make(chan struct{})}
-	for i := range r.tapes {
-		r.tapes[i] = newTape()
+	for i := range r.backlogs {
+		r.backlogs[i] = newBacklog()
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if m.Timeout > 0 {
@@ -151,7 +151,7 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 	return r, nil
 }
 
-// startError says why the machine could not be switched on: the cause of its being killed, if it was, or QEMU's words.
+// startError returns why the machine was not switched on: the cause of ctx, if QEMU was killed, or QEMU's message.
 func (r *Running) startError(cause, err error) error {
 	if cause != nil {
 		return cause
@@ -162,7 +162,7 @@ func (r *Running) startError(cause, err error) error {
 	return fmt.Errorf("QEMU did not start: %w", err)
 }
 
-// start starts QEMU and lets it connect to every socket. The channel, if any, tells that QEMU has ended.
+// start starts QEMU and accepts its connections. The channel, if it is not nil, gets QEMU's end.
 func (r *Running) start(qemu string, firmware Firmware, accel []string) (<-chan error, error) {
 	flash, err := firmware.flash(r.dir)
 	if err != nil {
@@ -178,7 +178,7 @@ func (r *Running) start(qemu string, firmware Firmware, accel []string) (<-chan 
 	closeAll := func() {
 		for _, l := range listeners {
 			if l != nil {
-				l.Close() // its error says that it is closed already
+				l.Close() // fails only if it is closed already
 			}
 		}
 	}
@@ -222,7 +222,7 @@ func (r *Running) start(qemu string, firmware Firmware, accel []string) (<-chan 
 }
 
 // startLocked starts cmd and waits for it on one locked thread: Linux sends the parent-death signal when the thread that
-// forked ends, not the process.
+// forked ends, even if the process goes on.
 func startLocked(cmd *exec.Cmd) (<-chan error, error) {
 	started, exited := make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -261,7 +261,7 @@ func (r *Running) args(display string, flash, accel []string) []string {
 	return append(args, "-serial", "chardev:console", "-mon", "chardev=qmp,mode=control")
 }
 
-// window is the kind of window that this QEMU can open. Left to choose, one without any becomes a VNC server.
+// window returns a kind of window that this QEMU can open. By default, a QEMU without windows starts a VNC server.
 func window(ctx context.Context, qemu string) (string, error) {
 	kinds, err := exec.CommandContext(ctx, qemu, "-display", "help").Output()
 	if err != nil {
@@ -278,7 +278,7 @@ func window(ctx context.Context, qemu string) (string, error) {
 // escape writes a file name as QEMU's option syntax wants it: a comma is doubled.
 func escape(name string) string { return strings.ReplaceAll(name, ",", ",,") }
 
-// listen starts to copy what the machine says, and the keys.
+// listen starts the goroutines that copy the machine's output and the keys.
 func (r *Running) listen() {
 	m := r.machine
 	for s, w := range map[Stream]io.Writer{Stdout: m.Stdout, Stderr: m.Stderr, Console: m.Log, status: nil} {
@@ -293,10 +293,10 @@ func (r *Running) listen() {
 	}
 }
 
-// copy takes down what the machine says on s until QEMU ends, and passes it on. When it cannot be passed on, the machine
-// has nobody to talk to and is switched off; what it still says is read all the same, else QEMU would wait for us.
+// copy copies stream s to its backlog and to w, if that is not nil, until QEMU ends. If w fails, the machine is switched
+// off. The rest of its output is read nevertheless, because QEMU would otherwise block.
 func (r *Running) copy(s Stream, w io.Writer) {
-	defer r.tapes[s].close()
+	defer r.backlogs[s].close()
 	buf := make([]byte, 32<<10)
 	var plain plainText
 	for {
@@ -304,7 +304,7 @@ func (r *Running) copy(s Stream, w io.Writer) {
 		if n > 0 {
 			if w != nil {
 				if _, err := w.Write(buf[:n]); err != nil {
-					r.unsaid[s], w = err, nil
+					r.writeErrs[s], w = err, nil
 					r.cancel(err)
 				}
 			}
@@ -312,7 +312,7 @@ func (r *Running) copy(s Stream, w io.Writer) {
 			if s == Console {
 				text = plain.filter(text)
 			}
-			r.tapes[s].add(text)
+			r.backlogs[s].add(text)
 			r.heard(s)
 		}
 		if err != nil {
@@ -321,7 +321,7 @@ func (r *Running) copy(s Stream, w io.Writer) {
 	}
 }
 
-// heard acts on what the machine just said on s.
+// heard is called after each output on s. It notes the start of a program and switches the machine off at its end.
 func (r *Running) heard(s Stream) {
 	if s != Console {
 		r.once.Do(func() { close(r.started) })
@@ -329,10 +329,10 @@ func (r *Running) heard(s Stream) {
 	if r.machine.Stay {
 		return
 	}
-	switch s { // nothing to do for stdout and stderr
+	switch s {
 	case status:
 		if _, err := r.qmp.execute("quit", nil); err != nil {
-			r.cancel(nil) // QEMU has ended by itself, or hangs and is killed
+			r.cancel(nil) // QEMU has ended already, or it hangs and is killed
 		}
 	case Console:
 		if r.machine.shell {
@@ -341,14 +341,14 @@ func (r *Running) heard(s Stream) {
 		select {
 		case <-r.started:
 		default:
-			if r.tapes[Console].contains("UEFI Interactive Shell") { // the firmware's last boot option
+			if r.backlogs[Console].contains("UEFI Interactive Shell") { // the firmware's last boot option
 				r.cancel(ErrNotStarted)
 			}
 		}
 	}
 }
 
-// typeKeys types machine.Keys on COM1 once the program runs.
+// typeKeys copies machine.Keys to COM1 once the program runs.
 func (r *Running) typeKeys() {
 	select {
 	case <-r.started:
@@ -360,7 +360,7 @@ func (r *Running) typeKeys() {
 	}
 }
 
-// supervise waits for QEMU's end, then cleans up and draws the conclusion.
+// supervise waits for QEMU's end, cleans up and sets the result.
 func (r *Running) supervise(exited <-chan error) {
 	exit := <-exited
 	cause := context.Cause(r.ctx)
@@ -370,13 +370,13 @@ func (r *Running) supervise(exited <-chan error) {
 	r.cancel(nil)
 	r.result, r.err = r.conclude(exit, cause)
 	r.err = errors.Join(r.err, removed)
-	if unsaid := errors.Join(r.unsaid[:]...); unsaid != nil {
-		r.err = unsaid
+	if writeErrs := errors.Join(r.writeErrs[:]...); writeErrs != nil {
+		r.err = writeErrs
 	}
 	close(r.done)
 }
 
-// conclude tells how the machine ended, from QEMU's exit and the cause of its being killed, if it was.
+// conclude returns the result of Run from QEMU's exit and the cause of ctx, if QEMU was killed.
 func (r *Running) conclude(exit, cause error) (int, error) {
 	statuses := r.Statuses()
 	last := 0
@@ -407,9 +407,9 @@ func (r *Running) conclude(exit, cause error) (int, error) {
 	return 0, fmt.Errorf("the machine was switched off before the program ended%s", r.clue())
 }
 
-// clue is the end of the console log in words that a person can read, each line indented under the error.
+// clue returns the end of the console log as text for an error, with indented lines.
 func (r *Running) clue() string {
-	lines := plainLines(r.tapes[Console].bytes())
+	lines := plainLines(r.backlogs[Console].bytes())
 	if len(lines) == 0 {
 		return "; its console said nothing"
 	}
@@ -429,16 +429,16 @@ func (r *Running) Wait() (int, error) {
 // Statuses are the exit statuses of the programs that have ended so far.
 func (r *Running) Statuses() []int {
 	var list []int
-	for _, b := range r.tapes[status].bytes() {
+	for _, b := range r.backlogs[status].bytes() {
 		list = append(list, int(b))
 	}
 	return list
 }
 
-// Await waits until the machine says text on s, after what an earlier Await on s has found. On Console, terminal control
-// sequences do not count.
+// Await waits until the output on s contains text, after what an earlier Await on s found. Terminal control sequences on
+// Console are ignored.
 func (r *Running) Await(ctx context.Context, s Stream, text string) error {
-	return r.tapes[s].await(ctx, text)
+	return r.backlogs[s].await(ctx, text)
 }
 
 // Type types keys on COM1 at once. A carriage return is the Enter key.
@@ -450,7 +450,7 @@ func (r *Running) Type(keys string) error {
 func (r *Running) closeConns() {
 	for _, c := range r.conns {
 		if c != nil {
-			c.Close() // its error says that QEMU has closed it already
+			c.Close() // fails only if QEMU has closed it
 		}
 	}
 }

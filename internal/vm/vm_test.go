@@ -294,15 +294,15 @@ func TestPlainText(t *testing.T) {
 	}
 }
 
-func TestTapeKeepsTheEnd(t *testing.T) {
-	tape := newTape()
-	tape.add([]byte("first"))
-	tape.add(make([]byte, tapeSize))
-	tape.add([]byte("last"))
-	if text := tape.bytes(); len(text) != tapeSize || !bytes.HasSuffix(text, []byte("last")) || tape.contains("first") {
+func TestBacklogKeepsTheEnd(t *testing.T) {
+	backlog := newBacklog()
+	backlog.add([]byte("first"))
+	backlog.add(make([]byte, backlogSize))
+	backlog.add([]byte("last"))
+	if text := backlog.bytes(); len(text) != backlogSize || !bytes.HasSuffix(text, []byte("last")) || backlog.contains("first") {
 		t.Errorf("%d bytes, end %q", len(text), text[len(text)-4:])
 	}
-	if err := tape.await(t.Context(), "last"); err != nil {
+	if err := backlog.await(t.Context(), "last"); err != nil {
 		t.Error(err)
 	}
 }
