@@ -2,9 +2,9 @@
 // with one EFI System Partition, FAT32, and files in it. It needs no root, no
 // loop device and no external program.
 //
-// The partition table and the file system are go-diskfs's. What that library
-// does not do, or not so that fsck.vfat and EDK2 find no fault, is in
-// fat32.go, each with its reason.
+// The partition table and the file system are go-diskfs's. fat32.go adds what
+// that library lacks and corrects what fsck.vfat or EDK2 would find wrong, each
+// with its reason.
 //
 // Sources: UEFI specification 2.10, chapters 5 and 13.3; Microsoft, "FAT32 File
 // System Specification" 1.03.
@@ -63,11 +63,12 @@ func Content(path string, data []byte) File {
 
 // Options of Write. The same files and options give the same bytes.
 type Options struct {
-	// Free is how many bytes a file written later shall find room for, at least.
+	// Free is the room in bytes, at least, for a file that is written later.
 	Free int64
 }
 
-// Names and numbers that others draw at random or take from the clock are fixed.
+// Other programs choose these at random or from the clock. Here they are constants, so
+// that an image can be reproduced.
 const (
 	label         = "BOOTLLAMA"
 	serial        = 0xB0071A3A // of the volume
@@ -75,9 +76,8 @@ const (
 	partitionGUID = "6A2C1F5E-93B4-4D07-8E1B-5B0071A3A002"
 )
 
-// Write writes the image to a file called name, which it replaces. On any
-// failure, also when ctx ends, it returns an error and leaves no file behind and
-// a file of that name as it was.
+// Write writes the image to the named file, which it replaces. After an error,
+// also that of ctx, an existing file is unchanged and no other one is left.
 func Write(ctx context.Context, name string, files []File, opt Options) error {
 	if opt.Free < 0 {
 		return fmt.Errorf("disk image: %d free bytes", opt.Free)
@@ -104,7 +104,7 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout) error {
 		return err
 	}
 	size := partitionStart + l.size + gptBackup
-	// What is not written stays a hole that reads as zeros.
+	// What is not written remains a hole in the file and reads as zeros.
 	if err := f.Truncate(size); err != nil {
 		return err
 	}

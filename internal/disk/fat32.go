@@ -23,7 +23,7 @@ import (
 //   - Create chooses the cluster size from the volume's size alone, may make the
 //     FAT two entries too short, and allocation may take clusters after the end
 //     of the volume that the last sector of the FAT has room for. So plan finds
-//     a size where all is well, and createVolume checks what it came to.
+//     a size without these faults, and createVolume checks the result.
 //   - An empty file keeps a cluster; ".." in a folder of the root names cluster 2
 //     instead of 0; times are the clock's; the free count, the serial number and
 //     the hidden sectors are not filled in. fsck.vfat complains about the first
@@ -221,7 +221,7 @@ func (v *volume) writeFile(ctx context.Context, f File) (err error) {
 			if err != nil {
 				return fmt.Errorf("reading the source: %w", err)
 			}
-			if !bytes.Equal(b, zero[:n]) { // holes stay holes
+			if !bytes.Equal(b, zero[:n]) { // zeros remain holes
 				if err := v.write(off, b); err != nil {
 					return err
 				}
@@ -261,7 +261,7 @@ func (v *volume) allocate(f File) ([]fat12.DiskRange, error) {
 	return ranges, errors.Join(err, h.Close())
 }
 
-// diskRanges tells where a file or folder lies.
+// diskRanges returns where the contents of a file or folder lie.
 func diskRanges(h any) ([]fat12.DiskRange, error) {
 	f, ok := h.(*fat12.File)
 	if !ok {
@@ -287,7 +287,7 @@ func (v *volume) finish(t *tree) error {
 	return errors.Join(v.write(fatStart, fat), v.write(fatStart+v.fat, fat), v.finishHeaders(fat))
 }
 
-// finishFolder corrects the entries of one folder; fat is the table to correct too.
+// finishFolder corrects the entries of one folder, and fat, the allocation table.
 func (v *volume) finishFolder(dir string, fat []byte) error {
 	h, err := v.fs.OpenFile("/"+dir, os.O_RDONLY)
 	if err != nil {
@@ -312,7 +312,8 @@ func (v *volume) finishFolder(dir string, fat []byte) error {
 	return nil
 }
 
-// finishEntry gives an entry the time where FAT's begins, 1980-01-01 00:00, and corrects its cluster.
+// finishEntry sets an entry's times to 1980-01-01 00:00, the earliest that FAT has,
+// and corrects its cluster.
 func finishEntry(e, fat []byte) {
 	const date, clock = 0<<9 | 1<<5 | 1, 0 // years since 1980, month, day
 	e[dirCrtTimeTenth] = 0
