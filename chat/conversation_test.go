@@ -121,7 +121,7 @@ func TestEOSInPrompt(t *testing.T) {
 	g := conversation(t, 0).Generator
 	first, err := c.encode("", user)
 	second, e := c.encode("", "a")
-	at := slices.Index(first, llama.EOS)
+	at := slices.Index(first, c.Generator.Tokenizer.EOS)
 	if err != nil || e != nil || at < 0 {
 		t.Fatalf("%v, %v, no EOS in %v", err, e, first)
 	}
@@ -132,7 +132,7 @@ func TestEOSInPrompt(t *testing.T) {
 		if token = next; pos < len(heard) {
 			token = heard[pos]
 		}
-		if next = g.Sampler.Sample(g.Transformer.Forward(token, pos)); next == llama.EOS {
+		if next = g.Sampler.Sample(g.Transformer.Forward(token, pos)); next == c.Generator.Tokenizer.EOS {
 			t.Fatal("the model generates EOS")
 		}
 		if pos >= len(heard)-1 {

@@ -91,7 +91,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"efi", "--fly"}, "fly"},
 		{[]string{"info", ""}, "MODEL is empty"},
 		{[]string{"info", "a", "b"}, "one MODEL"},
-		{[]string{"info", "a", "--fly"}, "fly"},
+		{[]string{"info", "a", "--fly"}, "-fly (`bootllama help info` lists the options)"},
 	} {
 		stdout, stderr, status := invoke(t, "", c.args...)
 		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||

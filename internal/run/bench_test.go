@@ -10,12 +10,12 @@ import (
 
 // TestBench: all that was asked for was measured, in both forms of the report.
 func TestBench(t *testing.T) {
-	status, out, errs := runMain("", "bench", model, "--threads", "2", "--prefill", "20", "--decode", "12", "--rounds", "3", "--json")
+	status, out, errs := runMain("", "bench", model, "--threads", "3", "--prefill", "20", "--decode", "12", "--rounds", "3", "--json")
 	var r benchReport
 	if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || strings.Count(out, "\n") != 1 {
 		t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
 	}
-	if r.Model != "random.bin" || r.Threads != 2 || r.SIMD == "" || r.LoadMS <= 0 ||
+	if r.Model != "random.bin" || r.Threads != 3 || r.SIMD == "" || r.LoadMS <= 0 ||
 		r.Prefill.Tokens != 20 || r.Decode.Tokens != 12 || len(r.TokenUS) != 12 || len(r.Prefill.TokS) != 3 || len(r.Decode.TokS) != 3 || len(r.Read.GBS) != 3 {
 		t.Errorf("%+v", r)
 	}
