@@ -27,7 +27,7 @@ func machine() []*Kernels {
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
 			k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX512, softmaxAVX512, swiGLUAVX512, rotateAVX512
-			k.quantize, k.add, k.read, k.argmax = quantizeAVX512, addAVX512, readAVX512, argmaxAVX512
+			k.quantize, k.add, k.read = quantizeAVX512, addAVX512, readAVX512
 			ks = append(ks, &k)
 		}
 	}

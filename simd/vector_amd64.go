@@ -148,6 +148,11 @@ func add8AVX2(x, y []float32)
 //go:noescape
 func read256AVX2(b []byte) uint64
 
+// argmaxAVX2 is argmax; x[0] is a number.
+//
+//go:noescape
+func argmaxAVX2(x []float32) int
+
 // scaleAVX512 sets o to weight * (scale * x).
 //
 //go:noescape
@@ -184,12 +189,3 @@ func addAVX512(x, y []float32)
 //
 //go:noescape
 func read256AVX512(b []byte) uint64
-
-// argmaxAVX2 and argmaxAVX512 return the index of the largest value of x, the first among
-// equals. x is not empty, and x[0] is a number.
-//
-//go:noescape
-func argmaxAVX2(x []float32) int
-
-//go:noescape
-func argmaxAVX512(x []float32) int

@@ -434,3 +434,76 @@ done:
 	VMOVQ        X0, ret+24(FP)
 	VZEROUPPER
 	RET
+
+#define rX DI
+#define rN SI
+#define rI AX
+#define rMask CX
+
+// The largest value first, then where it first is. VMAXPS with what
+// is largest so far as its second operand keeps that when the other is not a number, as
+// the twin's comparison does.
+//
+// func argmaxAVX2(x []float32) int
+//
+// len(x) is at least 1, and x[0] is a number.
+TEXT ·argmaxAVX2(SB), NOSPLIT, $0-32
+	MOVQ x_base+0(FP), rX
+	MOVQ x_len+8(FP), rN
+	VBROADCASTSS (rX), Y0
+	VMOVAPS Y0, Y1
+	XORQ rI, rI
+	MOVQ rN, DX
+	SUBQ $15, DX
+	JMP wholeTest
+whole:
+	VMOVUPS (rX)(rI*4), Y2
+	VMOVUPS 32(rX)(rI*4), Y3
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y3, Y1
+	ADDQ $16, rI
+wholeTest:
+	CMPQ rI, DX
+	JLT whole
+	JMP restTest
+rest:
+	VBROADCASTSS (rX)(rI*4), Y2
+	VMAXPS Y0, Y2, Y0
+	INCQ rI
+restTest:
+	CMPQ rI, rN
+	JLT rest
+	VMAXPS Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS X1, X0, X0
+	VPERMILPS $0x0E, X0, X1
+	VMAXPS X1, X0, X0
+	VPERMILPS $0x01, X0, X1
+	VMAXPS X1, X0, X0
+	VBROADCASTSS X0, Y0
+	XORQ rI, rI
+	SUBQ $8, rN
+	JMP findTest
+find:
+	VCMPPS $0, (rX)(rI*4), Y0, Y1
+	VMOVMSKPS Y1, rMask
+	TESTL rMask, rMask
+	JNE found
+	ADDQ $8, rI
+findTest:
+	CMPQ rI, rN
+	JLE find
+one:
+	VUCOMISS (rX)(rI*4), X0
+	JPS next // not a number
+	JEQ done
+next:
+	INCQ rI
+	JMP one
+found:
+	BSFL rMask, rMask
+	ADDQ rMask, rI
+done:
+	MOVQ rI, ret+24(FP)
+	VZEROUPPER
+	RET
