@@ -26,8 +26,7 @@ func machine() []*Kernels {
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
-			k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX512, softmaxAVX512, swiGLUAVX512, rotateAVX512
-			k.quantize, k.add, k.read = quantizeAVX512, addAVX512, readAVX512
+			k.softmax, k.swiGLU, k.quantize, k.read = softmaxAVX512, swiGLUAVX512, quantizeAVX512, readAVX512
 			ks = append(ks, &k)
 		}
 	}

@@ -87,10 +87,6 @@ func readAVX2(b []byte) uint64 {
 	return read256AVX2(b[:n]) ^ read(b[n:])
 }
 
-func rmsNormAVX512(o, x, weight []float32, epsilon float32) {
-	scaleAVX512(o, x, weight, rmsScale(x, epsilon))
-}
-
 func softmaxAVX512(x []float32, divisor float32) {
 	maxVal := divideMaxAVX512(x, divisor)
 	divideAVX512(x, expSumAVX512(x, maxVal))
@@ -153,11 +149,6 @@ func read256AVX2(b []byte) uint64
 //go:noescape
 func argmaxAVX2(x []float32) int
 
-// scaleAVX512 sets o to weight * (scale * x).
-//
-//go:noescape
-func scaleAVX512(o, x, weight []float32, scale float32)
-
 // divideMaxAVX512 divides x by divisor and returns the maximum.
 //
 //go:noescape
@@ -177,13 +168,7 @@ func divideAVX512(x []float32, divisor float32)
 func swiGLUAVX512(hb, hb2 []float32)
 
 //go:noescape
-func rotateAVX512(vec, cos, sin []float32)
-
-//go:noescape
 func quantizeAVX512(q []int8, gs []Group, x []float32, group int)
-
-//go:noescape
-func addAVX512(x, y []float32)
 
 // read256AVX512 is read; len(b) is a multiple of 256.
 //

@@ -89,35 +89,6 @@
 #define x SI
 #define n CX
 #define y DI
-#define o R8
-
-// func scaleAVX512(o, x, weight []float32, scale float32)
-TEXT ·scaleAVX512(SB), NOSPLIT, $0-76
-	MOVQ         o_base+0(FP), o
-	MOVQ         x_base+24(FP), x
-	MOVQ         x_len+32(FP), n
-	MOVQ         weight_base+48(FP), y
-	VBROADCASTSS scale+72(FP), Z15
-	KXNORW       K1, K1, K1
-	XORQ         DX, DX
-	TESTQ        n, n
-	JLE          done
-
-loop:
-	LANES(n, full)
-
-full:
-	VMOVUPS.Z (x)(DX*1), K1, Z0
-	VMULPS    Z15, Z0, Z0
-	VMULPS    (y)(DX*1), Z0, K1, Z0
-	VMOVUPS   Z0, K1, (o)(DX*1)
-	ADDQ      $64, DX
-	SUBQ      $16, n
-	JGT       loop
-
-done:
-	VZEROUPPER
-	RET
 
 // The maximum starts as -Inf and is VMAXPS's second source, which is returned beside a
 // NaN: it never is one. (A softmax with a NaN is NaN all over in any case.)
@@ -272,79 +243,6 @@ done:
 
 #undef x
 #undef y
-#undef o
-
-#define vec DI
-#define end R8
-#define cos SI
-#define sin DX
-#define head BX
-#define p R9
-
-// Eight pairs of each head at a time, so that their cosines and sines are doubled once:
-// each pair (v0, v1) times (c, c) plus (v1, v0) times (-s, s).
-//
-// func rotateAVX512(vec, cos, sin []float32)
-TEXT ·rotateAVX512(SB), NOSPLIT, $0-72
-	MOVQ         vec_base+0(FP), vec
-	MOVQ         vec_len+8(FP), end
-	MOVQ         cos_base+24(FP), cos
-	MOVQ         cos_len+32(FP), n
-	MOVQ         sin_base+48(FP), sin
-	LEAQ         (vec)(end*4), end
-	MOVQ         n, head
-	SHLQ         $3, head               // bytes of a head
-	MOVL         $0x80000000, AX
-	VPBROADCASTQ AX, Z4                 // the sign of every first one
-	CMPQ         vec, end
-	JGE          done
-	ADDQ         n, n                   // values of a head that are left
-	KXNORW       K1, K1, K1
-	KXNORW       K2, K2, K2
-
-pairs:
-	LANES(n, full)
-	SHRL  $1, n
-	MOVL  $-1, AX
-	BZHIL n, AX, AX
-	KMOVW AX, K2
-	XORL  n, n
-
-full:
-	VPMOVZXDQ.Z (cos), K2, Z1
-	VPMOVZXDQ.Z (sin), K2, Z2
-	VMOVSLDUP   Z1, Z1
-	VMOVSLDUP   Z2, Z2
-	VPXORQ      Z4, Z2, Z2
-	MOVQ        vec, p
-
-heads:
-	VMOVUPS.Z (p), K1, Z0
-	VPERMILPS $0xb1, Z0, Z3
-	VMULPS    Z1, Z0, Z0
-	VMULPS    Z2, Z3, Z3
-	VADDPS    Z3, Z0, Z0
-	VMOVUPS   Z0, K1, (p)
-	ADDQ      head, p
-	CMPQ      p, end
-	JLT       heads
-
-	ADDQ $64, vec
-	ADDQ $32, cos
-	ADDQ $32, sin
-	SUBQ $16, n
-	JGT  pairs
-
-done:
-	VZEROUPPER
-	RET
-
-#undef vec
-#undef end
-#undef cos
-#undef sin
-#undef head
-#undef p
 #undef n
 
 #define q DI
@@ -491,31 +389,6 @@ done:
 #undef stop
 #undef rest
 #undef padded
-
-// func addAVX512(x, y []float32)
-TEXT ·addAVX512(SB), NOSPLIT, $0-48
-	MOVQ   x_base+0(FP), SI
-	MOVQ   x_len+8(FP), CX
-	MOVQ   y_base+24(FP), DI
-	XORQ   DX, DX
-	KXNORW K1, K1, K1
-	TESTQ  CX, CX
-	JLE    done
-
-loop:
-	LANES(CX, full)
-
-full:
-	VMOVUPS.Z (SI)(DX*1), K1, Z0
-	VADDPS    (DI)(DX*1), Z0, K1, Z0
-	VMOVUPS   Z0, K1, (SI)(DX*1)
-	ADDQ      $64, DX
-	SUBQ      $16, CX
-	JGT       loop
-
-done:
-	VZEROUPPER
-	RET
 
 // func read256AVX512(b []byte) uint64
 TEXT ·read256AVX512(SB), NOSPLIT, $0-32
