@@ -2,6 +2,22 @@ package simd
 
 import "golang.org/x/sys/cpu"
 
+// How to read the kernels, which are in the files *_amd64.s. Their comments name the Go twin
+// (twin.go) and say as a loop in Go what they compute; the last loop or two are lanes of a
+// register.
+//
+//   - A register X holds 4 float32, Y 8, Z 16, or half as many float64, or integers of 8, 16,
+//     32 or 64 bits: its lanes. X0 is the lower half of Y0, and Y0 that of Z0.
+//   - Operands are in the order of Go's assembler, the result last: VSUBPS b, a, c is
+//     c = a - b. The end of a name says what lanes are: PS float32, PD float64, B, W, D and Q
+//     integers. SS is a float32 in the lowest lane alone.
+//   - (x)(i*4) is what is 4*i bytes behind x; x+8(FP) is the argument x.
+//   - BROADCAST copies one value to all lanes. A mask, K1 to K3, before the result limits an
+//     instruction to some lanes of it; with .Z the others become 0.
+//   - The macros at the head of a file name registers, and steps that come more than once.
+//     Macros cannot put register names together (Y##a), so that AVX2 and AVX-512 cannot share
+//     those that differ in the width of registers.
+
 // machine returns the kernels that this processor has, the fastest last. What a set
 // lacks it has from the set before it.
 func machine() []*Kernels {
