@@ -37,6 +37,21 @@ func randoms(rng *rand.Rand, s []float32) {
 
 func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
 
+// sameRows compares rows of out, columns values each, which are stride apart, with want.
+// What is between them must be guard.
+func sameRows(out []float32, stride, columns int, want func(row, column int) float32) error {
+	for i, got := range out {
+		row, column, v := i/stride, i%stride, guard
+		if column < columns {
+			v = want(row, column)
+		}
+		if !equal(got, v) {
+			return fmt.Errorf("value %d of row %d is %g, want %g", column, row, got, v)
+		}
+	}
+	return nil
+}
+
 // TestGemmF32: all kernels give the bits of a plain sum in order, for every shape, for x as
 // it is and transposed, for sums that begin at 0 and those that go on.
 func TestGemmF32(t *testing.T) {
@@ -62,24 +77,16 @@ func TestGemmF32(t *testing.T) {
 				}
 				k.GemmF32(out, outStride, x, xRow, xColumn, y, yStride, rows, n, columns, more)
 				check()
-				for r := range rows {
-					for c := range outStride {
-						if r*outStride+c >= len(out) {
-							break
-						}
-						want := guard
-						if c < columns {
-							if !more {
-								want = 0
-							}
-							for j := range n {
-								want += float32(y[j*yStride+c] * x[r*xRow+j*xColumn])
-							}
-						}
-						if got := out[r*outStride+c]; !equal(got, want) {
-							t.Fatalf("%d rows, %d products, %d columns: column %d of row %d is %g, want %g", rows, n, columns, c, r, got, want)
-						}
+				if err := sameRows(out, outStride, columns, func(r, c int) (want float32) {
+					if more {
+						want = guard
 					}
+					for j := range n {
+						want += float32(y[j*yStride+c] * x[r*xRow+j*xColumn])
+					}
+					return want
+				}); err != nil {
+					t.Fatalf("%d rows, %d products, %d columns: %v", rows, n, columns, err)
 				}
 			}
 		})
@@ -112,22 +119,13 @@ func TestMatMulF32(t *testing.T) {
 				}
 				k.MatMulF32(out, outStride, x, xStride, tokens, n, w, stride, rows)
 				check()
-				for tok := range tokens {
-					for r := range outStride {
-						if tok*outStride+r >= len(out) {
-							break
-						}
-						want := guard
-						if r < rows {
-							want = 0
-							for j := range n {
-								want += float32(w[r/TileF32*stride+j*TileF32+r%TileF32] * x[tok*xStride+j])
-							}
-						}
-						if got := out[tok*outStride+r]; !equal(got, want) {
-							t.Fatalf("%d rows, %d columns, %d tokens: row %d of token %d is %g, want %g", rows, n, tokens, r, tok, got, want)
-						}
+				if err := sameRows(out, outStride, rows, func(tok, r int) (want float32) {
+					for j := range n {
+						want += float32(w[r/TileF32*stride+j*TileF32+r%TileF32] * x[tok*xStride+j])
 					}
+					return want
+				}); err != nil {
+					t.Fatalf("%d rows, %d columns, %d tokens, a row each: %v", rows, n, tokens, err)
 				}
 			}
 		})
@@ -192,27 +190,18 @@ func TestMatMulInt8(t *testing.T) {
 				}
 				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, rows)
 				check()
-				for tok := range tokens {
-					for r := range outStride {
-						if tok*outStride+r >= len(out) {
-							break
+				if err := sameRows(out, outStride, rows, func(tok, r int) (want float32) {
+					for j := range groups {
+						var sum int32
+						for c := range group {
+							at := (r/16*groups+j)*size + c/4*64 + r%16*4 + c%4
+							sum += int32(q[tok*xStride+j*padded+c]) * (int32(w[at]) - 128)
 						}
-						want := guard
-						if r < rows {
-							want = 0
-							for j := range groups {
-								var sum int32
-								for c := range group {
-									at := (r/16*groups+j)*size + c/4*64 + r%16*4 + c%4
-									sum += int32(q[tok*xStride+j*padded+c]) * (int32(w[at]) - 128)
-								}
-								want += float32(float32(float32(sum)*scales[r*groups+j]) * g[tok*gStride+j].Scale)
-							}
-						}
-						if got := out[tok*outStride+r]; !equal(got, want) {
-							t.Fatalf("%d rows, %d groups of %d, %d tokens: row %d of token %d is %g, want %g", rows, groups, group, tokens, r, tok, got, want)
-						}
+						want += float32(float32(float32(sum)*scales[r*groups+j]) * g[tok*gStride+j].Scale)
 					}
+					return want
+				}); err != nil {
+					t.Fatalf("%d rows, %d groups of %d, %d tokens, a row each: %v", rows, groups, group, tokens, err)
 				}
 			}
 		})
@@ -233,35 +222,30 @@ func BenchmarkMatMul(b *testing.B) {
 			w := make([]float32, (rows+TileF32-1)/TileF32*TileF32*n)
 			randoms(rng, x)
 			randoms(rng, w)
-			for _, k := range All() {
-				b.Run(fmt.Sprintf("f32/%dx%d/%dtok/%s", rows, n, tokens, k.Name), func(b *testing.B) {
-					if tokens == 1 {
-						b.SetBytes(int64(4 * rows * n))
-					}
-					for range b.N {
-						k.MatMulF32(out, rows, x, n+16, tokens, n, w, TileF32*n, rows)
-					}
-					if tokens > 1 {
-						b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-					}
-				})
+			measure := func(kind string, bytes int, multiply func(k *Kernels)) {
+				for _, k := range All() {
+					b.Run(fmt.Sprintf("%s/%dx%d/%dtok/%s", kind, rows, n, tokens, k.Name), func(b *testing.B) {
+						if tokens == 1 {
+							b.SetBytes(int64(bytes))
+						}
+						for range b.N {
+							multiply(k)
+						}
+						if tokens > 1 {
+							b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+						}
+					})
+				}
 			}
+			measure("f32", 4*rows*n, func(k *Kernels) {
+				k.MatMulF32(out, rows, x, n+16, tokens, n, w, TileF32*n, rows)
+			})
 			const group = 32
 			q, g := make([]int8, (n+64)*tokens), make([]Group, n/group*tokens)
 			wq := make([]uint8, SizeInt8(rows, n/group, group))
-			for _, k := range All() {
-				b.Run(fmt.Sprintf("int8/%dx%d/%dtok/%s", rows, n, tokens, k.Name), func(b *testing.B) {
-					if tokens == 1 {
-						b.SetBytes(int64(len(wq)))
-					}
-					for range b.N {
-						k.MatMulInt8(out, rows, q, n+64, g, n/group, tokens, n/group, group, wq, rows)
-					}
-					if tokens > 1 {
-						b.ReportMetric(2*float64(rows)*float64(n)*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
-					}
-				})
-			}
+			measure("int8", len(wq), func(k *Kernels) {
+				k.MatMulInt8(out, rows, q, n+64, g, n/group, tokens, n/group, group, wq, rows)
+			})
 		}
 	}
 }

@@ -221,15 +221,20 @@ func TestSoftmax(t *testing.T) {
 	})
 }
 
-func TestSwiGLU(t *testing.T) {
+func TestSwiGLU(t *testing.T) { testPair(t, (*Kernels).SwiGLU, swiGLU) }
+
+func TestAdd(t *testing.T) { testPair(t, (*Kernels).Add, add) }
+
+// testPair compares a kernel that changes x, with y of the same length, with its twin.
+func testPair(t *testing.T, kernel func(k *Kernels, x, y []float32), twin func(x, y []float32)) {
 	eachKernel(t, func(t *testing.T, k *Kernels, r *rand.Rand) {
 		mx, my := newMemory(t, most), newMemory(t, most)
 		for range 8 {
 			for _, n := range lengths() {
 				x, y := values(r, n), values(r, n)
-				got, hb2 := filled(mx, x, offset(r)), filled(my, y, offset(r))
-				k.SwiGLU(got, hb2)
-				swiGLU(x, y)
+				got, other := filled(mx, x, offset(r)), filled(my, y, offset(r))
+				kernel(k, got, other)
+				twin(x, y)
 				if err := same(got, x); err != nil {
 					t.Fatal(err)
 				}
@@ -368,24 +373,6 @@ func TestQuantizeRounds(t *testing.T) {
 			put(math.Float32frombits(b))
 		}
 		flush()
-	})
-}
-
-func TestAdd(t *testing.T) {
-	eachKernel(t, func(t *testing.T, k *Kernels, r *rand.Rand) {
-		mx, my := newMemory(t, most), newMemory(t, most)
-		for range 8 {
-			for _, n := range lengths() {
-				x, y := values(r, n), values(r, n)
-				got, other := filled(mx, x, offset(r)), filled(my, y, offset(r))
-				k.Add(got, other)
-				add(x, y)
-				if err := same(got, x); err != nil {
-					t.Fatal(err)
-				}
-				check(t, mx, my)
-			}
-		}
 	})
 }
 
