@@ -2,51 +2,52 @@ package workers
 
 import "time"
 
-// pace tells whether the team or its caller alone is faster. On a machine of one's own it
-// is the team. But where another program wants a processor, too, a helper that has lost
-// its own holds everybody up, and one that shares the caller's takes away what it gives.
-// No rule tells these apart as well as a look at the clock.
+// pace decides whether the team or its caller alone does the steps. On a machine that runs
+// nothing else the team is faster. But where another program needs a processor, too, a helper
+// that has been preempted delays every step, and one that shares the caller's processor gains
+// nothing. Rules about waits did not tell these cases apart; so the speed of both is measured,
+// in windows of time.
 type pace struct {
 	mode    mode
-	stalled bool      // the others had to be waited for since the window began
+	stalled bool      // the caller slept while it waited for the others, in this window
 	start   time.Time // of the window
-	work    int       // in it
-	calls   int
+	work    int       // done in the window
+	calls   int       // of add
 
-	team, single float64       // work a second of the team, a mean of late, and of the caller
-	hold         time.Duration // how long the caller is to be alone the next time,
-	until        time.Time     // and this time; or when to probe though nothing stalls
+	team, single float64       // work a second of the team (a running mean) and of the caller alone
+	hold         time.Duration // how long the caller works alone the next time the team is slower
+	until        time.Time     // end of holding; or when to probe again though nothing has stalled
 }
 
 type mode int
 
 const (
-	together mode = iota // until something stalls, or pace.until
-	probing              // alone, for a window, to see how fast that is
-	holding              // alone, until pace.until
-	trying               // together, for a window, to see whether that is better now
+	together mode = iota // the team, until it stalls or pace.until
+	probing              // the caller alone for a window, to measure its speed
+	holding              // the caller alone, until pace.until
+	trying               // the team for a window, to measure whether it is faster again
 )
 
 const (
 	window           = 2 * time.Millisecond
 	minHold, maxHold = 4 * time.Millisecond, 256 * time.Millisecond
-	rarely           = 100 // probing takes so small a part of the time
+	probeInterval    = 100 // probing takes at most one part in so many of the time
 )
 
-// alone reports whether the caller shall do everything itself.
+// alone reports whether the caller does the step without the helpers.
 func (p *pace) alone() bool { return p.mode == probing || p.mode == holding }
 
-// add is called when work has been done.
+// add counts work that has been done.
 func (p *pace) add(work int) {
 	p.work += work
-	if p.calls++; p.calls%4 != 0 { // the clock costs something, too
+	if p.calls++; p.calls%4 != 0 { // reading the clock takes time, too
 		return
 	}
-	p.look(time.Now())
+	p.endWindow(time.Now())
 }
 
-// look ends a window if it is time.
-func (p *pace) look(now time.Time) {
+// endWindow ends the window if it has lasted long enough, and chooses the mode of the next.
+func (p *pace) endWindow(now time.Time) {
 	elapsed := now.Sub(p.start)
 	if elapsed < window {
 		return
@@ -62,7 +63,7 @@ func (p *pace) look(now time.Time) {
 		p.single = speed
 		p.decide(now)
 		if p.mode == together {
-			p.until = now.Add(max(maxHold, rarely*elapsed))
+			p.until = now.Add(max(maxHold, probeInterval*elapsed))
 		}
 	case holding:
 		p.single += (speed - p.single) / 4
@@ -76,7 +77,7 @@ func (p *pace) look(now time.Time) {
 	p.start, p.work, p.stalled = now, 0, false
 }
 
-// decide chooses the faster way.
+// decide chooses the faster of team and caller.
 func (p *pace) decide(now time.Time) {
 	if p.team >= p.single {
 		p.mode, p.hold = together, minHold

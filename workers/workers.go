@@ -1,6 +1,6 @@
-// Package workers shares the many small steps of a token among cores. A step takes
-// microseconds, less than it takes to wake a thread, so workers that wait for the next
-// one spin, for a bounded time, and then sleep.
+// Package workers divides the many small steps of a token among cores. A step takes
+// microseconds, less than it takes to wake a thread, so workers spin for a bounded time
+// while they wait for the next step, and then sleep.
 package workers
 
 import (
@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// spinning is how long a worker waits awake for the next step: longer than what
-	// lies between two steps of a token, the sampling and writing of it included.
-	spinning = 200 * time.Microsecond
-	// patience is how long Do waits awake for the others to finish their last parts.
-	// Longer, and somebody else has their processor; then it is better to offer them
-	// this one.
-	patience = 300 * time.Microsecond
-	// look is how many spins there are between two looks at the clock.
-	look = 64
+	// spinHelper is how long a helper spins while it waits for the next step: longer than
+	// the time between two steps of a token, which includes sampling and writing it.
+	spinHelper = 200 * time.Microsecond
+	// spinCaller is how long Do spins while it waits for the last parts. If they take longer,
+	// another program has the helpers' processors, and Do sleeps to offer them its own.
+	spinCaller = 300 * time.Microsecond
+	// spinsPerRead is how many times a waiting loop turns between two readings of the clock.
+	spinsPerRead = 64
 )
 
 // Team is the caller of Do and the goroutines that help it. What they work on is a *T.
 type Team[T any] struct {
-	// step is what there is to do, in one word, so that a worker that comes late
-	// cannot take part of one step for part of the next: bits 32 to 63 count the
-	// steps, 16 to 31 are the number of parts, 0 to 15 the part that is next.
+	// step describes the step and which part is next, in one word, so that a worker that
+	// is delayed between reading and claiming cannot claim a part of the next step as one
+	// of this: bits 32 to 63 count the steps, 16 to 31 are the number of parts, 0 to 15 the
+	// part that is next.
 	step atomic.Uint64
 	_    [56]byte // the words that all cores write have cache lines of their own
 	done atomic.Uint32
 	_    [60]byte
 
-	waiting atomic.Bool   // Do sleeps until
-	last    chan struct{} // whoever finishes the last part says so
+	waiting atomic.Bool   // Do sleeps until the last part is done,
+	last    chan struct{} // and whoever does that sends here
 
-	f       func(t *T, worker, i int) // of the step: f(t, worker, i) for i below n,
+	f       func(t *T, worker, i int) // the step: f(t, worker, i) for every i below n,
 	t       *T
-	n       int // divided into parts
+	n       int // which are divided into the parts
 	helpers []*helper
 	pace    pace
 	closed  atomic.Bool
@@ -45,7 +45,7 @@ type Team[T any] struct {
 type helper struct {
 	asleep atomic.Bool
 	wake   chan struct{}
-	_      [48]byte
+	_      [48]byte // no two share a cache line
 }
 
 // MaxParts is the largest number of parts of a step.
@@ -79,8 +79,8 @@ func (team *Team[T]) Close() {
 // when all calls have. worker is below Size; no two calls at a time have the same. Do
 // allocates nothing when f is no closure. It is not for use by several goroutines.
 //
-// work says how much all of it is, in any unit, 0 for next to nothing: from it the team
-// learns how fast it is.
+// work is the size of the step, in any unit, by which the team measures its speed; 0 for a
+// step too small to count.
 func (team *Team[T]) Do(t *T, parts, work int, f func(t *T, worker, part int)) {
 	team.do(t, parts, parts, f)
 	if work > 0 && len(team.helpers) > 0 {
@@ -88,13 +88,13 @@ func (team *Team[T]) Do(t *T, parts, work int, f func(t *T, worker, part int)) {
 	}
 }
 
-// Each calls f(t, worker, i) for every i below n, as Do does, for work that may take less
-// time than workers need to share it: a part is several neighbours.
+// Each calls f(t, worker, i) for every i below n, as Do does. It is for calls so short that
+// claiming a part may take longer: a part is several neighbours.
 func (team *Team[T]) Each(t *T, n int, f func(t *T, worker, i int)) {
 	team.do(t, n, min(n, 8*team.Size()), f)
 }
 
-// do has all workers do n things in parts.
+// do divides the calls of f for all i below n into parts, and the parts among all workers.
 func (team *Team[T]) do(t *T, n, parts int, f func(t *T, worker, i int)) {
 	if parts > MaxParts {
 		panic("workers: too many parts")
@@ -143,36 +143,46 @@ func (team *Team[T]) left() bool {
 	return step&0xFFFF < step>>16&0xFFFF
 }
 
+// spinner is a loop that waits: it counts the turns, and the time since it first read the
+// clock.
+type spinner struct {
+	turns int
+	start time.Time
+}
+
+// exceeds pauses for a turn, and reports whether the loop has waited for longer than limit.
+func (s *spinner) exceeds(limit time.Duration) bool {
+	pause()
+	if s.turns++; s.turns%spinsPerRead != 0 {
+		return false
+	}
+	now := time.Now()
+	if s.start.IsZero() {
+		s.start = now
+	}
+	return now.Sub(s.start) > limit
+}
+
 // join waits until all parts are done.
 func (team *Team[T]) join(parts uint32) {
-	var start time.Time
-	for i := 1; team.done.Load() != parts; i++ {
-		pause()
-		if i%look != 0 {
-			continue
+	for s := (spinner{}); team.done.Load() != parts; {
+		if s.exceeds(spinCaller) {
+			team.sleep(parts)
+			team.pace.stalled = true
+			return
 		}
-		now := time.Now()
-		if start.IsZero() {
-			start = now
-		}
-		if now.Sub(start) < patience {
-			continue
-		}
-		team.sleep(parts)
-		team.pace.stalled = true
-		return
 	}
 }
 
-// sleep waits for the last part as join does, without a processor.
+// sleep waits for the last part as join does, but lets the processor go.
 func (team *Team[T]) sleep(parts uint32) {
 	for {
 		team.waiting.Store(true)
 		if team.done.Load() == parts && team.waiting.CompareAndSwap(true, false) {
 			return
 		}
-		// Somebody says so, if not now then soon. It may be one who finished the step
-		// before and is late: then there is more to wait for.
+		// A worker has sent or will send. It may be one that finished the last part of the
+		// step before but was delayed until now: then this step is not done yet.
 		<-team.last
 		if team.done.Load() == parts {
 			return
@@ -180,30 +190,20 @@ func (team *Team[T]) sleep(parts uint32) {
 	}
 }
 
-// help is the life of a helper.
+// help runs on a goroutine of its own until the team is closed: it does parts, spins while
+// there are none, and then sleeps.
 func (team *Team[T]) help(h *helper, worker int) {
 	for !team.closed.Load() {
-		var start time.Time
-		for i := 1; ; i++ {
+		for s := (spinner{}); ; {
 			if team.left() {
 				team.work(worker)
-				i, start = 0, time.Time{}
-				continue
-			}
-			pause()
-			if i%look != 0 {
-				continue
-			}
-			now := time.Now()
-			if start.IsZero() {
-				start = now
-			}
-			if now.Sub(start) > spinning {
+				s = spinner{}
+			} else if s.exceeds(spinHelper) {
 				break
 			}
 		}
 		h.asleep.Store(true)
-		// A step that began, or a Close, before this may not have seen it.
+		// Whoever began a step, or closed the team, before this may have seen it awake.
 		if (team.left() || team.closed.Load()) && h.asleep.CompareAndSwap(true, false) {
 			continue
 		}

@@ -28,7 +28,7 @@ func (s *sums) part(worker, part int) {
 }
 
 // TestDo: every part of every step is done once, and before Do returns, whatever the
-// number of workers and parts, whether helpers spin, sleep or are late.
+// number of workers and parts, whether helpers spin, sleep or are slow.
 func TestDo(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 8} {
 		team := New[sums](size)
@@ -39,9 +39,9 @@ func TestDo(t *testing.T) {
 			s.step = step % 7
 			switch step % 4000 {
 			case 0:
-				time.Sleep(2 * spinning) // the helpers sleep
+				time.Sleep(2 * spinHelper) // the helpers sleep
 			case 1000:
-				s.slow = 3 * patience // they are late
+				s.slow = 3 * spinCaller // they are slow
 			case 1010:
 				s.slow = 0
 				time.Sleep(maxHold / 8)
@@ -63,7 +63,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestAllHelp: with time enough, every worker takes part, also after they slept.
+// TestAllHelp: given enough time, every worker does parts, also after sleeping.
 func TestAllHelp(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("SKIPPED, helpers were not seen to help: one processor")
@@ -74,7 +74,7 @@ func TestAllHelp(t *testing.T) {
 	for range 3 {
 		var s seen
 		for step := 0; step < 1000 && (s.by[1].Load() == 0 || s.by[2].Load() == 0); step++ {
-			time.Sleep(spinning * 2)
+			time.Sleep(spinHelper * 2)
 			team.Do(&s, 30, 0, func(s *seen, worker, _ int) {
 				s.by[worker].Add(1)
 				time.Sleep(50 * time.Microsecond)
@@ -93,7 +93,7 @@ func TestClose(t *testing.T) {
 		team := New[sums](4)
 		var s sums
 		team.Do(&s, 10, 1, (*sums).part)
-		time.Sleep(time.Duration(i%2) * 3 * spinning)
+		time.Sleep(time.Duration(i%2) * 3 * spinHelper)
 		team.Close()
 	}
 	for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
@@ -103,15 +103,15 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestQuiet: nobody spins while there is nothing to do.
+// TestQuiet: helpers sleep when there has been no step for some time.
 func TestQuiet(t *testing.T) {
 	team := New[sums](4)
 	defer team.Close()
 	var s sums
 	team.Do(&s, 10, 1, (*sums).part)
 	for i, h := range team.helpers {
-		// On a busy machine it may be some time before a helper finds that it has spun enough.
-		for start := time.Now(); !h.asleep.Load(); time.Sleep(spinning) {
+		// On a busy machine it may take some time until a helper has run for spinHelper.
+		for start := time.Now(); !h.asleep.Load(); time.Sleep(spinHelper) {
 			if time.Since(start) > 10*time.Second {
 				t.Fatalf("helper %d is awake long after the last step", i)
 			}
@@ -119,7 +119,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestNoAllocation: steps cost nothing but themselves.
+// TestNoAllocation: a step allocates nothing.
 func TestNoAllocation(t *testing.T) {
 	team := New[sums](2)
 	defer team.Close()
