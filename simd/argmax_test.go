@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestArgmax: the first of the largest values, wherever it stands, and whatever is not a
-// number.
+// TestArgmax: all kernels return the first of the largest values, with NaNs, infinities and
+// zeros of both signs among them, too.
 func TestArgmax(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
@@ -15,7 +15,7 @@ func TestArgmax(t *testing.T) {
 	for i := range 3000 {
 		x := make([]float32, i%7+1+rng.IntN(100))[i%7:]
 		for j := range x {
-			x[j] = float32(rng.IntN(10) - 20) // many are equal, all negative
+			x[j] = float32(rng.IntN(10) - 20) // all negative, many equal
 			if i%3 == 0 && rng.IntN(8) == 0 {
 				x[j] = special[rng.IntN(len(special))]
 			}

@@ -28,9 +28,9 @@ const (
 
 // expf returns e**x rounded to float32, within 0.502 ulp. It is the method of Arm's
 // Optimized Routines, with its table and polynomial, because glibc's expf is: the logits
-// then have the bits of run.c and runq.c built with that library, and no rounding of an
-// int8 activation goes the other way. x = (32 k + i + r) ln(2)/32 and
-// e**x = 2**k 2**(i/32) 2**(r/32), in float64; a vector kernel can repeat it lane for lane.
+// then have the bits of run.c and runq.c built with that library, and no int8 activation is
+// rounded differently. x = (32 k + i + r) ln(2)/32 and
+// e**x = 2**k 2**(i/32) 2**(r/32), in float64; the kernels do the same operations in each lane.
 func expf(x float32) float32 {
 	if x > expMax {
 		x = expMax

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// guard is what stands around every output; a kernel that writes over the end changes it.
+// guard fills the memory around every output; a kernel that writes outside changes it.
 const guard = float32(12345.678)
 
-// fenced returns n values at an offset from the start of its memory that moves them
-// over all alignments, and a check that nothing around them was written.
+// fenced returns n values, offset values behind the start of their memory so that all
+// alignments are tested, and a check that nothing around them was written.
 func fenced(t testing.TB, n, offset int) ([]float32, func()) {
 	b := make([]float32, 32+offset+n+32)
 	for i := range b {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestQuantizeByHand: halves go away from zero, a group of zeros is zeros, a tail that is no
-// group is left out, and what is no number is 0 on every processor.
+// TestQuantizeByHand: halves are rounded away from zero, a group of zeros gives zeros, values
+// behind the last whole group are left out, and a quotient that is not finite gives 0.
 func TestQuantizeByHand(t *testing.T) {
 	inf := float32(math.Inf(1))
 	x := []float32{127, 0.5, -0.5, 1.5, 2.5, -2.5, -127, 0.49, 0, 0, 0, 0, 0, 0, 0, 0, 3, inf, -inf, 1, 2, 3, 4, 5, 99, 99}

@@ -12,11 +12,11 @@
 //
 // An int8 matrix with groups of neighbours that share a scale is stored as tiles of
 // 16 rows, and four columns of a row stand together, as VPDPBUSD and VPMADDWD take
-// them: (group/4, 16, 4), each value plus 128. Behind them come the 16 scales, so that this,
-// too, is one stream; a tile is (groups, group/4 + 1, 64) bytes. A group whose size is no
-// multiple of four is filled up with zeros (128), the activation's as well.
+// them: (group/4, 16, 4), each value plus 128. The group's 16 scales follow, so that values
+// and scales are one sequential stream; a tile is (groups, group/4 + 1, 64) bytes. A group
+// whose size is no multiple of four is padded with zeros (128), and so is the activation's.
 //
-// Rows that fill up the last tile are zeros; what is computed for them is dropped.
+// A last tile that has fewer rows is padded with rows of zeros; their products are dropped.
 package simd
 
 import "fmt"
@@ -27,7 +27,8 @@ const (
 	TileInt8 = 16
 )
 
-// columnsF32 is how many columns of a tile are multiplied with all tokens before the next.
+// columnsF32 is how many columns of a tile are multiplied with all tokens before the next
+// columns: 64 KiB, which stay in the L2 cache meanwhile.
 const columnsF32 = 512
 
 // Kernels is one implementation of every loop. All of them compute the same bits.
@@ -35,19 +36,19 @@ type Kernels struct {
 	// Name is go, sse2, avx2 or avx512.
 	Name string
 
-	// level chooses what computes one tile times one token: see f32 and int8.
+	// level chooses the kernels for one tile times one token: see f32 and int8.
 	level level
 
-	// One tile times f32Tokens or int8Tokens tokens, whose activations lie xStride
-	// values apart, their groups gStride, and their outputs outStride. With more, the
+	// The kernels for one tile times f32Tokens or int8Tokens tokens, whose activations are
+	// xStride values apart, their groups gStride, and their outputs outStride. If more, the
 	// sums begin with what is in out.
-	f32Tokens  int // 0: there is none
+	f32Tokens  int // 0: there is no such kernel
 	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
-	int8Tokens int
+	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
-	// gemmRows rows of 32 columns of GemmF32.
-	gemmRows int // 0: there is none
+	// The kernel for gemmRows rows and 32 columns of GemmF32.
+	gemmRows int // 0: there is no such kernel
 	gemm     func(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
 
 	rmsNorm  func(o, x, weight []float32, epsilon float32)
@@ -60,8 +61,9 @@ type Kernels struct {
 	argmax   func(x []float32) int
 }
 
-// level is a set of instructions. Calls through a variable would let the compiler think
-// that their arguments live on, and allocate them.
+// level is a set of instructions, by which f32 and int8 choose a kernel in a switch. With
+// function variables the compiler would have to assume that their arguments escape, and
+// MatMulF32 and MatMulInt8 would allocate the array `last` in every call.
 type level int
 
 const (
@@ -71,7 +73,7 @@ const (
 	avx512
 )
 
-// twin is the Go twins.
+// twin is the set of the Go twins.
 var twin = Kernels{
 	Name:    "go",
 	rmsNorm: rmsNorm, softmax: softmax, swiGLU: swiGLU, rotate: rotate, quantize: quantize, add: add, read: read, argmax: argmax,
@@ -104,8 +106,8 @@ func Named(name string) (*Kernels, error) {
 // Group is what the values of an int8 activation's group have in common.
 type Group struct {
 	Scale float32
-	// Bias is -128 times the sum of the values: weights are stored plus 128, so
-	// their products with the values add up to that much too much.
+	// Bias is -128 times the sum of the values. Weights are stored plus 128, which makes
+	// their sum of products 128 times the sum of the values too large: Bias corrects it.
 	Bias int32
 }
 
@@ -133,7 +135,6 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 			if k.f32Tokens > 0 {
 				t = tokens - tokens%k.f32Tokens
 			}
-			// Some columns at a time: they stay in a near cache for all tokens.
 			for j := 0; j < n && t > 0; j += columnsF32 {
 				for u := 0; u < t; u += k.f32Tokens {
 					k.f32s(&o[u*outStride], outStride, &x[u*xStride+j], xStride, &w[i*stride+j*TileF32], min(n-j, columnsF32), j > 0)
@@ -153,8 +154,8 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 
 // GemmF32 sets out, (rows, columns) with its rows outStride apart, to the product of x (rows, n)
 // and y (n, columns), or adds it if more: the sums then begin with what is in out (BLAS's
-// sgemm). No matrix is in tiles: y has its rows yStride apart, x its rows xRow and its columns
-// xColumn, so that it can be the transpose of what is in memory.
+// sgemm). No matrix is in tiles. The rows of y are yStride values apart, the rows of x xRow
+// and its columns xColumn, so that x can be the transpose of what is in memory.
 func (k *Kernels) GemmF32(out []float32, outStride int, x []float32, xRow, xColumn int, y []float32, yStride, rows, n, columns int, more bool) {
 	if rows <= 0 || columns <= 0 || n <= 0 {
 		return
@@ -263,9 +264,9 @@ func checkRotate(name string, vec, cos, sin []float32) {
 }
 
 // Quantize sets q (groups, Padded(group)) to x in units of the scales in g (groups,),
-// the largest value of each group being 127; halves are rounded away from zero. What
-// is left of x after the last whole group is left out, as runq.c does; so are values
-// in units of 0 or infinity: they are 0.
+// the largest value of each group being 127; halves are rounded away from zero. Values
+// behind the last whole group are left out, as in runq.c. Where x divided by its scale is not
+// finite, q is 0.
 func (k *Kernels) Quantize(q []int8, g []Group, x []float32, group int) {
 	if group <= 0 || len(x) < len(g)*group || len(q) < len(g)*Padded(group) {
 		panic(fmt.Sprintf("simd: Quantize: %d values of %d into %d groups of %d", len(q), len(x), len(g), group))
@@ -282,7 +283,8 @@ func (k *Kernels) Add(x, y []float32) {
 }
 
 // Argmax returns the index of the largest value of x, the first among equals (run.c's
-// sample_argmax). Values that are not numbers do not count, but the first: then it is 0.
+// sample_argmax). NaNs are passed over; but if x[0] is one, the result is 0. x must not be
+// empty.
 func (k *Kernels) Argmax(x []float32) int {
 	if x[0] != x[0] {
 		return 0
@@ -290,6 +292,6 @@ func (k *Kernels) Argmax(x []float32) int {
 	return k.argmax(x)
 }
 
-// Read reads b as fast as the processor can, for measuring its memory, and returns a
-// sum over it: the exclusive or of all 8-byte words; bytes behind the last are left out.
+// Read reads b as fast as the processor can, to measure the speed of its memory, and
+// returns the exclusive or of all its 8-byte words. Up to 7 bytes at the end are left out.
 func (k *Kernels) Read(b []byte) uint64 { return k.read(b) }

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Where everything stands in tiles is written here, and in the kernels.
+// Only this file and the kernels know the layout of tiles.
 
 // SizeF32 returns the number of values that the tiles of a float32 matrix take.
 func SizeF32(rows, columns int) int {
@@ -23,7 +23,7 @@ func sizeInt8(groups, group int) int { return groups * TileInt8 * (Padded(group)
 
 // PackF32 fills tiles of w with src, little-endian float32 (rows, columns): those rows of the
 // matrix from row on, which begins a tile. It returns the index in src of the first value
-// that is no finite number, or -1.
+// that is not finite, or -1.
 func PackF32(w []float32, src []byte, row, columns int) (bad int) {
 	size := TileF32 * 4 * columns
 	for from := 0; from < len(src); from += size {
@@ -43,9 +43,9 @@ func packTileF32(tile []float32, src []byte, columns int) (bad int) {
 	if rows < TileF32 {
 		clear(tile)
 	}
-	// A cache line of each row at a time: 16 columns, which stand together in the tile.
+	// 16 columns at a time: a cache line of each row, and one piece of the tile.
 	const line = 16
-	var exponents uint32 // of which some value has all bits
+	var exponents uint32 // bit 31 is set if some value is not finite
 	j := 0
 	for ; j+line <= columns; j += line {
 		to := (*[line * TileF32]float32)(tile[j*TileF32:])
@@ -73,11 +73,11 @@ func packTileF32(tile []float32, src []byte, columns int) (bad int) {
 			return i
 		}
 	}
-	panic("simd: PackF32: lost an infinite value")
+	panic("simd: PackF32: a value that is not finite was seen but not found")
 }
 
-// infinite is the exponent of infinity and of what is not a number: one more, and the
-// sign's bit is set.
+// infinite is the exponent of infinities and NaNs. Adding 1<<23, one in the exponent, to it
+// sets bit 31.
 const infinite = 0x7F800000
 
 // RowF32 sets x (columns,) to a row of a float32 matrix in tiles w.
@@ -126,7 +126,7 @@ func packTileInt8(tile []uint8, src []byte, columns, groups, group int) {
 	}
 }
 
-// zero is what stands for 0 in a tile of int8.
+// zero is the byte that represents 0 in a tile of int8.
 const zero = 0x80
 
 // scaleInt8 returns where the scale of a row's group stands in tiles of int8.

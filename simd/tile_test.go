@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPackF32: every value is where RowF32 finds it, rows that are not there are zeros, and
-// the first value that is no number is found wherever it stands.
+// TestPackF32: every value is where RowF32 finds it, rows that src lacks are zeros, and the
+// first value that is not finite is found, wherever it is.
 func TestPackF32(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	for i := range 300 {

@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// The Go twins: what every kernel computes, and what runs where there is no kernel.
+// The Go twins. Each defines what the kernels of its name compute, and runs on processors
+// that have no such kernel.
 
 // tileF32 sets out (32,) to the products of a tile w (n, 32) with x (n,).
 func tileF32(out, x, w *float32, n int) {
@@ -183,8 +184,8 @@ func quantize(q []int8, g []Group, x []float32, group int) {
 		scale := wmax / 127
 		var sum int32
 		for j, v := range xg {
-			// Not a number when all of the group is 0, or something in it is infinite;
-			// infinite when the scale is too small for a float32.
+			// The quotient is NaN if all of the group is 0, or if both v and the scale are
+			// infinite; it is infinite if wmax / 127 is too small for a float32.
 			if v /= scale; v-v != 0 {
 				v = 0
 			}

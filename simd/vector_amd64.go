@@ -2,14 +2,15 @@ package simd
 
 import "math"
 
-// The kernels that are not matrix products. Sums run in index order, one add after the
-// other, so they gain nothing from lanes: rmsNorm's is the twin's own loop, and softmax's
-// hides the exponentials behind it. All else is done lane for lane.
+// The kernels that are not matrix products. Sums are taken in index order, one addition after
+// the other, so lanes do not make them faster: rmsNorm calls the twin's loop for its sum, and
+// softmax computes exponentials while it adds those before. All else is done in lanes.
 //
-// What AVX2 leaves over, less than a vector, is done here: its masked loads read all of
-// the vector under QEMU's TCG, and its masked stores are slow. AVX-512 has masks for it.
+// The kernels for AVX2 take whole registers of 8 values; the last few are done here, because
+// AVX2's masked loads read the whole register's memory under QEMU's TCG, and its masked stores
+// are slow. Those for AVX-512 use masks.
 
-// What the kernels read of exp.go beside exp2Table, in this order.
+// The constants of exp.go that the kernels read beside exp2Table, in this order.
 var (
 	expFloats  = [...]float32{expMax, expMin, 1}
 	expDoubles = [...]float64{log2e32, magic, exp2C1, exp2C2, exp2C3, 1}
@@ -27,7 +28,7 @@ func rmsNormAVX2(o, x, weight []float32, epsilon float32) {
 func softmaxAVX2(x []float32, divisor float32) {
 	n := len(x) &^ 7
 	maxVal := divideMax8AVX2(x[:n], divisor)
-	// The rest goes through the kernel, too: exp(-Inf) adds 0 to the sum.
+	// The last values go through the kernel, too, filled up with -Inf: exp(-Inf) adds 0.
 	inf := float32(math.Inf(-1))
 	tail := [8]float32{inf, inf, inf, inf, inf, inf, inf, inf}
 	rest := x[n:]

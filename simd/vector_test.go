@@ -9,11 +9,11 @@ import (
 	"unsafe"
 )
 
-// memory hands out slices inside memory that must not be touched: on Linux a page that
-// nobody may read lies before and behind, everywhere canaries lie around.
+// memory is where tests put the slices of a kernel, to see what it touches beside them: on
+// Linux the pages before and behind cannot be read, and all other bytes are canaries.
 type memory struct {
 	bytes []byte
-	used  [][]byte // what may have changed
+	used  [][]byte // the slices that were taken
 }
 
 const canary = 0xa5
@@ -37,8 +37,8 @@ func (m *memory) take(n, off int) []byte {
 	return b
 }
 
-// check says whether anything around what was taken has changed (16 KiB before and behind
-// are looked at), and makes all of it canaries again.
+// check returns an error if a byte around the slices that were taken has changed, up to 16 KiB
+// before and behind, and makes canaries of the slices again.
 func (m *memory) check() error {
 	for _, b := range m.used {
 		for i := range b {
@@ -135,7 +135,7 @@ func values(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-// lengths are all up to 300, and some that models have.
+// lengths are all from 0 to 300, and some of real models.
 func lengths() []int {
 	var ns []int
 	for n := range 301 {
@@ -144,8 +144,8 @@ func lengths() []int {
 	return append(ns, 512, 768, 1023, 2048, 5632, 32000)
 }
 
-// offset says where a slice starts: 0 to 15 values behind the start of a page, or so that
-// it ends with the last one (-1).
+// offset draws where a slice starts: 0 to 15 values behind the start of the memory, or -1, so
+// that it ends with the memory.
 func offset(r *rand.Rand) int {
 	if r.IntN(3) == 0 {
 		return -1
@@ -163,7 +163,7 @@ func eachKernel(t *testing.T, f func(t *testing.T, k *Kernels, r *rand.Rand)) {
 	}
 }
 
-const most = 4*32000 + 8<<10 // bytes of the longest slice, and room to be off
+const most = 4*32000 + 8<<10 // bytes of the longest slice and of the largest offset
 
 func TestRMSNorm(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k *Kernels, r *rand.Rand) {
@@ -177,7 +177,7 @@ func TestRMSNorm(t *testing.T) {
 				o, got, weight := filled(mo, want, offset(r)), filled(mx, x, offset(r)), filled(mw, w, offset(r))
 				clear(o)
 				if round%2 == 0 {
-					o = got // as Forward does it at the end
+					o = got // o may be x
 				}
 				k.RMSNorm(o, got, weight, epsilon)
 				if err := same(o, want); err != nil {
@@ -316,7 +316,7 @@ func quantizeOnce(t *testing.T, k *Kernels, r *rand.Rand, mq, mg, mx *memory, gr
 	quantize(want, wantGroups, x, group)
 	q, g, got := filled(mq, make([]int8, len(want)), offset(r)), filled(mg, make([]Group, groups), offset(r)), filled(mx, x, offset(r))
 	for i := range q {
-		q[i] = 1 // padding has to be cleared
+		q[i] = 1 // the kernel must clear the padding
 	}
 	k.Quantize(q, g, got, group)
 	for i, v := range want {
@@ -336,8 +336,8 @@ func quantizeOnce(t *testing.T, k *Kernels, r *rand.Rand, mq, mg, mx *memory, gr
 	check(t, mq, mg, mx)
 }
 
-// TestQuantizeRounds goes through numbers up to 127 in units of 1, all those around
-// halves, and a sample of the others.
+// TestQuantizeRounds rounds numbers up to 127 with a scale of 1: all float32 near halves, and
+// a sample of the others.
 func TestQuantizeRounds(t *testing.T) {
 	const group = 1 << 16
 	eachKernel(t, func(t *testing.T, k *Kernels, r *rand.Rand) {
@@ -401,7 +401,7 @@ func check(t *testing.T, ms ...*memory) {
 	}
 }
 
-// TestMemory makes sure that the memory notices what it has to notice.
+// TestMemory: check finds a byte that was written before or behind a slice.
 func TestMemory(t *testing.T) {
 	m := newMemory(t, 1<<12)
 	for _, i := range []int{-1, 3} {
