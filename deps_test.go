@@ -36,7 +36,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/bootllama     : bootllama bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/vm golang.org/x/term
 	bootllama/scripts/lines     :
 
-	bootllama/internal/logits        : *
+	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/vm/vmtest     : *

@@ -5,24 +5,22 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
+	"bootllama/internal/golden"
 	"bootllama/internal/run"
 	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 	"bootllama/models"
 )
 
-const modelsDir = "../../../shared/models"
+const root = "../.." // of the repository
 
 func build(t *testing.T) disk.File {
 	t.Helper()
@@ -55,72 +53,84 @@ func shellLine(args []string) string {
 	return line
 }
 
-// golden is what the test needs of a case of goldens.json: the command line. That the
-// host prints what llama2.c does is the root package's test.
-type golden struct {
-	Model, Tokenizer  string
-	Temperature, TopP float64
-	Seed, Steps       int
-	Prompt            *string
+// script is what the bare machine's shell runs: lines, the files that they need, and
+// what has to come out.
+type script struct {
+	files []disk.File
+	lines []string
+	want  string
+	short map[string]string // path on the host: name on the volume
+	taken map[string]bool   // names on the volume
 }
 
-func (g golden) args(model, tokenizer string) []string {
-	args := []string{"run", model, "-z", tokenizer, "-t", fmt.Sprint(g.Temperature), "-p", fmt.Sprint(g.TopP), "-s", strconv.Itoa(g.Seed), "-n", strconv.Itoa(g.Steps)}
-	if g.Prompt != nil {
-		args = append(args, "-i", *g.Prompt)
+func newScript() *script {
+	return &script{short: map[string]string{}, taken: map[string]bool{}}
+}
+
+// add adds a command line, in which files are named by their paths, and what llama2.c
+// wrote; the host has to write that, too.
+func (s *script) add(t *testing.T, args []string, want string) {
+	t.Helper()
+	if stdout, stderr, status := host(args); status != 0 || stdout != want {
+		t.Errorf("%q on the host: status %d, %q, stdout %q, llama2.c's %q", args, status, stderr, stdout, want)
 	}
-	return args
+	metal := slices.Clone(args)
+	for i, path := range metal {
+		if strings.HasSuffix(path, ".bin") {
+			metal[i] = s.name(t, path)
+		}
+	}
+	s.lines = append(s.lines, shellLine(metal))
+	s.want += want
 }
 
-// TestGoldensOnMetal runs every golden on the bare machine and on the host: stdout
-// must be the same bytes, token ids and text.
+// name returns the name on the volume of a file of the host.
+func (s *script) name(t *testing.T, path string) string {
+	t.Helper()
+	if s.short[path] == "" {
+		s.short[path] = disk.ShortName(filepath.Base(path), s.taken)
+		s.files = append(s.files, vmtest.Copy(t, s.short[path], path))
+	}
+	return s.short[path]
+}
+
+// TestGoldensOnMetal: the bare machine and the host write the bytes that llama2.c wrote,
+// ids of tokens and text, with the models of this repository and with published ones,
+// which a clone does not have.
 func TestGoldensOnMetal(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(modelsDir, "goldens.json"))
-	if err != nil {
-		t.Skipf("SKIPPED, no story from bare metal was compared with the host's: %v (see testdata/README.md)", err)
+	s := newScript()
+	for _, name := range append(slices.Clone(golden.Own), golden.Published) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			path := filepath.Join(root, name)
+			if golden.Absent(path) {
+				t.Skipf("SKIPPED, bare metal told no story of a published model: no %s (see testdata/README.md)", path)
+			}
+			cases, err := golden.Read[golden.Case](path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := !slices.Contains(golden.Own, name)
+			for i, c := range cases {
+				// To start the application takes seconds: TestLogitsOnMetal has all the others.
+				args := c.In(root).Args()
+				if all || i%8 == 0 {
+					s.add(t, args, c.Text())
+				}
+				if all || i%8 == 4 {
+					s.add(t, append(args, "--ids"), c.IDs())
+				}
+			}
+		})
 	}
-	var cases []golden
-	if err := json.Unmarshal(data, &cases); err != nil {
+	conversations, err := golden.Read[golden.Conversation](filepath.Join(root, "chat/testdata/chat.json"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	var want string
-	var files []disk.File
-	var lines []string
-	var statuses []int
-	taken := map[string]bool{}
-	short := map[string]string{}
-	name := func(host string) string {
-		if short[host] == "" {
-			short[host] = disk.ShortName(host, taken)
-			files = append(files, vmtest.Copy(t, short[host], filepath.Join(modelsDir, host)))
-		}
-		return short[host]
-	}
-	for _, g := range cases {
-		hostArgs := g.args(filepath.Join(modelsDir, g.Model), filepath.Join(modelsDir, g.Tokenizer))
-		metalArgs := g.args(name(g.Model), name(g.Tokenizer))
-		for _, ids := range []bool{false, true} {
-			if ids {
-				hostArgs, metalArgs = append(hostArgs, "--ids"), append(metalArgs, "--ids")
-			}
-			stdout, stderr, status := host(hostArgs)
-			if status != 0 {
-				t.Fatalf("%v: %s", hostArgs, stderr)
-			}
-			want += stdout
-			lines = append(lines, shellLine(metalArgs))
-			statuses = append(statuses, 0)
+	for _, c := range conversations {
+		if c.Name == "a tale, sampled, prompts from options" { // nobody types here
+			s.add(t, c.Command(root), string(c.Stdout))
 		}
 	}
-	// A conversation of one turn, which the positions end: nobody types here.
-	chat := []string{"-t", "0", "-n", "80", "-m", "chat", "-y", "You are kind", "-i", "Tell me of a dog"}
-	stdout, stderr, status := host(append([]string{"run", filepath.Join(modelsDir, "stories260K.bin"), "-z", filepath.Join(modelsDir, "tok512.bin")}, chat...))
-	if status != 0 || !strings.HasPrefix(stdout, "Assistant: ") {
-		t.Fatalf("chat: status %d, %q, %q", status, stdout, stderr)
-	}
-	want += stdout
-	lines = append(lines, shellLine(append([]string{"run", name("stories260K.bin"), "-z", name("tok512.bin")}, chat...)))
-	statuses = append(statuses, 0)
 	app := build(t)
 	for _, c := range []struct {
 		name, cpu string
@@ -128,11 +138,11 @@ func TestGoldensOnMetal(t *testing.T) {
 	}{{"max", "max", 4}, {"qemu64", "qemu64", 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := vmtest.New(t, append(slices.Clone(files), app), 0, lines...)
+			b := vmtest.New(t, append(slices.Clone(s.files), app), 0, s.lines...)
 			b.CPU, b.CPUs = c.cpu, c.cores
-			b.WantStatuses(t, statuses...)
-			if got := b.Out.String(); got != want {
-				t.Errorf("%d cases: bare metal printed\n%q\nthe host\n%q", len(lines), got, want)
+			b.WantStatuses(t, make([]int, len(s.lines))...)
+			if got := b.Out.String(); got != s.want {
+				t.Errorf("%d cases: bare metal printed\n%q\nllama2.c\n%q", len(s.lines), got, s.want)
 			}
 		})
 	}

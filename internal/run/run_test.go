@@ -3,16 +3,16 @@ package run
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/internal/golden"
 )
 
 const (
@@ -48,26 +48,14 @@ func TestRun(t *testing.T) {
 
 // TestIDs: the goldens' tokens, in one line; every option reaches the model.
 func TestIDs(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/random.json")
+	cases, err := golden.Read[golden.Case]("../../testdata/random.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var gs []struct {
-		Model             string
-		Temperature, TopP json.Number
-		Seed, Steps       json.Number
-		Prompt            string
-		Tokens            []int
-	}
-	if err := json.Unmarshal(data, &gs); err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range gs {
-		args := []string{"run", filepath.Join("../../testdata", g.Model), "-z", tokenizer, "-t", g.Temperature.String(), "-p", g.TopP.String(),
-			"-s", g.Seed.String(), "-n", g.Steps.String(), "-i", g.Prompt, "--ids"}
-		want := strings.Trim(fmt.Sprint(g.Tokens), "[]") + "\n"
-		if status, got, _ := runMain("", args...); status != 0 || got != want {
-			t.Errorf("%q: status %d, %q, want %q", args, status, got, want)
+	for _, c := range cases {
+		args := append(c.In("../..").Args(), "--ids")
+		if status, got, _ := runMain("", args...); status != 0 || got != c.IDs() {
+			t.Errorf("%q: status %d, %q, want %q", args, status, got, c.IDs())
 		}
 	}
 }

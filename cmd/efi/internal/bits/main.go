@@ -1,27 +1,35 @@
 //go:build linux && amd64
 
-// The program that a test boots to compare the logits of the bare machine with the
-// host's and with llama2.c's: it prints the hash of every case in LOGITS.JSN.
+// The program that a test boots to compare the bits of the bare machine with llama2.c's:
+// for every case in GOLDENS.JSN it prints the hash of the logits, or ids and text.
 package main
 
 import (
 	"fmt"
 	"os"
 
-	"bootllama/internal/logits"
+	"bootllama/internal/golden"
 	_ "bootllama/metal"
 )
 
 func main() {
-	cases, err := logits.ReadCases("/LOGITS.JSN")
+	cases, err := golden.Read[golden.Case]("/GOLDENS.JSN")
 	for i := 0; err == nil && i < len(cases); i++ {
-		var hash string
-		if hash, err = cases[i].Hash("/"); err == nil {
-			fmt.Println(hash)
-		}
+		err = compute(cases[i])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func compute(c golden.Case) error {
+	if c.FNV64a != "" {
+		hash, err := c.Hash()
+		fmt.Println(hash)
+		return err
+	}
+	tokens, text, err := c.Generate()
+	fmt.Print(golden.Case{Tokens: tokens}.IDs(), text)
+	return err
 }
