@@ -98,9 +98,11 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 		"-ldflags="+ldflags, "-o", output+string(filepath.Separator), opt.pkg())
 	if err != nil {
 		if strings.Contains(stderr, "missing entry symbol") {
-			return nil, fmt.Errorf("%s has no entry point for the firmware: add import _ %q to its package main", opt.pkg(), module+"/metal")
+			err = fmt.Errorf("%s has no entry point for the firmware: add import _ %q to its package main", opt.pkg(), module+"/metal")
+		} else {
+			err = fmt.Errorf("go build %s in %s: %w\n%s", opt.pkg(), dir, err, strings.TrimRight(stderr, "\n"))
 		}
-		return nil, fmt.Errorf("go build %s in %s: %w\n%s", opt.pkg(), dir, err, strings.TrimRight(stderr, "\n"))
+		return nil, withHint(ctx, err, goTool, dir, env)
 	}
 	files, err := os.ReadDir(output)
 	if err != nil {
@@ -110,6 +112,30 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 		return nil, fmt.Errorf("go build %s wrote %d files, want 1: name one package main", opt.pkg(), len(files))
 	}
 	return os.ReadFile(filepath.Join(output, files[0].Name()))
+}
+
+// withHint adds what to do to an error of a build in dir when the module there cannot
+// import this one.
+func withHint(ctx context.Context, failed error, goTool, dir string, env []string) error {
+	known, _, err := run(ctx, dir, env, goTool, "list", "-m", "-f", "{{.Dir}}", module)
+	if ctx.Err() != nil {
+		return failed
+	}
+	if err == nil {
+		if ok, err := isModule(strings.TrimSpace(known)); ok && err == nil {
+			return failed
+		}
+	}
+	source, err := sourceDir()
+	if err != nil {
+		source = "PATH" // of the checkout
+	}
+	begin := ""
+	if mod, _, err := run(ctx, dir, env, goTool, "env", "GOMOD"); err == nil && strings.TrimSpace(mod) == os.DevNull {
+		begin = "\n\tgo mod init NAME"
+	}
+	return fmt.Errorf("%w\nThe module does not say where %s is, and go get cannot find it: it has no public home. In the module's folder, run%s\n"+
+		"\tgo mod edit -require=%[2]s@v0.0.0 -replace=%[2]s=%[4]s", failed, module, begin, source)
 }
 
 func (o Options) pkg() string {

@@ -161,6 +161,55 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestHint: where the module cannot import this one, the error says what to do, and that
+// helps; elsewhere it does not.
+func TestHint(t *testing.T) {
+	const require = "require bootllama v0.0.0\n"
+	const metal, plain = "package main\n\nimport _ \"bootllama/metal\"\n\nfunc main() {}\n", "package main\n\nfunc main() {}\n"
+	source, err := filepath.Abs(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, mod, program, want string }{
+		{"no module", "", metal, "\tgo mod init NAME\n\tgo mod edit"},
+		{"not required", "module m\n", metal, "run\n\tgo mod edit"},
+		{"without a place", "module m\n" + require, metal, "run\n\tgo mod edit"},
+		{"a place that is none", "module m\n" + require + "replace bootllama => ./nowhere\n", metal, "run\n\tgo mod edit"},
+		{"metal is not imported", "module m\n", plain, `add import _ "bootllama/metal"`},
+		{"all is said", "module m\n" + require + "replace bootllama => " + source + "\n", "package main\n\nfunc main() { undefinedHere() }\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(c.program), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if c.mod != "" {
+				if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(c.mod+"go 1.26.0\n"), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Chdir(dir)
+			_, err := Build(t.Context(), Options{Dir: ".", Package: "."})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error %v, want %q in it", err, c.want)
+			}
+			_, hint, ok := strings.Cut(err.Error(), "\tgo mod edit ")
+			if ok != (c.want != "") {
+				t.Errorf("error %v", err)
+			}
+			if !ok || c.mod == "" || c.program == plain {
+				return
+			}
+			if out, err := exec.Command("go", append([]string{"mod", "edit"}, strings.Fields(hint)...)...).CombinedOutput(); err != nil {
+				t.Fatalf("go mod edit %s: %v\n%s", hint, err, out)
+			}
+			if _, err := Build(t.Context(), Options{Dir: ".", Package: "."}); err != nil {
+				t.Errorf("after go mod edit %s: %v", hint, err)
+			}
+		})
+	}
+}
+
 func TestNoGo(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := Build(t.Context(), Options{Dir: tiny}); err == nil || !strings.Contains(err.Error(), "https://go.dev/dl/") {
