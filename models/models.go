@@ -3,7 +3,12 @@
 // makes them again; README.md has the record.
 package models
 
-import _ "embed"
+import (
+	_ "embed"
+	"strings"
+
+	"bootllama"
+)
 
 // Name is what messages call the model.
 const Name = "built-in tales.bin"
@@ -17,3 +22,13 @@ var Checkpoint string
 //
 //go:embed tok1024.bin
 var Tokenizer string
+
+// Open returns the model and its tokenizer, ready for a llama.Generator.
+func Open() (*llama.Checkpoint, *llama.Tokenizer, error) {
+	c, err := llama.ReadCheckpoint(strings.NewReader(Checkpoint), int64(len(Checkpoint)), Name, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := llama.ReadTokenizer(strings.NewReader(Tokenizer), int64(len(Tokenizer)), Name, c.Config.VocabSize)
+	return c, t, err
+}
