@@ -280,7 +280,7 @@ func TestMemory(t *testing.T) {
 		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+maxPackers<<18+1<<17 {
 			t.Errorf("version %d: %d bytes for weights, foretold %d", h.version, n, m.Weights)
 		}
-		if n := allocated(func() { NewTransformer(c, Options{}); NewSampler(h.config.VocabSize, 1, 0.9, 1, nil) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
+		if n := allocated(func() { NewTransformer(c, Options{}).NewSampler(1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
 			t.Errorf("version %d: %d bytes for the state, foretold %d", h.version, n, m.Cache+m.State)
 		}
 		if err := c.Close(); err != nil {

@@ -23,10 +23,12 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/simd              : golang.org/x/sys
 	bootllama/workers           :
 	bootllama/chat              : bootllama
-	bootllama/models            :
+	bootllama/models            : bootllama
 	bootllama/internal/run      : bootllama bootllama/chat bootllama/models bootllama/simd bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
+	bootllama/examples/hello    : bootllama/metal
+	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
 
 	bootllama/internal/pe       :
 	bootllama/internal/efi      : bootllama/internal/pe

@@ -21,7 +21,7 @@ func Example() {
 	g := llama.Generator{
 		Transformer: transformer,
 		Tokenizer:   tokenizer,
-		Sampler:     llama.NewSampler(checkpoint.Config.VocabSize, 0, 0, 1), // the likeliest token
+		Sampler:     transformer.NewSampler(0, 0, 1), // the likeliest token
 	}
 	if _, err := g.GenerateText(context.Background(), os.Stdout, "Once upon a time", 50); err != nil {
 		log.Fatal(err)
@@ -56,8 +56,8 @@ func ExampleSampler() {
 	}
 	transformer := llama.NewTransformer(checkpoint, llama.Options{})
 	defer transformer.Close()
-	sampler := llama.NewSampler(checkpoint.Config.VocabSize, 0.8, 0.9, 42)
-	token := llama.BOS
+	sampler := transformer.NewSampler(0.8, 0.9, 42)
+	token := tokenizer.BOS
 	for pos := range 20 {
 		next := sampler.Sample(transformer.Forward(token, pos))
 		fmt.Print(tokenizer.Decode(token, next))

@@ -149,5 +149,6 @@ func generatorOf(t testing.TB, model string, temperature, topP float32, seed uin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Generator{NewTransformer(c, Options{}), tok, NewSampler(c.Config.VocabSize, temperature, topP, seed, nil)}
+	tr := NewTransformer(c, Options{})
+	return &Generator{tr, tok, tr.NewSampler(temperature, topP, seed)}
 }

@@ -24,15 +24,14 @@ type probIndex struct {
 	index int
 }
 
-// NewSampler returns a sampler for a vocabulary of vocabSize tokens.
+// NewSampler returns a sampler for t's logits, which uses t's kernels.
 // Temperature 0 always takes the likeliest token; 1 samples from the model's own
 // distribution, higher values from a flatter one. topP in (0, 1) restricts the
 // choice to the smallest set of tokens whose probabilities exceed topP together
 // (Holtzman et al. 2020); other values do not restrict it. A seed of 0 makes the
-// generator return nothing but 0: callers replace it, as run.c does. kernels nil: the
-// fastest, as in Options.
-func NewSampler(vocabSize int, temperature, topP float32, seed uint64, kernels *simd.Kernels) *Sampler {
-	return &Sampler{temperature, topP, seed, make([]probIndex, vocabSize), cmp.Or(kernels, simd.Best())}
+// generator return nothing but 0: callers replace it, as run.c does.
+func (t *Transformer) NewSampler(temperature, topP float32, seed uint64) *Sampler {
+	return &Sampler{temperature, topP, seed, make([]probIndex, t.Config.VocabSize), t.kernels}
 }
 
 // Sample returns the next token. It overwrites logits, (vocab_size,), with

@@ -107,7 +107,7 @@ func TestTopPNoCandidate(t *testing.T) {
 		t.Errorf("nearly equal probabilities: %d, want the likeliest, 2", got)
 	}
 	nan := float32(math.NaN())
-	if got := NewSampler(3, 1, 0.9, 1, nil).Sample([]float32{nan, nan, nan}); got != 0 {
+	if got := topPSampler(3, 0.9).Sample([]float32{nan, nan, nan}); got != 0 {
 		t.Errorf("logits that are no numbers: %d, want 0", got)
 	}
 }
@@ -115,11 +115,15 @@ func TestTopPNoCandidate(t *testing.T) {
 // TestTemperature: half the temperature squares the odds.
 func TestTemperature(t *testing.T) {
 	logits := []float32{0, 1, 3}
-	NewSampler(3, 0.5, 0.9, 1, nil).Sample(logits)
+	s := topPSampler(3, 0.9)
+	s.temperature = 0.5
+	s.Sample(logits)
 	if got, want := float64(logits[2]/logits[1]), math.Exp(4); math.Abs(got/want-1) > 1e-6 {
 		t.Errorf("odds %g, want %g", got, want)
 	}
 }
 
 // topPSampler returns a sampler of that top-p.
-func topPSampler(vocabSize int, topP float32) *Sampler { return NewSampler(vocabSize, 1, topP, 1, nil) }
+func topPSampler(vocabSize int, topP float32) *Sampler {
+	return &Sampler{1, topP, 1, make([]probIndex, vocabSize), simd.Best()}
+}

@@ -24,14 +24,8 @@ func session(t *testing.T, steps int) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Session{
-		Generator: &llama.Generator{
-			Transformer: llama.NewTransformer(c, llama.Options{}),
-			Tokenizer:   tok,
-			Sampler:     llama.NewSampler(c.Config.VocabSize, 0, 0, 1, nil),
-		},
-		Steps: steps,
-	}
+	tr := llama.NewTransformer(c, llama.Options{})
+	return &Session{Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)}, Steps: steps}
 }
 
 // story returns what the session's model tells.

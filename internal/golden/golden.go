@@ -144,16 +144,12 @@ func (c Case) Load() (*llama.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	vocab := checkpoint.Config.VocabSize
-	tokenizer, err := llama.LoadTokenizer(c.Tokenizer, vocab)
+	tokenizer, err := llama.LoadTokenizer(c.Tokenizer, checkpoint.Config.VocabSize)
 	if err != nil {
 		return nil, err
 	}
-	return &llama.Generator{
-		Transformer: llama.NewTransformer(checkpoint, llama.Options{}),
-		Tokenizer:   tokenizer,
-		Sampler:     llama.NewSampler(vocab, c.Temperature, c.TopP, c.Seed, nil),
-	}, nil
+	t := llama.NewTransformer(checkpoint, llama.Options{})
+	return &llama.Generator{Transformer: t, Tokenizer: tokenizer, Sampler: t.NewSampler(c.Temperature, c.TopP, c.Seed)}, nil
 }
 
 // Generate returns the tokens and the text that come out here.

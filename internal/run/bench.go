@@ -164,7 +164,7 @@ func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 		r.Prefill.TokS = append(r.Prefill.TokS, float64(len(prompt))/time.Since(start).Seconds())
 	}
 
-	greedy := llama.NewSampler(vocab, 0, 0, 1, reader.kernels)
+	greedy := t.NewSampler(0, 0, 1)
 	r.TokenUS = make([]float64, 0, r.Decode.Tokens)
 	start = time.Now()
 	last, token := start, 1

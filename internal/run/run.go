@@ -121,11 +121,9 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	return &llama.Generator{
-		Transformer: llama.NewTransformer(c, llama.Options{Threads: threads(o.Threads), Kernels: kernels}),
-		Tokenizer:   tok,
-		Sampler:     llama.NewSampler(c.Config.VocabSize, float32(o.Temperature), float32(o.TopP), seed, kernels),
-	}, nil
+	t := llama.NewTransformer(c, llama.Options{Threads: threads(o.Threads), Kernels: kernels})
+	s := t.NewSampler(float32(o.Temperature), float32(o.TopP), seed)
+	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.

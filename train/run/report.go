@@ -156,7 +156,7 @@ func Judge(ctx context.Context, c *llama.Checkpoint, tokenizer *llama.Tokenizer,
 // Sample returns the text that `bootllama run -t 1.0 -p 0.9 -s SEED` prints, without the
 // newline at its end.
 func Sample(ctx context.Context, t *llama.Transformer, tokenizer *llama.Tokenizer, seed uint64) (string, error) {
-	g := llama.Generator{Transformer: t, Tokenizer: tokenizer, Sampler: llama.NewSampler(t.Config.VocabSize, SampleTemperature, SampleTopP, seed, nil)}
+	g := llama.Generator{Transformer: t, Tokenizer: tokenizer, Sampler: t.NewSampler(SampleTemperature, SampleTopP, seed)}
 	var text bytes.Buffer
 	_, err := g.GenerateText(ctx, &text, "", 0)
 	return strings.TrimSuffix(text.String(), "\n"), err
