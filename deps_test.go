@@ -38,6 +38,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/bootllama     : bootllama bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/vm golang.org/x/term
 	bootllama/scripts/lines     :
 
+	bootllama/examples               : *
 	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
 	bootllama/internal/fusetest      : *

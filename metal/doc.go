@@ -1,9 +1,15 @@
 // Package metal lets a Go program, built by the unmodified Go toolchain, run on a PC
 // that has no operating system: it is a UEFI application and its own kernel.
 //
-//	import _ "bootllama/metal"
+// A program of any module becomes one in three lines, of which the first tells go where
+// the source lies, as the module has no public home; PATH is that of a checkout:
 //
-// and `bootllama efi PACKAGE` are all a program needs. fmt, os (standard streams,
+//	go mod edit -require=bootllama@v0.0.0 -replace=bootllama=PATH
+//	import _ "bootllama/metal"
+//	bootllama efi .
+//
+// The last, in the program's folder, writes BOOTX64.EFI. examples/hello is such a program,
+// examples/story one with a model. fmt, os (standard streams,
 // arguments, files of the boot volume), time, sync, math/rand, context, os/signal and
 // the garbage collector work as under Linux; net and os/exec fail with the error of a
 // Linux that lacks them.
