@@ -28,6 +28,8 @@ const (
 
 	wakeVector     = 0xF0
 	spuriousVector = 0xFF
+
+	apicWindow = userTop // where the registers are mapped
 )
 
 // mapAPIC maps the registers where no program can have anything mapped, and learns the

@@ -2,9 +2,27 @@
 
 package metal
 
+const (
+	nmiTime  = int64(3e9) // ns that an NMI to the boot processor may be on its way
+	patience = int64(1e6) // ns between two NMIs to a core that has not stopped
+)
+
 // statusCrash is the exit status that a virtual machine hears when the kernel or the
 // start failed: what a shell reports for SIGABRT.
 const statusCrash = 128 + sigABRT
+
+// The end of the program may come from any core; the boot processor brings it about.
+var (
+	claimed   uint64 // the first to want the end has it
+	ending    uint64 // 1: the program ends, with
+	endStatus uintptr
+	endCode   uint64
+
+	leaving uint64 // 1: the boot processor knows
+	nudging uint64 // 1: another core is about to send it an NMI
+	deaf    bool   // it has waited for one in vain
+	goHome  uint64 // 1: the others may return to the firmware
+)
 
 // leaveProgram ends the program with an exit status. The firmware gets EFI_SUCCESS
 // for 0 and for others a status in the range that appendix D of the specification
@@ -15,6 +33,85 @@ func leaveProgram(status uint64) {
 		endProgram(efiSuccess, 0)
 	}
 	endProgram(efiOEM|uintptr(status), status)
+}
+
+// endProgram ends the program with a status for the firmware and one for a virtual machine's
+// owner. It does not return.
+func endProgram(efiStatus uintptr, code uint64) {
+	if swap(&claimed, 1) == 0 {
+		beginEnd(efiStatus, code)
+	}
+	stop()
+}
+
+func beginEnd(efiStatus uintptr, code uint64) {
+	endStatus, endCode = efiStatus, code
+	swap(&ending, 1)
+	if !getCore().isBoot() {
+		nudge()
+	}
+}
+
+// nudge makes the boot processor look. If it runs the program, only an NMI gets
+// through; in the firmware's world one would be taken for the machine's. So it says
+// when it is there, and before it goes waits for an NMI that is on its way.
+func nudge() {
+	for leaving == 0 {
+		for limit := ticktime() + patience/10; leaving == 0 && ticktime() < limit; {
+			pause()
+		}
+		swap(&nudging, 1)
+		if inFirmware == 0 && leaving == 0 && bootCore.nmis == bootCore.nmisDue {
+			sendNMI(&bootCore)
+		}
+		store(&nudging, 0)
+	}
+}
+
+// awaitNMIs is the boot processor's part of nudge. What it waits for is a few instructions
+// away, but a hypervisor may have taken the other processor from them: under QEMU on a busy
+// host more than a millisecond went by, and the NMI came in the firmware, which stopped for
+// ever ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never comes,
+// as when this processor is in the handler of one that the machine has sent.
+func awaitNMIs() {
+	if deaf || ending == 0 && nudging == 0 {
+		return
+	}
+	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
+		if ticktime() >= limit {
+			deaf = true
+			return
+		}
+	}
+}
+
+// stop is where a core goes, whatever it was doing, when the program ends.
+func stop() {
+	c := getCore()
+	if c.isBoot() {
+		swap(&leaving, 1)
+		awaitNMIs()
+		bringHome()
+		printCrash()
+		leave(endStatus, endCode)
+	}
+	swap(&c.parked, 1)
+	for goHome == 0 {
+		pause()
+	}
+	leaveAPIC(c)
+	restoreCPU(c)
+	leaveTo(c, efiSuccess)
+}
+
+// allParked says whether no other core runs any more, nor has an NMI to come.
+func allParked() bool {
+	for i := 1; i < coreLimit; i++ {
+		if c := coreNumber(i); c.online != 0 && (c.parked == 0 || c.nmis != c.nmisDue) {
+			return false
+		}
+	}
+	return true
 }
 
 // leave puts the machine back as it was found and returns to the firmware, from the boot

@@ -40,9 +40,6 @@ func eventfd(initial uintptr) uint64 {
 	return newEventFile(file{kind: kindEvent, count: uint64(uint32(initial))})
 }
 
-// epollEvent is struct epoll_event, packed: 12 bytes.
-type epollEvent struct{ events, dataLow, dataHigh uint32 }
-
 func epollCtl(ep, op, fd, event uintptr) uint64 {
 	if !isOpen(ep) || files[ep].kind != kindEpoll || !isOpen(fd) {
 		return errno(ebadf)

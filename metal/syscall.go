@@ -98,61 +98,6 @@ func sharedCall(t *thread) bool {
 	return false
 }
 
-// Numbers of the system calls (asm/unistd_64.h).
-const (
-	sysRead             = 0
-	sysWrite            = 1
-	sysClose            = 3
-	sysFstat            = 5
-	sysLseek            = 8
-	sysMmap             = 9
-	sysMunmap           = 11
-	sysRtSigaction      = 13
-	sysRtSigprocmask    = 14
-	sysRtSigreturn      = 15
-	sysIoctl            = 16
-	sysPread64          = 17
-	sysPwrite64         = 18
-	sysSchedYield       = 24
-	sysMadvise          = 28
-	sysNanosleep        = 35
-	sysGetpid           = 39
-	sysClone            = 56
-	sysExit             = 60
-	sysKill             = 62
-	sysFcntl            = 72
-	sysFsync            = 74
-	sysFtruncate        = 77
-	sysGetcwd           = 79
-	sysGetuid           = 102
-	sysGetgid           = 104
-	sysGeteuid          = 107
-	sysGetegid          = 108
-	sysGetppid          = 110
-	sysSigaltstack      = 131
-	sysPrctl            = 157
-	sysArchPrctl        = 158
-	sysGettid           = 186
-	sysTkill            = 200
-	sysFutex            = 202
-	sysSchedGetaffinity = 204
-	sysGetdents64       = 217
-	sysClockGettime     = 228
-	sysExitGroup        = 231
-	sysEpollCtl         = 233
-	sysTgkill           = 234
-	sysOpenat           = 257
-	sysMkdirat          = 258
-	sysNewfstatat       = 262
-	sysUnlinkat         = 263
-	sysRenameat         = 264
-	sysEpollPwait       = 281
-	sysEventfd2         = 290
-	sysEpollCreate1     = 291
-	sysRenameat2        = 316
-	sysGetrandom        = 318
-)
-
 // call is the table of the system calls that Go's runtime and standard library make
 // and that mean something here; the result counts only if the thread does not wait.
 // What is not in it does not exist: ENOSYS, as on a Linux without it.

@@ -2,32 +2,17 @@
 
 package metal
 
-import "unsafe"
-
 const (
-	maxCores = 64 // a word of the affinity mask
-
 	arrivalTime = int64(3e9) // ns that the firmware has to start the others
 	homeTime    = int64(3e9) // ns that it has to notice that they are back: EDK2 looks ten times a second
-	nmiTime     = int64(3e9) // ns that an NMI to the boot processor may be on its way
-	patience    = int64(1e6) // ns between two NMIs to a core that has not stopped
 )
 
 var (
-	cores     [maxCores]uintptr // *core, by number; 0: none
-	coreLimit int               // numbers below it have one
-	coreCount uint64            // that take part in scheduling, the boot processor included
-	arrivals  uint32            // other processors that have come to apEntry
-
 	mpServices uintptr // *efiMPServices
 	mpEvent    uintptr // signalled when the firmware has seen every processor return
 	processors uintptr // in the machine
 	enabled    uintptr // of them in use by the firmware
 )
-
-func coreNumber(i int) *core { return at[core](cores[i]) }
-
-func (c *core) isBoot() bool { return c == &bootCore }
 
 // startCores asks the firmware for its other processors (PI 1.7 volume 2, 13.4) and
 // waits until they are in the scheduler. The call does not block; the specification
@@ -79,21 +64,6 @@ func startCores() {
 	}
 }
 
-// makeCores makes the states of cores 1 to n-1, in memory taken for them, and the way
-// to interrupt them.
-func makeCores(n int) bool {
-	const pages = (unsafe.Sizeof(core{}) + pageSize - 1) / pageSize
-	if !mapAPIC() {
-		return false
-	}
-	for coreLimit = 1; coreLimit < n; coreLimit++ {
-		if cores[coreLimit] = allocPages(pages); cores[coreLimit] == 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func closeMPEvent() {
 	if mpEvent != 0 {
 		firmware(bootServices().closeEvent, mpEvent)
@@ -120,108 +90,6 @@ func startAP() {
 	c.online = 1
 	coreCount++
 	schedule(c, false)
-}
-
-// Locks. There are two, never held together, and none during a firmware call: one for
-// threads, signals and events, one for memory. What only the boot processor touches
-// (console, files, everything of the firmware) needs none.
-var kernelLock, memoryLock uint64
-
-// acquire takes a lock. Its holder may be a core that has just been stopped for ever:
-// then the program ends, and so does the wait.
-func acquire(lock *uint64) {
-	for swap(lock, 1) != 0 {
-		for *lock != 0 {
-			if ending != 0 {
-				stop()
-			}
-			pause()
-		}
-	}
-}
-
-func release(lock *uint64) { store(lock, 0) }
-
-// The end of the program may come from any core; the boot processor brings it about.
-var (
-	claimed   uint64 // the first to want the end has it
-	ending    uint64 // 1: the program ends, with
-	endStatus uintptr
-	endCode   uint64
-
-	leaving uint64 // 1: the boot processor knows
-	nudging uint64 // 1: another core is about to send it an NMI
-	deaf    bool   // it has waited for one in vain
-	goHome  uint64 // 1: the others may return to the firmware
-)
-
-// endProgram ends the program with a status for the firmware and one for a virtual machine's
-// owner. It does not return.
-func endProgram(efiStatus uintptr, code uint64) {
-	if swap(&claimed, 1) == 0 {
-		beginEnd(efiStatus, code)
-	}
-	stop()
-}
-
-func beginEnd(efiStatus uintptr, code uint64) {
-	endStatus, endCode = efiStatus, code
-	swap(&ending, 1)
-	if !getCore().isBoot() {
-		nudge()
-	}
-}
-
-// nudge makes the boot processor look. If it runs the program, only an NMI gets
-// through; in the firmware's world one would be taken for the machine's. So it says
-// when it is there, and before it goes waits for an NMI that is on its way.
-func nudge() {
-	for leaving == 0 {
-		for limit := ticktime() + patience/10; leaving == 0 && ticktime() < limit; {
-			pause()
-		}
-		swap(&nudging, 1)
-		if inFirmware == 0 && leaving == 0 && bootCore.nmis == bootCore.nmisDue {
-			sendNMI(&bootCore)
-		}
-		store(&nudging, 0)
-	}
-}
-
-// awaitNMIs is the boot processor's part of nudge. What it waits for is a few instructions
-// away, but a hypervisor may have taken the other processor from them: under QEMU on a busy
-// host more than a millisecond went by, and the NMI came in the firmware, which stopped for
-// ever ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never comes,
-// as when this processor is in the handler of one that the machine has sent.
-func awaitNMIs() {
-	if deaf || ending == 0 && nudging == 0 {
-		return
-	}
-	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
-		if ticktime() >= limit {
-			deaf = true
-			return
-		}
-	}
-}
-
-// stop is where a core goes, whatever it was doing, when the program ends.
-func stop() {
-	c := getCore()
-	if c.isBoot() {
-		swap(&leaving, 1)
-		awaitNMIs()
-		bringHome()
-		printCrash()
-		leave(endStatus, endCode)
-	}
-	swap(&c.parked, 1)
-	for goHome == 0 {
-		pause()
-	}
-	leaveAPIC(c)
-	restoreCPU(c)
-	leaveTo(c, efiSuccess)
 }
 
 // bringHome returns the other processors to the firmware before the memory that they
@@ -263,14 +131,4 @@ func bringHome() {
 			sendINIT(c)
 		}
 	}
-}
-
-// allParked says whether no other core runs any more, nor has an NMI to come.
-func allParked() bool {
-	for i := 1; i < coreLimit; i++ {
-		if c := coreNumber(i); c.online != 0 && (c.parked == 0 || c.nmis != c.nmisDue) {
-			return false
-		}
-	}
-	return true
 }

@@ -1,0 +1,211 @@
+//go:build linux && amd64
+
+package metal
+
+const (
+	userBase = 0x6000_0000_0000 // addresses for mmap without a hint: above Go's hints
+	userTop  = 0x7FFF_FFFF_0000
+
+	maxSpans = 1024
+)
+
+// span is a range of addresses that mmap has given away.
+type span struct{ start, end uintptr }
+
+var (
+	spans     [maxSpans]span
+	spanCount int
+)
+
+// Linux mmap's arguments (mman.h) as the Go runtime uses them.
+const (
+	protExec     = 0x4
+	mapFixed     = 0x10
+	mapAnonymous = 0x20
+
+	madviseDontNeed = 4
+)
+
+// mmap reserves addresses and, unless prot is PROT_NONE, maps zeroed memory there.
+func mmap(hint, n, prot, flags uintptr) uint64 {
+	if flags&mapAnonymous == 0 {
+		return errno(enodev)
+	}
+	if n == 0 || n > userTop || hint%pageSize != 0 && flags&mapFixed != 0 {
+		return errno(einval)
+	}
+	if prot&protExec != 0 {
+		return errno(eacces)
+	}
+	acquire(&memoryLock)
+	start := mapAnywhere(hint, (n+pageSize-1)&^(pageSize-1), prot, flags)
+	release(&memoryLock)
+	return start
+}
+
+// mapAnywhere is mmap with its arguments checked and under the lock.
+func mapAnywhere(hint, n, prot, flags uintptr) uint64 {
+	start := hint &^ (pageSize - 1)
+	inside := start >= identityEnd && start <= userTop && n <= userTop-start
+	switch {
+	case flags&mapFixed != 0:
+		if !inside {
+			return errno(enomem)
+		}
+	case !inside || overlaps(start, n):
+		if start = freeAddresses(n); start == 0 {
+			return errno(enomem)
+		}
+	}
+	if !reserve(start, start+n) {
+		return errno(enomem)
+	}
+	if prot != 0 && !mapZeroed(start, n) {
+		return errno(enomem)
+	}
+	return uint64(start)
+}
+
+// munmap gives the addresses back. Pages that lie behind them stay, for whatever is
+// mapped there next: so no processor ever holds a stale translation.
+func munmap(start, n uintptr) uint64 {
+	n = (n + pageSize - 1) &^ (pageSize - 1)
+	if start%pageSize != 0 || n == 0 || start < identityEnd || start > userTop || n > userTop-start {
+		return errno(einval)
+	}
+	acquire(&memoryLock)
+	e := releaseSpan(start, start+n)
+	release(&memoryLock)
+	return errno(e)
+}
+
+// madvise: MADV_DONTNEED promises zeroes and the heap relies on it; the rest is advice.
+// No mapping changes, so that it needs no lock.
+func madvise(start, n, advice uintptr) uint64 {
+	if start < identityEnd || start > userTop || n > userTop-start {
+		return errno(einval)
+	}
+	if advice != madviseDontNeed {
+		return 0
+	}
+	for last := start + n; start < last; {
+		next, mapped := mappedEnd(start)
+		next = min(next, last)
+		if mapped {
+			zero(start, next-start)
+		}
+		start = next
+	}
+	return 0
+}
+
+// The spans are sorted and do not touch each other.
+
+func overlaps(start, n uintptr) bool {
+	for i := 0; i < spanCount; i++ {
+		if s := &spans[i]; start < s.end && s.start < start+n {
+			return true
+		}
+	}
+	return false
+}
+
+// freeAddresses finds n bytes of unused addresses from userBase on, large ranges
+// aligned for large pages; 0 if there are none.
+func freeAddresses(n uintptr) uintptr {
+	align := uintptr(pageSize)
+	if n >= largePageSize {
+		align = largePageSize
+	}
+	start := uintptr(userBase)
+	for i := 0; i < spanCount; i++ {
+		s := &spans[i]
+		if s.end <= start {
+			continue
+		}
+		if s.start >= start+n {
+			break
+		}
+		start = (s.end + align - 1) &^ (align - 1)
+	}
+	if start > userTop || n > userTop-start {
+		return 0
+	}
+	return start
+}
+
+// reserve adds a range, merging it with what it touches; false when the table is full.
+func reserve(start, end uintptr) bool {
+	i := 0
+	for i < spanCount && spans[i].end < start {
+		i++
+	}
+	j := i
+	for j < spanCount && spans[j].start <= end {
+		start, end = min(start, spans[j].start), max(end, spans[j].end)
+		j++
+	}
+	if i == j && spanCount == maxSpans {
+		return false
+	}
+	replaceSpans(i, j, span{start, end}, span{})
+	return true
+}
+
+// releaseSpan removes a range.
+func releaseSpan(start, end uintptr) (e uint64) {
+	i := 0
+	for i < spanCount && spans[i].end <= start {
+		i++
+	}
+	j := i
+	var left, right span
+	for j < spanCount && spans[j].start < end {
+		if spans[j].start < start {
+			left = span{spans[j].start, start}
+		}
+		if spans[j].end > end {
+			right = span{end, spans[j].end}
+		}
+		j++
+	}
+	if i == j {
+		return 0
+	}
+	if left.end != 0 && right.end != 0 && spanCount == maxSpans {
+		return enomem
+	}
+	if left.end == 0 {
+		left, right = right, left
+	}
+	replaceSpans(i, j, left, right)
+	return 0
+}
+
+// replaceSpans puts a and b, where not empty, in the place of spans[i:j].
+func replaceSpans(i, j int, a, b span) {
+	n := 0
+	if a.end != 0 {
+		n++
+	}
+	if b.end != 0 {
+		n++
+	}
+	tail := spanCount - j
+	if i+n > j {
+		for k := tail - 1; k >= 0; k-- {
+			spans[i+n+k] = spans[j+k]
+		}
+	} else {
+		for k := 0; k < tail; k++ {
+			spans[i+n+k] = spans[j+k]
+		}
+	}
+	if a.end != 0 {
+		spans[i] = a
+	}
+	if b.end != 0 {
+		spans[i+1] = b
+	}
+	spanCount = i + n + tail
+}
