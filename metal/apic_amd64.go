@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
@@ -60,14 +60,14 @@ func identifyAPIC(c *core) {
 // enterAPIC lets a processor hear the others: firmware may have left its APIC deaf.
 func enterAPIC(c *core) {
 	identifyAPIC(c)
-	c.found.spuriousVector, c.found.taskPriority = readAPIC(c, apicSpurious), readAPIC(c, apicTaskPriority)
+	c.firmware.spuriousVector, c.firmware.taskPriority = readAPIC(c, apicSpurious), readAPIC(c, apicTaskPriority)
 	writeAPIC(c, apicSpurious, spuriousEnable|spuriousVector)
 	writeAPIC(c, apicTaskPriority, 0)
 }
 
 func leaveAPIC(c *core) {
-	writeAPIC(c, apicTaskPriority, c.found.taskPriority)
-	writeAPIC(c, apicSpurious, c.found.spuriousVector)
+	writeAPIC(c, apicTaskPriority, c.firmware.taskPriority)
+	writeAPIC(c, apicSpurious, c.firmware.spuriousVector)
 }
 
 func readAPIC(c *core, register uintptr) uint32 {
@@ -103,9 +103,13 @@ func interrupt(to *core, command uint32) {
 
 func sendWake(to *core) { interrupt(to, commandFixed|wakeVector) }
 
-func sendNMI(to *core) {
+// reach makes a core that runs the program, with interrupts off, look whether the
+// program ends: by an NMI, which reachPending says to be on its way.
+func reach(to *core) {
 	to.nmisDue++
 	interrupt(to, commandNMI)
 }
+
+func (c *core) reachPending() bool { return c.nmis != c.nmisDue }
 
 func sendINIT(to *core) { interrupt(to, commandINIT) }

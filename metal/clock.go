@@ -18,39 +18,26 @@ var (
 // processor says it, else against the firmware's Stall, the shortest of several, as
 // whatever disturbs a stall makes it longer. Then it asks for the wall time, once.
 func initClock() {
-	ticksPerSecond = crystalRate()
+	ticksPerSecond = counterRate()
 	if ticksPerSecond == 0 {
 		best := ^uint64(0)
 		for range 5 {
-			t := rdtsc()
+			t := counter()
 			firmware(bootServices().stall, stallTime)
-			best = min(best, rdtsc()-t)
+			best = min(best, counter()-t)
 		}
 		ticksPerSecond = best * (1e6 / stallTime)
 	}
 	if ticksPerSecond < 1e6 || ticksPerSecond > 1e11 {
 		fail("the time-stamp counter does not count", efiUnsupported)
 	}
-	firstTick = rdtsc()
+	firstTick = counter()
 	runtime := at[efiRuntimeServices](systemTable().runtimeServices)
 	if status := firmware(runtime.getTime, address(&now), 0); status != efiSuccess {
 		warn("GetTime: the date is unknown", status)
 		return
 	}
 	bootTime = unixTime(&now) * 1e9
-}
-
-// crystalRate computes the counter's rate from CPUID leaf 0x15 (Intel SDM volume 2,
-// CPUID): crystal frequency × numerator / denominator; 0 where any is not given.
-func crystalRate() uint64 {
-	if highest, _, _, _ := cpuid(0, 0); highest < 0x15 {
-		return 0
-	}
-	denominator, numerator, crystal, _ := cpuid(0x15, 0)
-	if denominator == 0 || numerator == 0 {
-		return 0
-	}
-	return uint64(crystal) * uint64(numerator) / uint64(denominator)
 }
 
 // unixTime converts a firmware date; one without a time zone counts as UTC.
@@ -76,7 +63,7 @@ func nanotime() int64 { return advance(&latest, ticktime()) }
 // ticktime is the same by this processor's counter alone. The division in two parts
 // keeps the product in 64 bits up to 18 GHz.
 func ticktime() int64 {
-	ticks := rdtsc() - firstTick
+	ticks := counter() - firstTick
 	return int64(ticks/ticksPerSecond*1e9 + ticks%ticksPerSecond*1e9/ticksPerSecond)
 }
 

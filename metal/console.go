@@ -3,12 +3,11 @@
 package metal
 
 const (
-	stdin  = 0
-	stdout = 1
-	stderr = 2
-	status = 3 // not a descriptor: the channel on which exit statuses are told
+	stdin         = 0
+	stdout        = 1
+	stderr        = 2
+	statusChannel = 3 // not a descriptor: the debug channel on which exit statuses are told
 
-	firstPort    = 0xE9 // of stdout; stderr and status follow
 	pumpInterval = int64(10e6)
 	lineSpace    = 4096
 
@@ -28,7 +27,6 @@ var (
 	lastPump      int64
 	key           efiInputKey
 
-	ports    [4]uint16 // by descriptor: debug port, or 0
 	decoders [4]utf8Decoder
 	text     [256]uint16 // on its way to ConOut
 	textSize int
@@ -44,16 +42,10 @@ var (
 	rawNeed   int
 )
 
-// initConsole finds the firmware's console and, in a virtual machine, the debug
-// ports. QEMU's isa-debugcon answers a read with a value of one's choice; ours is the
-// port's own number, and on a PC without such a device the bus answers 0xFF.
+// initConsole finds the firmware's console and, in a virtual machine, the debug channels.
 func initConsole() {
 	conIn, conOut = systemTable().conIn, systemTable().conOut
-	for i := stdout; i <= status; i++ {
-		if port := uint16(firstPort + i - stdout); inb(port) == byte(port) {
-			ports[i] = port
-		}
-	}
+	findDebugChannels()
 	if r := firmware(bootServices().createEvent, efiEventTimer, efiTPLCallback, 0, 0, address(&timerEvent)); r != efiSuccess {
 		fail("cannot make a timer", r)
 	}
@@ -84,17 +76,13 @@ func showCursor() {
 
 // reportStatus tells a virtual machine's owner how the program ended.
 func reportStatus(code byte) {
-	if ports[status] != 0 {
-		outsb(ports[status], address(&code), 1)
-	}
+	debugWrite(statusChannel, address(&code), 1)
 }
 
 // consoleWrite puts text on the firmware's console, and the same bytes on the debug
 // port. UTF-8 sequences may be split over writes.
 func consoleWrite(stream int, p, n uintptr) {
-	if ports[stream] != 0 {
-		outsb(ports[stream], p, n)
-	}
+	debugWrite(stream, p, n)
 	d := &decoders[stream]
 	for ; n > 0; p, n = p+1, n-1 {
 		for again := true; again; {
@@ -227,7 +215,7 @@ func pumpKeys(now int64) {
 // VT-UTF8) make each byte a key of its own, so behind a virtual machine's serial port
 // units from 0x80 to 0xFF are put together as UTF-8 where they form it.
 func typeUnit(u uint16) {
-	if ports[stdout] != 0 && u >= 0x80 && u <= 0xFF {
+	if hasDebugChannel(stdout) && u >= 0x80 && u <= 0xFF {
 		switch continuation := u < 0xC0; {
 		case rawNeed > 0 && continuation:
 			raw[rawSize] = byte(u)

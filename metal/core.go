@@ -18,43 +18,29 @@ const (
 	trapStackSize   = 8 << 10
 )
 
-// core is the state of one processor, found through GS base while the processor is
-// in the kernel's world. The stacks stand in the order of their addresses on
-// purpose: code that runs on a later stack with the g of an earlier one still passes
-// the stack checks of its prologues.
+// core is the state of one processor core: first what the kernel needs of it on any
+// architecture, last what the architecture adds. The stacks stand in the order of
+// their addresses on purpose: code that runs on a later stack with the g of an earlier
+// one still passes the stack checks of its prologues.
 type core struct {
-	self      uintptr
-	thread    uintptr // *thread that runs here; 0: none
-	scratch   uintptr // SP of the program, between two instructions of syscallEntry
-	inKernel  uint64  // 1 from syscallEntry to resume: a fault then is the kernel's own
-	kernelSP  uintptr
-	kernelFS  uintptr // FS base under which FS:-8 is kernelG
-	trapFS    uintptr // FS base under which FS:-8 is trapG
-	kernelTLS [2]uintptr
-	trapTLS   [2]uintptr
+	self     uintptr
+	thread   uintptr // *thread that runs here; 0: none
+	inKernel uint64  // 1 from the entry of a system call to resume: a fault then is the kernel's own
+	kernelSP uintptr
 
 	idle       uint64 // what it does without a thread: see schedule.go
 	sliceStart int64  // when its thread got the processor
 	lastThread int    // index of the thread chosen last: the next in turn follows it
 
-	online        uint64 // 1: takes part in scheduling
-	nmis, nmisDue uint64 // taken by nmiEntry; sent by other cores
-	parked        uint64 // 1: runs nothing any more and waits to be sent home
-	home          uint64 // 1: is on its last instructions on the way back to the firmware
+	online uint64 // 1: takes part in scheduling
+	parked uint64 // 1: runs nothing any more and waits to be sent home
+	home   uint64 // 1: is on its last instructions on the way back to the firmware
 
-	apicID, x2APIC             uint64
-	cr0, cr3, cr4              uint64
-	codeSelector, dataSelector uint64
-	gdtr, idtr                 tableRegister
-	found                      firmwareState
-	gdt                        [maxDescriptors]uint64
-	tss                        taskState
-
-	kernelG, trapG [128]uintptr // larger than runtime.g, of which only the stack bounds are used
-
+	kernelG     [128]uintptr // larger than runtime.g, of which only the stack bounds are used
 	kernelStack [kernelStackSize]byte
-	trapStack   [trapStackSize]byte // IST 1: exceptions
-	abortStack  [trapStackSize]byte // IST 2: NMI, double fault, machine check
+	trapStack   [trapStackSize]byte // of exceptions
+
+	processor
 }
 
 // bootCore is the boot processor, the only one that calls the firmware.
@@ -64,13 +50,9 @@ func coreNumber(i int) *core { return at[core](cores[i]) }
 
 func (c *core) isBoot() bool { return c == &bootCore }
 
-// makeCores makes the states of cores 1 to n-1, in memory taken for them, and the way
-// to interrupt them.
+// makeCores makes the states of cores 1 to n-1, in memory taken for them.
 func makeCores(n int) bool {
 	const pages = (unsafe.Sizeof(core{}) + pageSize - 1) / pageSize
-	if !mapAPIC() {
-		return false
-	}
 	for coreLimit = 1; coreLimit < n; coreLimit++ {
 		if cores[coreLimit] = allocPages(pages); cores[coreLimit] == 0 {
 			return false

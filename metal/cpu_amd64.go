@@ -1,6 +1,29 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
+
+// processor is the part of a core's state that only x86-64 has. While the core is in the
+// kernel's world, GS base is the core's address.
+type processor struct {
+	scratch   uintptr // SP of the program, between two instructions of syscallEntry
+	kernelFS  uintptr // FS base under which FS:-8 is kernelG
+	trapFS    uintptr // FS base under which FS:-8 is trapG
+	kernelTLS [2]uintptr
+	trapTLS   [2]uintptr
+
+	nmis, nmisDue uint64 // taken by nmiEntry; sent by other cores
+
+	apicID, x2APIC             uint64
+	cr0, cr3, cr4              uint64
+	codeSelector, dataSelector uint64
+	gdtr, idtr                 tableRegister
+	firmware                   firmwareState
+	gdt                        [maxDescriptors]uint64
+	tss                        taskState
+
+	trapG      [128]uintptr
+	abortStack [trapStackSize]byte // IST 2: NMI, double fault, machine check
+}
 
 // firmwareState is what a processor's registers held before the kernel changed them,
 // and hold again when it leaves.
@@ -18,8 +41,9 @@ type firmwareState struct {
 func getCore() *core
 func entry()
 func apEntry()
-func addresses() (syscallEntry, vectors, rt0, nmi, interrupt, ap uintptr)
-func rdtsc() uint64
+func addresses() (syscallEntry, vectors, nmi, interrupt, ap uintptr)
+func runtimeEntry() uintptr
+func counter() uint64
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 func rdmsr(register uint32) uint64
 func wrmsr(register uint32, value uint64)
@@ -38,7 +62,7 @@ func loadTables(gdtr, idtr *tableRegister, ss uint64)
 func loadTaskRegister(selector uint64)
 func inb(port uint16) byte
 func outsb(port uint16, p, n uintptr)
-func rdrand() (value uint64, ok bool)
+func hardwareRandom() (value uint64, ok bool)
 func zero(p, n uintptr)
 func move(to, from, n uintptr)
 func pause()
@@ -83,7 +107,7 @@ const (
 // without it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET)
 // are off in the kernel's world, since goroutines switch stacks as they like.
 func initCPU(c *core) {
-	fw := &c.found
+	fw := &c.firmware
 	storeTables(&fw.gdtr, &fw.idtr)
 	c.codeSelector, fw.ss = selectors()
 	fw.cr0, fw.cr3, fw.cr4 = readCR0(), readCR3(), readCR4()
@@ -117,7 +141,7 @@ func initCPU(c *core) {
 // initSyscall points SYSCALL at the kernel. Go's SYSCALL comes from ring 0 and
 // stays there: the CPU loads CS and SS from STAR[47:32] and the next descriptor.
 func initSyscall(c *core) {
-	entry, _, _, _, _, _ := addresses()
+	entry, _, _, _, _ := addresses()
 	wrmsr(msrSTAR, c.codeSelector<<32)
 	wrmsr(msrLSTAR, uint64(entry))
 	wrmsr(msrFMASK, flagsOnSyscall)
@@ -141,7 +165,7 @@ func FirmwareRegisters(core int) Registers {
 	if core < 0 || core >= maxCores || cores[core] == 0 {
 		return Registers{}
 	}
-	fw := &coreNumber(core).found
+	fw := &coreNumber(core).firmware
 	return Registers{fw.cr0, fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs,
 		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
@@ -149,7 +173,7 @@ func FirmwareRegisters(core int) Registers {
 // restoreCPU puts back what initCPU and its successors changed.
 // The task register stays: it cannot be loaded with the null selector it had.
 func restoreCPU(c *core) {
-	fw := &c.found
+	fw := &c.firmware
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
 	writeCR3(fw.cr3)
 	if c.cr4&cr4OSXSAVE != 0 {
@@ -161,4 +185,26 @@ func restoreCPU(c *core) {
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)
 	wrmsr(msrEFER, fw.efer)
+}
+
+// changed says whether initCPU has run.
+func (c *core) changed() bool { return c.cr4 != 0 }
+
+// counterRate computes the time-stamp counter's rate from CPUID leaf 0x15 (Intel SDM
+// volume 2, CPUID): crystal frequency × numerator / denominator; 0 where any is not given.
+func counterRate() uint64 {
+	if highest, _, _, _ := cpuid(0, 0); highest < 0x15 {
+		return 0
+	}
+	denominator, numerator, crystal, _ := cpuid(0x15, 0)
+	if denominator == 0 || numerator == 0 {
+		return 0
+	}
+	return uint64(crystal) * uint64(numerator) / uint64(denominator)
+}
+
+// hasHardwareRandom says whether the processor announces RDRAND.
+func hasHardwareRandom() bool {
+	_, _, features, _ := cpuid(1, 0)
+	return features>>30&1 != 0
 }

@@ -1,11 +1,11 @@
-//go:build linux && amd64
+//go:build linux
 
 #include "textflag.h"
 
 // Instructions that Go has no words for (Intel SDM volume 2).
 
-// func rdtsc() uint64
-TEXT ·rdtsc(SB),NOSPLIT,$0-8
+// func counter() uint64
+TEXT ·counter(SB),NOSPLIT,$0-8
 	RDTSC
 	SHLQ $32, DX
 	ORQ DX, AX
@@ -152,8 +152,8 @@ TEXT ·outsb(SB),NOSPLIT,$0-24
 	OUTSB
 	RET
 
-// func rdrand() (value uint64, ok bool)
-TEXT ·rdrand(SB),NOSPLIT,$0-9
+// func hardwareRandom() (value uint64, ok bool)
+TEXT ·hardwareRandom(SB),NOSPLIT,$0-9
 	RDRANDQ AX
 	SETCS ok+8(FP)
 	MOVQ AX, value+0(FP)

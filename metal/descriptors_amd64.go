@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
@@ -36,13 +36,13 @@ var idt [256][2]uint64
 // to a core that halts for it (interruptEntry), on the stack that is in use.
 func initTraps(c *core) {
 	c.dataSelector = c.codeSelector + 8
-	n := (uintptr(c.found.gdtr.limit) + 1) / 8
+	n := (uintptr(c.firmware.gdtr.limit) + 1) / 8
 	n = max(n, uintptr(c.dataSelector/8+1))
 	if n+2 > maxDescriptors {
 		fail("the firmware's GDT is too large", efiUnsupported)
 	}
-	for i := uintptr(0); i < (uintptr(c.found.gdtr.limit)+1)/8; i++ {
-		c.gdt[i] = *at[uint64](c.found.gdtr.base() + i*8)
+	for i := uintptr(0); i < (uintptr(c.firmware.gdtr.limit)+1)/8; i++ {
+		c.gdt[i] = *at[uint64](c.firmware.gdtr.base() + i*8)
 	}
 	c.gdt[c.dataSelector/8] = 0x00CF_9200_0000_FFFF // flat, writable, ring 0
 	c.tss.setIST(1, address(&c.trapStack)+trapStackSize)
@@ -58,7 +58,7 @@ func initTraps(c *core) {
 
 // initVectors fills the IDT.
 func initVectors(c *core) {
-	_, vectors, _, nmi, interrupt, _ := addresses()
+	_, vectors, nmi, interrupt, _ := addresses()
 	for i := range idt {
 		stub, ist := uint64(vectors)+uint64(i)*vectorStride, uint64(1)
 		switch {

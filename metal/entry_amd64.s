@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 #include "go_asm.h"
 #include "textflag.h"
@@ -6,6 +6,8 @@
 // The doors between three worlds: the firmware, the kernel (package metal) and
 // the Go program. Offsets come from go_asm.h, which the toolchain writes from
 // the structs core, thread and firmwareState.
+
+#define FIRMWARE core_processor+processor_firmware // of a core: its firmwareState
 
 #define MSR_FS_BASE $0xC0000100
 #define MSR_GS_BASE $0xC0000101
@@ -29,17 +31,17 @@
 // MAKE_G makes the g at field g of core BX, for the stack between two fields,
 // and stores the g where FS:-8 finds it once FS base is fs. Clobbers AX, CX.
 #define MAKE_G(g, stack, size, tls, fs) \
-	LEAQ stack(BX), CX \
+	LEAQ (stack)(BX), CX \
 	MOVQ CX, (g+G_LO)(BX) \
 	LEAQ (stack+size)(BX), AX \
 	MOVQ AX, (g+G_HI)(BX) \
 	ADDQ $GUARD, CX \
 	MOVQ CX, (g+G_GUARD0)(BX) \
 	MOVQ CX, (g+G_GUARD1)(BX) \
-	LEAQ g(BX), AX \
-	MOVQ AX, tls(BX) \
+	LEAQ (g)(BX), AX \
+	MOVQ AX, (tls)(BX) \
 	LEAQ (tls+8)(BX), AX \
-	MOVQ AX, fs(BX)
+	MOVQ AX, (fs)(BX)
 
 // SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes what
 // the convention lets the callee not touch, leaving SP aligned to 16. The way back from
@@ -72,26 +74,26 @@
 // ENTER_KERNEL makes core BX this processor's and goes to its kernel stack. MXCSR gets
 // the value with which Linux and UEFI start it: all exceptions masked. Clobbers AX, CX, DX.
 #define ENTER_KERNEL \
-	MOVQ SP, (core_found+firmwareState_sp)(BX) \
+	MOVQ SP, (FIRMWARE+firmwareState_sp)(BX) \
 	MOVL MSR_FS_BASE, CX \
 	RDMSR \
 	SHLQ $32, DX \
 	ORQ DX, AX \
-	MOVQ AX, (core_found+firmwareState_fs)(BX) \
+	MOVQ AX, (FIRMWARE+firmwareState_fs)(BX) \
 	MOVL MSR_GS_BASE, CX \
 	RDMSR \
 	SHLQ $32, DX \
 	ORQ DX, AX \
-	MOVQ AX, (core_found+firmwareState_gs)(BX) \
+	MOVQ AX, (FIRMWARE+firmwareState_gs)(BX) \
 	MOVQ BX, core_self(BX) \
-	MAKE_G(core_kernelG, core_kernelStack, const_kernelStackSize, core_kernelTLS, core_kernelFS) \
-	MAKE_G(core_trapG, core_trapStack, const_trapStackSize, core_trapTLS, core_trapFS) \
+	MAKE_G(core_kernelG, core_kernelStack, const_kernelStackSize, core_processor+processor_kernelTLS, core_processor+processor_kernelFS) \
+	MAKE_G(core_processor+processor_trapG, core_trapStack, const_trapStackSize, core_processor+processor_trapTLS, core_processor+processor_trapFS) \
 	LEAQ (core_kernelStack+const_kernelStackSize)(BX), AX \
 	MOVQ AX, core_kernelSP(BX) \
 	MOVQ $1, core_inKernel(BX) \
 	MOVQ BX, AX \
 	WRITE_BASE(MSR_GS_BASE) \
-	MOVQ core_kernelFS(BX), AX \
+	MOVQ (core_processor+processor_kernelFS)(BX), AX \
 	WRITE_BASE(MSR_FS_BASE) \
 	MOVQ core_kernelSP(BX), SP \
 	MOVL $0x1F80, AX \
@@ -139,30 +141,30 @@ back:
 // left SP on the goroutine's stack. All registers go into the thread; vector
 // registers need no saving, because none is live across a call in Go.
 TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
-	MOVQ SP, core_scratch(GS)
+	MOVQ SP, (core_processor+processor_scratch)(GS)
 	MOVQ core_thread(GS), SP
-	MOVQ AX, thread_ax(SP)
-	MOVQ BX, thread_bx(SP)
-	MOVQ CX, thread_cx(SP)
-	MOVQ CX, thread_ip(SP)
-	MOVQ DX, thread_dx(SP)
-	MOVQ SI, thread_si(SP)
-	MOVQ DI, thread_di(SP)
-	MOVQ BP, thread_bp(SP)
-	MOVQ R8, thread_r8(SP)
-	MOVQ R9, thread_r9(SP)
-	MOVQ R10, thread_r10(SP)
-	MOVQ R11, thread_r11(SP)
-	MOVQ R11, thread_flags(SP)
-	MOVQ R12, thread_r12(SP)
-	MOVQ R13, thread_r13(SP)
-	MOVQ R14, thread_r14(SP)
-	MOVQ R15, thread_r15(SP)
-	MOVQ core_scratch(GS), AX
-	MOVQ AX, thread_sp(SP)
+	MOVQ AX, registers_ax(SP)
+	MOVQ BX, registers_bx(SP)
+	MOVQ CX, registers_cx(SP)
+	MOVQ CX, registers_ip(SP)
+	MOVQ DX, registers_dx(SP)
+	MOVQ SI, registers_si(SP)
+	MOVQ DI, registers_di(SP)
+	MOVQ BP, registers_bp(SP)
+	MOVQ R8, registers_r8(SP)
+	MOVQ R9, registers_r9(SP)
+	MOVQ R10, registers_r10(SP)
+	MOVQ R11, registers_r11(SP)
+	MOVQ R11, registers_flags(SP)
+	MOVQ R12, registers_r12(SP)
+	MOVQ R13, registers_r13(SP)
+	MOVQ R14, registers_r14(SP)
+	MOVQ R15, registers_r15(SP)
+	MOVQ (core_processor+processor_scratch)(GS), AX
+	MOVQ AX, registers_sp(SP)
 	MOVQ $1, core_inKernel(GS)
 	MOVQ core_kernelSP(GS), SP
-	MOVQ core_kernelFS(GS), AX
+	MOVQ (core_processor+processor_kernelFS)(GS), AX
 	WRITE_BASE(MSR_FS_BASE)
 	XORL BP, BP
 	XORPS X15, X15
@@ -174,33 +176,33 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 // start and rt_sigreturn are the same to it. X15 is zero in Go code.
 TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ core_thread(GS), BX
-	MOVQ thread_fs(BX), AX
+	MOVQ registers_fs(BX), AX
 	WRITE_BASE(MSR_FS_BASE)
 	MOVQ core_kernelSP(GS), SP
-	MOVQ core_dataSelector(GS), AX
+	MOVQ (core_processor+processor_dataSelector)(GS), AX
 	PUSHQ AX
-	PUSHQ thread_sp(BX)
-	PUSHQ thread_flags(BX)
-	MOVQ core_codeSelector(GS), AX
+	PUSHQ registers_sp(BX)
+	PUSHQ registers_flags(BX)
+	MOVQ (core_processor+processor_codeSelector)(GS), AX
 	PUSHQ AX
-	PUSHQ thread_ip(BX)
+	PUSHQ registers_ip(BX)
 	MOVQ $0, core_inKernel(GS)
-	PUSHQ thread_bp(BX)
+	PUSHQ registers_bp(BX)
 	POPQ BP                   // by way of the stack: go vet takes a MOVQ for a lost frame pointer
-	MOVQ thread_ax(BX), AX
-	MOVQ thread_cx(BX), CX
-	MOVQ thread_dx(BX), DX
-	MOVQ thread_si(BX), SI
-	MOVQ thread_di(BX), DI
-	MOVQ thread_r8(BX), R8
-	MOVQ thread_r9(BX), R9
-	MOVQ thread_r10(BX), R10
-	MOVQ thread_r11(BX), R11
-	MOVQ thread_r12(BX), R12
-	MOVQ thread_r13(BX), R13
-	MOVQ thread_r14(BX), R14
-	MOVQ thread_r15(BX), R15
-	MOVQ thread_bx(BX), BX
+	MOVQ registers_ax(BX), AX
+	MOVQ registers_cx(BX), CX
+	MOVQ registers_dx(BX), DX
+	MOVQ registers_si(BX), SI
+	MOVQ registers_di(BX), DI
+	MOVQ registers_r8(BX), R8
+	MOVQ registers_r9(BX), R9
+	MOVQ registers_r10(BX), R10
+	MOVQ registers_r11(BX), R11
+	MOVQ registers_r12(BX), R12
+	MOVQ registers_r13(BX), R13
+	MOVQ registers_r14(BX), R14
+	MOVQ registers_r15(BX), R15
+	MOVQ registers_bx(BX), BX
 	XORPS X15, X15
 	IRETQ
 
@@ -236,7 +238,7 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ AX
 	CLD
 	MOVQ SP, BX
-	MOVQ core_trapFS(GS), AX
+	MOVQ (core_processor+processor_trapFS)(GS), AX
 	WRITE_BASE(MSR_FS_BASE)
 	XORL BP, BP
 	XORPS X15, X15
@@ -254,19 +256,19 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 TEXT ·nmiEntry(SB),NOSPLIT|NOFRAME,$0
 	CMPQ ·ending(SB), $0
 	JEQ hardware
-	INCQ core_nmis(GS)
+	INCQ (core_processor+processor_nmis)(GS)
 	CMPQ core_inKernel(GS), $0
 	JEQ abandon
 	IRETQ
 abandon:
 	MOVQ $1, core_inKernel(GS)
-	MOVQ core_kernelFS(GS), AX
+	MOVQ (core_processor+processor_kernelFS)(GS), AX
 	WRITE_BASE(MSR_FS_BASE)
-	MOVQ core_dataSelector(GS), AX
+	MOVQ (core_processor+processor_dataSelector)(GS), AX
 	PUSHQ AX
 	PUSHQ core_kernelSP(GS)
 	PUSHQ $const_flagsOfHandler
-	MOVQ core_codeSelector(GS), AX
+	MOVQ (core_processor+processor_codeSelector)(GS), AX
 	PUSHQ AX
 	LEAQ ·abandoned(SB), AX
 	PUSHQ AX
@@ -291,7 +293,7 @@ TEXT ·interruptEntry(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ AX
 	PUSHQ CX
 	PUSHQ DX
-	CMPQ core_x2APIC(GS), $0
+	CMPQ (core_processor+processor_x2APIC)(GS), $0
 	JEQ mapped
 	XORL AX, AX
 	XORL DX, DX
@@ -324,7 +326,7 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
 	MOVQ SP, BX
-	MOVQ ·bootCore+core_found+firmwareState_sp(SB), SP
+	MOVQ ·bootCore+FIRMWARE+firmwareState_sp(SB), SP
 	SUBQ $64, SP              // 32 bytes of shadow space, four stack arguments
 	MOVQ 32(SI), AX
 	MOVQ AX, 32(SP)
@@ -336,17 +338,17 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ AX, 56(SP)
 	CMPB ·away(SB), $0
 	JEQ call
-	MOVQ ·bootCore+core_found+firmwareState_fs(SB), AX
+	MOVQ ·bootCore+FIRMWARE+firmwareState_fs(SB), AX
 	WRITE_BASE(MSR_FS_BASE)
-	LIDT ·bootCore+core_found+firmwareState_idtr(SB)
-	MOVQ ·bootCore+core_found+firmwareState_gs(SB), AX
+	LIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
+	MOVQ ·bootCore+FIRMWARE+firmwareState_gs(SB), AX
 	WRITE_BASE(MSR_GS_BASE)
-	LGDT ·bootCore+core_found+firmwareState_gdtr(SB)
-	MOVW ·bootCore+core_found+firmwareState_ss(SB), AX
+	LGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
+	MOVW ·bootCore+FIRMWARE+firmwareState_ss(SB), AX
 	MOVW AX, SS
-	MOVQ ·bootCore+core_found+firmwareState_cr4(SB), AX
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr4(SB), AX
 	MOVQ AX, CR4
-	MOVQ ·bootCore+core_found+firmwareState_cr3(SB), AX
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr3(SB), AX
 	MOVQ AX, CR3
 call:
 	MOVQ 0(SI), CX
@@ -361,23 +363,23 @@ call:
 	CMPB ·away(SB), $0
 	JEQ back
 	MOVQ CR3, AX
-	MOVQ AX, ·bootCore+core_found+firmwareState_cr3(SB)
+	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr3(SB)
 	MOVQ CR4, AX
-	MOVQ AX, ·bootCore+core_found+firmwareState_cr4(SB)
-	SGDT ·bootCore+core_found+firmwareState_gdtr(SB)
-	SIDT ·bootCore+core_found+firmwareState_idtr(SB)
+	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr4(SB)
+	SGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
+	SIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
 	LEAQ ·bootCore(SB), R13
-	MOVQ core_cr4(R13), AX
+	MOVQ (core_processor+processor_cr4)(R13), AX
 	MOVQ AX, CR4
-	MOVQ core_cr3(R13), AX
+	MOVQ (core_processor+processor_cr3)(R13), AX
 	MOVQ AX, CR3
-	LGDT core_gdtr(R13)
-	MOVQ core_dataSelector(R13), AX
+	LGDT (core_processor+processor_gdtr)(R13)
+	MOVQ (core_processor+processor_dataSelector)(R13), AX
 	MOVW AX, SS
 	MOVQ R13, AX
 	WRITE_BASE(MSR_GS_BASE)
-	LIDT core_idtr(R13)
-	MOVQ core_kernelFS(R13), AX
+	LIDT (core_processor+processor_idtr)(R13)
+	MOVQ (core_processor+processor_kernelFS)(R13), AX
 	WRITE_BASE(MSR_FS_BASE)
 back:
 	MOVL $0x1F80, AX          // as in ENTER_KERNEL
@@ -395,13 +397,13 @@ back:
 TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
 	MOVQ c+0(FP), BX
 	MOVQ status+8(FP), SI
-	MOVQ (core_found+firmwareState_fs)(BX), AX
+	MOVQ (FIRMWARE+firmwareState_fs)(BX), AX
 	WRITE_BASE(MSR_FS_BASE)
-	MOVQ (core_found+firmwareState_gs)(BX), AX
+	MOVQ (FIRMWARE+firmwareState_gs)(BX), AX
 	WRITE_BASE(MSR_GS_BASE)
 	MOVQ SI, AX
 	MOVQ $1, core_home(BX)
-	MOVQ (core_found+firmwareState_sp)(BX), BX
+	MOVQ (FIRMWARE+firmwareState_sp)(BX), BX
 	JMP ·returnToFirmware(SB)
 
 // returnToFirmware undoes SAVE_FIRMWARE and returns AX; BX is what SP was behind it.
@@ -431,18 +433,22 @@ TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	POPFQ
 	RET
 
-// func addresses() (syscallEntry, vectors, rt0, nmi, interrupt, ap uintptr)
-TEXT ·addresses(SB),NOSPLIT,$0-48
+// func addresses() (syscallEntry, vectors, nmi, interrupt, ap uintptr)
+TEXT ·addresses(SB),NOSPLIT,$0-40
 	LEAQ ·syscallEntry(SB), AX
 	MOVQ AX, syscallEntry+0(FP)
 	LEAQ ·vectors(SB), AX
 	MOVQ AX, vectors+8(FP)
-	LEAQ _rt0_amd64_linux(SB), AX
-	MOVQ AX, rt0+16(FP)
 	LEAQ ·nmiEntry(SB), AX
-	MOVQ AX, nmi+24(FP)
+	MOVQ AX, nmi+16(FP)
 	LEAQ ·interruptEntry(SB), AX
-	MOVQ AX, interrupt+32(FP)
+	MOVQ AX, interrupt+24(FP)
 	LEAQ ·apEntry(SB), AX
-	MOVQ AX, ap+40(FP)
+	MOVQ AX, ap+32(FP)
+	RET
+
+// func runtimeEntry() uintptr
+TEXT ·runtimeEntry(SB),NOSPLIT,$0-8
+	LEAQ _rt0_amd64_linux(SB), AX
+	MOVQ AX, ret+0(FP)
 	RET

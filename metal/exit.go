@@ -3,6 +3,7 @@
 package metal
 
 const (
+	homeTime = int64(3e9) // ns that the firmware has to notice that the others are back: EDK2 looks ten times a second
 	nmiTime  = int64(3e9) // ns that an NMI to the boot processor may be on its way
 	patience = int64(1e6) // ns between two NMIs to a core that has not stopped
 )
@@ -61,8 +62,8 @@ func nudge() {
 			pause()
 		}
 		swap(&nudging, 1)
-		if inFirmware == 0 && leaving == 0 && bootCore.nmis == bootCore.nmisDue {
-			sendNMI(&bootCore)
+		if inFirmware == 0 && leaving == 0 && !bootCore.reachPending() {
+			reach(&bootCore)
 		}
 		store(&nudging, 0)
 	}
@@ -77,7 +78,7 @@ func awaitNMIs() {
 	if deaf || ending == 0 && nudging == 0 {
 		return
 	}
-	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.nmis != bootCore.nmisDue; pause() {
+	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.reachPending(); pause() {
 		if ticktime() >= limit {
 			deaf = true
 			return
@@ -99,15 +100,37 @@ func stop() {
 	for goHome == 0 {
 		pause()
 	}
-	leaveAPIC(c)
-	restoreCPU(c)
-	leaveTo(c, efiSuccess)
+	goBack(c)
+}
+
+// bringHome returns the other processors to the firmware before the memory that they
+// run in is its own again: first all come to rest in stop, for which a core in the
+// program must be reached, then all go, and at last the firmware itself must have seen
+// them.
+func bringHome() {
+	if coreLimit < 2 {
+		return
+	}
+	limit := ticktime() + homeTime
+	for !allParked() && ticktime() < limit {
+		for i := 1; i < coreLimit; i++ {
+			if c := coreNumber(i); c.online != 0 && c.parked == 0 && !c.reachPending() {
+				reach(c)
+			}
+		}
+		for wave := ticktime() + patience; !allParked() && ticktime() < wave; {
+			pause()
+		}
+	}
+	swap(&goHome, 1)
+	kernelLock, memoryLock = 0, 0 // whoever held them is no more
+	awaitReturn(limit)
 }
 
 // allParked says whether no other core runs any more, nor has an NMI to come.
 func allParked() bool {
 	for i := 1; i < coreLimit; i++ {
-		if c := coreNumber(i); c.online != 0 && (c.parked == 0 || c.nmis != c.nmisDue) {
+		if c := coreNumber(i); c.online != 0 && (c.parked == 0 || c.reachPending()) {
 			return false
 		}
 	}
@@ -120,7 +143,7 @@ func leave(efiStatus uintptr, status uint64) {
 	drainOutput()
 	closeFiles()
 	closeConsole()
-	if bootCore.cr4 != 0 { // initCPU has run
+	if bootCore.changed() {
 		restoreCPU(&bootCore)
 		away = false
 	}

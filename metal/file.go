@@ -206,7 +206,6 @@ const (
 	oExclusive = 0x80
 	oTruncate  = 0x200
 	oAppend    = 0x400
-	oDirectory = 0x10000
 )
 
 func openat(directory, name, flags uintptr) uint64 {

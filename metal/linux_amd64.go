@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
@@ -56,6 +56,8 @@ const (
 	sysRenameat2        = 316
 	sysGetrandom        = 318
 )
+
+const oDirectory = 0x10000 // O_DIRECTORY (asm/fcntl.h)
 
 // stat is the kernel's struct stat for x86-64 (asm/stat.h).
 type stat struct {

@@ -1,11 +1,8 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
-const (
-	arrivalTime = int64(3e9) // ns that the firmware has to start the others
-	homeTime    = int64(3e9) // ns that it has to notice that they are back: EDK2 looks ten times a second
-)
+const arrivalTime = int64(3e9) // ns that the firmware has to start the others
 
 var (
 	mpServices uintptr // *efiMPServices
@@ -37,7 +34,7 @@ func startCores() {
 	if wanted < 2 {
 		return
 	}
-	if !makeCores(int(wanted)) {
+	if !mapAPIC() || !makeCores(int(wanted)) {
 		warn("one processor core is used: no room for the others", efiOutOfResources)
 		return
 	}
@@ -46,7 +43,7 @@ func startCores() {
 		mpEvent = 0
 		return
 	}
-	_, _, _, _, _, ap := addresses()
+	_, _, _, _, ap := addresses()
 	if r := firmware(mp.startupAllAPs, mpServices, ap, 0, mpEvent, 0, 0, 0); r != efiSuccess {
 		warn("one processor core is used, as the firmware does not start the others: StartupAllAPs", r)
 		closeMPEvent()
@@ -92,29 +89,14 @@ func startAP() {
 	schedule(c, false)
 }
 
-// bringHome returns the other processors to the firmware before the memory that they
-// run in is its own again: first all come to rest in stop, for which a core in the
-// program needs an NMI, then all go, and at last the firmware itself must have seen
-// them, or it would refuse to start them for the next program. A processor that does
+// awaitReturn waits, with a limit, until the firmware has seen the other processors
+// return, or it would refuse to start them for the next program. A processor that does
 // not come in time is reset to where it waits to be started (INIT): better lost than
 // running in memory that is no longer ours.
-func bringHome() {
+func awaitReturn(limit int64) {
 	if mpEvent == 0 {
 		return
 	}
-	limit := ticktime() + homeTime
-	for !allParked() && ticktime() < limit {
-		for i := 1; i < coreLimit; i++ {
-			if c := coreNumber(i); c.online != 0 && c.parked == 0 && c.nmis == c.nmisDue {
-				sendNMI(c)
-			}
-		}
-		for wave := ticktime() + patience; !allParked() && ticktime() < wave; {
-			pause()
-		}
-	}
-	swap(&goHome, 1)
-	kernelLock, memoryLock = 0, 0 // whoever held them is no more
 	returned := false
 	for !returned && ticktime() < limit {
 		if returned = firmware(bootServices().checkEvent, mpEvent) == efiSuccess; !returned {
@@ -131,4 +113,11 @@ func bringHome() {
 			sendINIT(c)
 		}
 	}
+}
+
+// goBack returns another processor than the boot processor to the firmware.
+func goBack(c *core) {
+	leaveAPIC(c)
+	restoreCPU(c)
+	leaveTo(c, efiSuccess)
 }

@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
@@ -55,7 +55,7 @@ func initPaging(c *core) {
 		p += size
 	}
 	c.cr3 = uint64(root)
-	if c.found.cr4&cr4LA57 != 0 { // five levels: one more table on top
+	if c.firmware.cr4&cr4LA57 != 0 { // five levels: one more table on top
 		top := allocPages(1)
 		if top == 0 {
 			fail("no room for page tables", efiOutOfResources)

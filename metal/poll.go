@@ -86,7 +86,9 @@ func epollWait(t *thread, ep, events, max, milliseconds uintptr) uint64 {
 }
 
 func storeEvent(p uintptr, f *file) {
-	*at[epollEvent](p) = epollEvent{epollIn, f.watchData.dataLow, f.watchData.dataHigh}
+	e := f.watchData
+	e.events = epollIn
+	*at[epollEvent](p) = e
 }
 
 func readEvent(f *file, p, n uintptr) uint64 {

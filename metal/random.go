@@ -3,18 +3,17 @@
 package metal
 
 var (
-	hasRDRAND   bool
-	rng         uintptr // *efiRNG
-	randomBytes [32]byte
+	useHardwareRandom bool
+	rng               uintptr // *efiRNG
+	randomBytes       [32]byte
 )
 
 // initRandom finds a source of random numbers: RDRAND, else the firmware's
 // EFI_RNG_PROTOCOL.
 func initRandom() {
-	_, _, features, _ := cpuid(1, 0)
-	hasRDRAND = features>>30&1 != 0
-	if _, ok := randomWord(); hasRDRAND && !ok {
-		hasRDRAND = false // announced but dead: some processors after sleep
+	useHardwareRandom = hasHardwareRandom()
+	if _, ok := randomWord(); useHardwareRandom && !ok {
+		useHardwareRandom = false // announced but dead: some processors after sleep
 	}
 	if firmware(bootServices().locateProtocol, address(&rngGUID), 0, address(&protocolFound)) == efiSuccess {
 		rng = protocolFound
@@ -23,8 +22,8 @@ func initRandom() {
 
 // randomWord asks RDRAND up to ten times, as Intel's guide advises.
 func randomWord() (value uint64, ok bool) {
-	for try := 0; hasRDRAND && try < 10 && !ok; try++ {
-		value, ok = rdrand()
+	for try := 0; useHardwareRandom && try < 10 && !ok; try++ {
+		value, ok = hardwareRandom()
 	}
 	return value, ok
 }
@@ -55,7 +54,7 @@ func seed() uint64 {
 		return value
 	}
 	for range 64 {
-		value = (value ^ rdtsc()) * 0x9E3779B97F4A7C15
+		value = (value ^ counter()) * 0x9E3779B97F4A7C15
 		value ^= value >> 29
 	}
 	return value | 1

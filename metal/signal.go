@@ -155,9 +155,9 @@ func tgkill(t *thread, id, signal uintptr) uint64 {
 		return errno(esrch)
 	}
 	if signal != 0 && target == t && t.mask>>(signal-1)&1 == 0 {
-		t.ax = 0
+		t.setResult(0)
 		act(t, uint64(signal), siTKill)
-		return t.ax
+		return t.result()
 	}
 	if signal != 0 && signal != sigURG {
 		pending |= 1 << (signal - 1)

@@ -92,10 +92,9 @@ func initProcess() {
 	p.push(atNull)
 	p.push(0)
 
-	_, _, rt0, _, _, _ := addresses()
 	t := &threads[0]
 	t.id, t.state, t.deadline, threadCount = 1, stateRunning, never, 1
-	t.ip, t.sp, t.flags = uint64(rt0), uint64(sp), flagsOfHandler
+	t.begin(runtimeEntry(), sp)
 	bootCore.thread = address(t)
 }
 

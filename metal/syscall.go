@@ -40,13 +40,13 @@ func errno(e uint64) uint64 { return -e }
 func syscall() {
 	c := getCore()
 	t := at[thread](c.thread)
-	t.call = t.ax
+	t.call = t.callNumber()
 	switch {
 	case t.call == sysRtSigreturn:
 		sigreturn(t)
 		acquire(&kernelLock)
 	case ownCall(t):
-		t.ax = call(t)
+		t.setResult(call(t))
 		if undisturbed(c, ticktime()) {
 			return
 		}
@@ -54,17 +54,17 @@ func syscall() {
 	case sharedCall(t):
 		acquire(&kernelLock)
 		if result := call(t); t.state == stateRunning {
-			t.ax = result
+			t.setResult(result)
 		}
 	case c.isBoot():
 		if result := call(t); t.state == stateRunning {
-			t.ax = result
+			t.setResult(result)
 		}
 		acquire(&kernelLock)
 	default:
 		acquire(&kernelLock)
-		if t.call == sysWrite && isConsoleOutput(uintptr(t.di)) && keepOutput(int(t.di), uintptr(t.si), uintptr(t.dx)) {
-			t.ax = t.dx
+		if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && keepOutput(int(fd), p, n) {
+			t.setResult(uint64(n))
 			break
 		}
 		tickets++
@@ -93,7 +93,8 @@ func sharedCall(t *thread) bool {
 		sysEpollCtl, sysEpollPwait:
 		return true
 	case sysRead, sysWrite:
-		return isEvent(uintptr(t.di))
+		fd, _, _, _, _ := t.arguments()
+		return isEvent(fd)
 	}
 	return false
 }
@@ -102,7 +103,7 @@ func sharedCall(t *thread) bool {
 // and that mean something here; the result counts only if the thread does not wait.
 // What is not in it does not exist: ENOSYS, as on a Linux without it.
 func call(t *thread) uint64 {
-	a, b, c, d := uintptr(t.di), uintptr(t.si), uintptr(t.dx), uintptr(t.r10)
+	a, b, c, d, e := t.arguments()
 	switch t.call {
 	case sysClockGettime:
 		return clockGettime(a, b)
@@ -124,19 +125,14 @@ func call(t *thread) uint64 {
 		return errno(einval)
 
 	case sysClone:
-		return clone(t, a, b, uintptr(t.r8))
+		return clone(t, a, b, e)
 	case sysExit:
 		t.state = stateFree
 		return 0
 	case sysExitGroup:
 		leaveProgram(uint64(a))
 	case sysArchPrctl:
-		const setFS = 0x1002
-		if a != setFS {
-			return errno(einval)
-		}
-		t.fs = uint64(b)
-		return 0
+		return archPrctl(t, a, b)
 	case sysGettid:
 		return t.id
 	case sysGetpid:
@@ -205,7 +201,7 @@ func call(t *thread) uint64 {
 	case sysRenameat:
 		return renameat(a, b, c, d)
 	case sysRenameat2:
-		if t.r8 != 0 {
+		if e != 0 {
 			return errno(einval)
 		}
 		return renameat(a, b, c, d)

@@ -19,10 +19,7 @@ const (
 // thread is a thread of the program: an M of the Go runtime. No field is a pointer,
 // so that no store needs a write barrier.
 type thread struct {
-	ax, bx, cx, dx, si, di, bp           uint64
-	r8, r9, r10, r11, r12, r13, r14, r15 uint64
-	ip, flags, sp                        uint64
-	fs                                   uint64 // FS base: the Go runtime's thread-local storage
+	registers
 
 	id, state                    uint64
 	call                         uint64 // number of the system call it is in
@@ -50,7 +47,7 @@ func threadByID(id uint64) *thread {
 }
 
 // clone starts a thread as the runtime's newosproc wants it: the same registers but
-// RAX 0, its own stack and thread-local storage. Processes cannot be cloned.
+// for the result 0, its own stack and thread-local storage. Processes cannot be cloned.
 func clone(t *thread, flags, sp, tls uintptr) uint64 {
 	const (
 		cloneThread = 0x10000
@@ -67,9 +64,10 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 		threadCount = max(threadCount, i+1)
 		*n = *t
 		n.id = uint64(i) + 1
-		n.ax, n.sp = 0, uint64(sp)
+		n.setResult(0)
+		n.setStackPointer(sp)
 		if flags&cloneSetTLS != 0 {
-			n.fs = uint64(tls)
+			n.setTLS(tls)
 		}
 		n.signalStack, n.signalStackSize = 0, 0
 		makeReady(n)
@@ -87,7 +85,8 @@ func wait(t *thread, state uint64, deadline int64) {
 
 // wake ends a wait: the system call returns result.
 func wake(t *thread, result uint64) {
-	t.deadline, t.ax = never, result
+	t.deadline = never
+	t.setResult(result)
 	makeReady(t)
 }
 

@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 package metal
 
@@ -15,7 +15,7 @@ type trapFrame struct {
 // trap handles an exception: in the program it becomes the signal that Linux would
 // send, in the kernel it is the end.
 func trap(f *trapFrame) {
-	_, vectors, _, _, _, _ := addresses()
+	_, vectors, _, _, _ := addresses()
 	vector := (uintptr(f.stub)-vectors)/vectorStride - 1
 	frame, code := f.cpu[:], uint64(0)
 	switch vector {

@@ -1,0 +1,27 @@
+//go:build linux
+
+package metal
+
+const firstDebugPort = 0xE9 // of stdout; those of stderr and statusChannel follow
+
+var debugPorts [statusChannel + 1]uint16 // by descriptor: I/O port, or 0
+
+// findDebugChannels finds the debug ports of a virtual machine. QEMU's isa-debugcon
+// answers a read with a value of one's choice; ours is the port's own number, and on a
+// PC without such a device the bus answers 0xFF.
+func findDebugChannels() {
+	for i := stdout; i <= statusChannel; i++ {
+		if port := uint16(firstDebugPort + i - stdout); inb(port) == byte(port) {
+			debugPorts[i] = port
+		}
+	}
+}
+
+func hasDebugChannel(channel int) bool { return debugPorts[channel] != 0 }
+
+// debugWrite writes n bytes at p to a debug channel, if the machine has it.
+func debugWrite(channel int, p, n uintptr) {
+	if debugPorts[channel] != 0 {
+		outsb(debugPorts[channel], p, n)
+	}
+}
