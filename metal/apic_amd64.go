@@ -43,7 +43,7 @@ func mapAPIC() bool {
 	if e == nil {
 		return false
 	}
-	*e = base&entryAddress | entryPresent | entryWritable | entryUncached | noExecute
+	*e = deviceEntry(uintptr(base & entryAddress))
 	identifyAPIC(&bootCore)
 	return true
 }

@@ -174,8 +174,8 @@ func FirmwareRegisters(core int) Registers {
 // The task register stays: it cannot be loaded with the null selector it had.
 func restoreCPU(c *core) {
 	fw := &c.firmware
+	writeCR3(fw.cr3) // first: our tables may not map the firmware's
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
-	writeCR3(fw.cr3)
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}

@@ -321,13 +321,30 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 // firmware's own world: its page tables, descriptor tables, CR4, segment bases and
 // stack, with interrupts on. Every service that raises the task priority ends with
 // STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI comes first on the way back;
-// and a service may have changed its own tables, so they are read again.
+// and a service may have changed its own tables, so they are read again. The firmware's
+// stack and descriptors may lie in memory that our page tables do not map: nothing of
+// them is touched before CR3.
 TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
 	MOVQ SP, BX
 	MOVQ ·bootCore+FIRMWARE+firmwareState_sp(SB), SP
 	SUBQ $64, SP              // 32 bytes of shadow space, four stack arguments
+	CMPB ·away(SB), $0
+	JEQ call
+	MOVQ ·bootCore+FIRMWARE+firmwareState_fs(SB), AX
+	WRITE_BASE(MSR_FS_BASE)
+	LIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
+	MOVQ ·bootCore+FIRMWARE+firmwareState_gs(SB), AX
+	WRITE_BASE(MSR_GS_BASE)
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr4(SB), AX
+	MOVQ AX, CR4
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr3(SB), AX
+	MOVQ AX, CR3
+	LGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
+	MOVW ·bootCore+FIRMWARE+firmwareState_ss(SB), AX
+	MOVW AX, SS
+call:
 	MOVQ 32(SI), AX
 	MOVQ AX, 32(SP)
 	MOVQ 40(SI), AX
@@ -336,21 +353,6 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ AX, 48(SP)
 	MOVQ 56(SI), AX
 	MOVQ AX, 56(SP)
-	CMPB ·away(SB), $0
-	JEQ call
-	MOVQ ·bootCore+FIRMWARE+firmwareState_fs(SB), AX
-	WRITE_BASE(MSR_FS_BASE)
-	LIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
-	MOVQ ·bootCore+FIRMWARE+firmwareState_gs(SB), AX
-	WRITE_BASE(MSR_GS_BASE)
-	LGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
-	MOVW ·bootCore+FIRMWARE+firmwareState_ss(SB), AX
-	MOVW AX, SS
-	MOVQ ·bootCore+FIRMWARE+firmwareState_cr4(SB), AX
-	MOVQ AX, CR4
-	MOVQ ·bootCore+FIRMWARE+firmwareState_cr3(SB), AX
-	MOVQ AX, CR3
-call:
 	MOVQ 0(SI), CX
 	MOVQ 8(SI), DX
 	MOVQ 16(SI), R8

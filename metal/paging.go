@@ -7,9 +7,66 @@ var (
 	identityEnd uintptr // physical memory is mapped at its own address up to here
 )
 
-// sectionBits gives the permission bits of a page of the image by its PE section
+// initPaging builds page tables of our own. The firmware's are never edited, nor relied
+// on: some firmware unmaps free memory or changes mappings with each allocation. In
+// ours, the memory of the firmware's map is mapped at its own address, never executable
+// and page 0 not at all, so that a nil pointer faults; nothing else is, as a processor
+// may read ahead from what is mapped as memory, which device registers do not bear. The
+// image has its text read-only, its constants too, its data not executable. Go's heap
+// and stacks get addresses of their own.
+func initPaging(c *core) {
+	image := at[efiLoadedImage](loadedImage)
+	imageStart := image.imageBase &^ (pageSize - 1)
+	imageEnd := (image.imageBase + uintptr(image.imageSize) + pageSize - 1) &^ (pageSize - 1)
+	identityEnd = (max(memoryTop, imageEnd) + hugePageSize - 1) &^ (hugePageSize - 1)
+	root = allocPages(1)
+	mapped := root != 0 && identityEnd <= userBase
+	for offset := uintptr(0); mapped && offset+40 <= mapSize; offset += mapStride {
+		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
+		if !isRAM(d.typ) || d.attribute&efiMemoryWB == 0 {
+			continue
+		}
+		start := max(uintptr(d.physicalStart), pageSize)
+		mapped = mapIdentity(start, min(end(d), imageStart)) && mapIdentity(max(start, imageEnd), end(d))
+	}
+	for p := imageStart; mapped && p < imageEnd; p += pageSize {
+		e := entryFor(p, 12)
+		if mapped = e != nil; mapped {
+			*e = sectionEntry(image.imageBase, p)
+		}
+	}
+	if !mapped || !usePageTables(c, root) {
+		fail("no room for page tables", efiOutOfResources)
+	}
+}
+
+// mapIdentity maps memory at its own address, in pages as large as fit; false when there
+// is none for tables.
+func mapIdentity(start, end uintptr) bool {
+	huge := hasHugePages()
+	for p := start; p < end; {
+		size, level := uintptr(pageSize), uint(12)
+		switch {
+		case huge && p%hugePageSize == 0 && end-p >= hugePageSize:
+			size, level = hugePageSize, 30
+		case p%largePageSize == 0 && end-p >= largePageSize:
+			size, level = largePageSize, 21
+		}
+		e := entryFor(p, level)
+		if e == nil {
+			return false
+		}
+		if *e == 0 { // else ranges of the firmware's map overlap
+			*e = dataEntry(p, level > 12)
+		}
+		p += size
+	}
+	return true
+}
+
+// sectionEntry gives the entry for the page of the image at p by its PE section
 // (Microsoft PE format): the firmware keeps the headers at the image's base.
-func sectionBits(base, offset uintptr) uint64 {
+func sectionEntry(base, p uintptr) uint64 {
 	const (
 		sectionExecute = 0x20000000
 		sectionWrite   = 0x80000000
@@ -17,6 +74,7 @@ func sectionBits(base, offset uintptr) uint64 {
 	pe := base + uintptr(*at[uint32](base + 0x3C))
 	count := uintptr(*at[uint16](pe + 6))
 	section := pe + 24 + uintptr(*at[uint16](pe + 20))
+	offset := p - base
 	for i := uintptr(0); i < count; i++ {
 		size, start := uintptr(*at[uint32](section + i*40 + 8)), uintptr(*at[uint32](section + i*40 + 12))
 		if offset < start&^(pageSize-1) || offset >= start+size {
@@ -24,22 +82,23 @@ func sectionBits(base, offset uintptr) uint64 {
 		}
 		switch characteristics := *at[uint32](section + i*40 + 36); {
 		case characteristics&sectionExecute != 0:
-			return 0
+			return textEntry(p)
 		case characteristics&sectionWrite != 0:
-			return entryWritable | noExecute
+			return dataEntry(p, false)
 		}
 		break
 	}
-	return noExecute
+	return constantEntry(p)
 }
 
 // entryFor finds the entry for an address in the table whose entries span 1<<level
-// bytes (12, 21 or 30), making the tables above it; nil when memory is out.
+// bytes (12, 21 or 30), making the tables above it, or the entry of a larger page that is
+// there; nil when memory is out.
 func entryFor(va uintptr, level uint) *uint64 {
 	table := root
 	for shift := uint(39); ; shift -= 9 {
 		e := at[uint64](table + va>>shift&511*8)
-		if shift == level {
+		if shift == level || shift < 39 && isLarge(*e) {
 			return e
 		}
 		if *e == 0 {
@@ -47,7 +106,7 @@ func entryFor(va uintptr, level uint) *uint64 {
 			if p == 0 {
 				return nil
 			}
-			*e = uint64(p) | entryPresent | entryWritable
+			*e = tableEntry(p)
 		}
 		table = uintptr(*e & entryAddress)
 	}
@@ -64,12 +123,12 @@ func mapZeroed(va, n uintptr) bool {
 		next := min(last, (va|(largePageSize-1))+1)
 		if *e == 0 && next-va == largePageSize {
 			if p := allocLargePage(); p != 0 {
-				*e = uint64(p) | entryPresent | entryWritable | entryLarge | noExecute
+				*e = dataEntry(p, true)
 				va = next
 				continue
 			}
 		}
-		if *e&entryLarge != 0 {
+		if isLarge(*e) {
 			zero(va, next-va)
 			va = next
 			continue
@@ -82,7 +141,7 @@ func mapZeroed(va, n uintptr) bool {
 			if p == 0 {
 				return false
 			}
-			*e = uint64(p) | entryPresent | entryWritable | noExecute
+			*e = dataEntry(p, false)
 		} else {
 			zero(va, pageSize)
 		}
@@ -97,7 +156,7 @@ func mappedEnd(va uintptr) (next uintptr, mapped bool) {
 	for shift := uint(39); ; shift -= 9 {
 		e := *at[uint64](table + va>>shift&511*8)
 		next = (va | (1<<shift - 1)) + 1
-		if e&entryPresent == 0 || shift == 12 || shift < 39 && e&entryLarge != 0 {
+		if e&entryPresent == 0 || shift == 12 || shift < 39 && isLarge(e) {
 			return next, e&entryPresent != 0
 		}
 		table = uintptr(e & entryAddress)

@@ -13,54 +13,40 @@ const (
 
 var noExecute uint64 // the no-execute bit, where the processor has it
 
-// initPaging builds page tables of our own and enters them. The firmware's are never
-// edited, nor relied on: some firmware unmaps free memory or changes mappings with
-// each allocation. In ours, all memory is mapped at its own address, never executable
-// and page 0 not at all, so that a nil pointer faults; the image has its text
-// read-only, its constants too, its data not executable. Go's heap and stacks get
-// addresses of their own.
-func initPaging(c *core) {
-	root = allocPages(1)
-	image := at[efiLoadedImage](loadedImage)
-	imageStart := image.imageBase &^ (pageSize - 1)
-	imageEnd := (image.imageBase + uintptr(image.imageSize) + pageSize - 1) &^ (pageSize - 1)
-	identityEnd = (max(memoryTop, imageEnd) + hugePageSize - 1) &^ (hugePageSize - 1)
-	if root == 0 || identityEnd > userBase {
-		fail("no room for page tables", efiOutOfResources)
+func tableEntry(p uintptr) uint64    { return uint64(p) | entryPresent | entryWritable }
+func textEntry(p uintptr) uint64     { return uint64(p) | entryPresent }
+func constantEntry(p uintptr) uint64 { return uint64(p) | entryPresent | noExecute }
+func deviceEntry(p uintptr) uint64   { return dataEntry(p, false) | entryUncached }
+
+func dataEntry(p uintptr, large bool) uint64 {
+	e := uint64(p) | entryPresent | entryWritable | noExecute
+	if large {
+		e |= entryLarge
 	}
+	return e
+}
+
+func isLarge(e uint64) bool { return e&entryLarge != 0 }
+
+// hasHugePages says whether the processor has pages of 1 GiB.
+func hasHugePages() bool {
 	_, _, _, extended := cpuid(0x80000001, 0)
-	huge := extended>>26&1 != 0
-	for p := uintptr(0); p < identityEnd; {
-		special := func(size uintptr) bool { return p == 0 || p < imageEnd && p+size > imageStart }
-		size, level := uintptr(pageSize), uint(12)
-		switch {
-		case huge && p%hugePageSize == 0 && !special(hugePageSize):
-			size, level = hugePageSize, 30
-		case p%largePageSize == 0 && !special(largePageSize):
-			size, level = largePageSize, 21
-		}
-		e := entryFor(p, level)
-		if e == nil {
-			fail("no room for page tables", efiOutOfResources)
-		}
-		switch {
-		case p == 0:
-		case level > 12:
-			*e = uint64(p) | entryPresent | entryWritable | entryLarge | noExecute
-		case p >= imageStart && p < imageEnd:
-			*e = uint64(p) | entryPresent | sectionBits(image.imageBase, p-image.imageBase)
-		default:
-			*e = uint64(p) | entryPresent | entryWritable | noExecute
-		}
-		p += size
-	}
+	return extended>>26&1 != 0
+}
+
+// usePageTables makes a level 4 table what the core's CR3 will be; false when there is no
+// memory for the table of level 5 that it needs where the firmware uses five levels,
+// since that cannot be changed without turning paging off.
+func usePageTables(c *core, root uintptr) bool {
 	c.cr3 = uint64(root)
-	if c.firmware.cr4&cr4LA57 != 0 { // five levels: one more table on top
-		top := allocPages(1)
-		if top == 0 {
-			fail("no room for page tables", efiOutOfResources)
-		}
-		*at[uint64](top) = uint64(root) | entryPresent | entryWritable
-		c.cr3 = uint64(top)
+	if c.firmware.cr4&cr4LA57 == 0 {
+		return true
 	}
+	top := allocPages(1)
+	if top == 0 {
+		return false
+	}
+	*at[uint64](top) = tableEntry(root)
+	c.cr3 = uint64(top)
+	return true
 }

@@ -120,8 +120,8 @@ func take(base, size uintptr) {
 	regions[regionCount] = region{base: base, size: size, low: base, high: base + size}
 	regionCount++
 	memory.Taken += size
-	if base >= 4<<30 {
-		memory.Above4GiB += size
+	if base+size > 4<<30 {
+		memory.Above4GiB += base + size - max(base, 4<<30)
 	}
 }
 
