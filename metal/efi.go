@@ -296,12 +296,20 @@ func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
 // address is the inverse of at.
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
-// protocol finds an interface on a handle; 0 if it has none.
-func protocol(handle uintptr, id *guid) uintptr {
-	if firmware(bootServices().handleProtocol, handle, address(id), address(&protocolFound)) != efiSuccess {
+// firmwareResult is where a firmware function puts what it returns by a pointer. It is
+// read at once: the next call may overwrite it.
+var firmwareResult uintptr
+
+// handleProtocol finds an interface on a handle; 0 if it has none.
+func handleProtocol(handle uintptr, id *guid) uintptr {
+	if firmware(bootServices().handleProtocol, handle, address(id), address(&firmwareResult)) != efiSuccess {
 		return 0
 	}
-	return protocolFound
+	return firmwareResult
 }
 
-var protocolFound uintptr
+// locateProtocol finds an interface that the firmware has once.
+func locateProtocol(id *guid) (found, status uintptr) {
+	status = firmware(bootServices().locateProtocol, address(id), 0, address(&firmwareResult))
+	return firmwareResult, status
+}

@@ -6,7 +6,6 @@ import "unsafe"
 
 const (
 	maxFiles = 128
-	maxPath  = 1024
 
 	bounceSize = 512 << 10 // one firmware read or write; larger ones are hardly faster
 )
@@ -39,18 +38,35 @@ var (
 	files  [maxFiles]file
 	volume uintptr // *efiFile: the root of the volume that the program came from
 	bounce uintptr // memory that firmware reads into and writes from
-
-	path     [maxPath]uint16
-	found    uintptr // *efiFile, from Open
-	infoSize uintptr
-	ioSize   uintptr
-	fileInfo struct {
-		efiFileInfo
-		name [maxPath]uint16
-	}
+	ioSize uintptr // BufferSize of a firmware call: how much it may write, and has written
 )
 
-const infoHeader = unsafe.Sizeof(efiFileInfo{})
+// namedInfo is EFI_FILE_INFO with the name that follows it.
+type namedInfo struct {
+	efiFileInfo
+	name firmwarePath
+}
+
+var infoBuffer namedInfo
+
+func (i *namedInfo) isDirectory() bool { return i.attribute&efiFileDirectory != 0 }
+
+// nameSize counts the units of the name before the zero.
+func (i *namedInfo) nameSize() (n int) {
+	for n < maxPath-1 && i.name[n] != 0 {
+		n++
+	}
+	return n
+}
+
+// nameHash stands in for an inode number, which FAT has not.
+func (i *namedInfo) nameHash() uint64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for k := range i.nameSize() {
+		h = (h ^ uint64(i.name[k])) * 1099511628211
+	}
+	return h | 1
+}
 
 // initFiles opens the standard descriptors and the volume that the image was loaded
 // from. An image that came another way (from the network, say) has no files.
@@ -65,15 +81,15 @@ func initFiles() {
 	if device == 0 {
 		return
 	}
-	fs := protocol(device, &simpleFileSystemGUID)
+	fs := handleProtocol(device, &simpleFileSystemGUID)
 	if fs == 0 {
 		return
 	}
-	if r := firmware(at[efiSimpleFileSystem](fs).openVolume, fs, address(&found)); r != efiSuccess {
+	if r := firmware(at[efiSimpleFileSystem](fs).openVolume, fs, address(&firmwareResult)); r != efiSuccess {
 		warn("OpenVolume: the boot volume cannot be read", r)
 		return
 	}
-	volume = found
+	volume = firmwareResult
 }
 
 func closeFiles() {
@@ -104,9 +120,11 @@ func freeFile() (fd int) {
 	return fd
 }
 
-// fileErrno gives the error number for a firmware status.
-func fileErrno(status uintptr) uint64 {
+// statusErrno gives the error number for a firmware status.
+func statusErrno(status uintptr) uint64 {
 	switch status {
+	case efiSuccess:
+		return 0
 	case efiNotFound:
 		return enoent
 	case efiWriteProtected:
@@ -127,25 +145,26 @@ func fileErrno(status uintptr) uint64 {
 
 const atFDCWD = ^uintptr(99) // -100
 
-// open opens a path with a firmware mode, relative to a directory; the handle is in found.
-func open(directory, name uintptr, mode, attributes uint64) (e uint64) {
-	if e = setPath(name); e != 0 {
-		return e
+// openPath opens a path with a firmware mode, relative to a directory.
+func openPath(directory, name uintptr, mode, attributes uint64) (handle uintptr, e uint64) {
+	path, e := convertPath(name)
+	if e != 0 {
+		return 0, e
 	}
 	base := volume
 	first := *at[byte](name)
 	if first != '/' && first != '\\' && uintptr(int32(directory)) != atFDCWD {
 		fd := uintptr(uint32(directory))
 		if !isOpen(fd) {
-			return ebadf
+			return 0, ebadf
 		}
 		if files[fd].kind != kindDirectory {
-			return enotdir
+			return 0, enotdir
 		}
 		base = files[fd].handle
 	}
 	if base == 0 {
-		return enoent
+		return 0, enoent
 	}
 	if path[0] == 0 { // the directory itself
 		path[0], path[1] = '.', 0
@@ -153,48 +172,22 @@ func open(directory, name uintptr, mode, attributes uint64) (e uint64) {
 			path[0] = '\\'
 		}
 	}
-	status := firmware(at[efiFile](base).open, base, address(&found), address(&path), uintptr(mode), uintptr(attributes))
-	if status != efiSuccess {
-		return fileErrno(status)
-	}
-	return 0
+	status := firmware(at[efiFile](base).open, base, address(&firmwareResult), address(path), uintptr(mode), uintptr(attributes))
+	return firmwareResult, statusErrno(status)
 }
 
-// getInfo reads the EFI_FILE_INFO of a handle into fileInfo.
-func getInfo(handle uintptr) (e uint64) {
-	infoSize = unsafe.Sizeof(fileInfo)
-	status := firmware(at[efiFile](handle).getInfo, handle, address(&fileInfoGUID), address(&infoSize), address(&fileInfo))
-	if status != efiSuccess {
-		return fileErrno(status)
-	}
-	return 0
+// getInfo reads the EFI_FILE_INFO of a handle, into infoBuffer.
+func getInfo(handle uintptr) (info *namedInfo, e uint64) {
+	ioSize = unsafe.Sizeof(infoBuffer)
+	status := firmware(at[efiFile](handle).getInfo, handle, address(&fileInfoGUID), address(&ioSize), address(&infoBuffer))
+	return &infoBuffer, statusErrno(status)
 }
 
-// setInfo writes back fileInfo, whose name has n units before the zero.
-func setInfo(handle uintptr, n int) (e uint64) {
-	size := infoHeader + uintptr(n+1)*2
-	fileInfo.size = uint64(size)
-	status := firmware(at[efiFile](handle).setInfo, handle, address(&fileInfoGUID), size, address(&fileInfo))
-	if status != efiSuccess {
-		return fileErrno(status)
-	}
-	return 0
-}
-
-func nameSize() (n int) {
-	for n < maxPath-1 && fileInfo.name[n] != 0 {
-		n++
-	}
-	return n
-}
-
-// nameHash stands in for an inode number, which FAT has not.
-func nameHash() uint64 {
-	h := uint64(14695981039346656037) // FNV-1a
-	for i := range nameSize() {
-		h = (h ^ uint64(fileInfo.name[i])) * 1099511628211
-	}
-	return h | 1
+// setInfo writes back what getInfo has read and the caller has changed.
+func setInfo(handle uintptr, info *namedInfo) (e uint64) {
+	size := unsafe.Sizeof(efiFileInfo{}) + uintptr(info.nameSize()+1)*2
+	info.size = uint64(size)
+	return statusErrno(firmware(at[efiFile](handle).setInfo, handle, address(&fileInfoGUID), size, address(info)))
 }
 
 func closeHandle(handle uintptr) { firmware(at[efiFile](handle).close, handle) }
@@ -217,44 +210,40 @@ func openat(directory, name, flags uintptr) uint64 {
 	if flags&oAccess != 0 || flags&oCreate != 0 {
 		mode |= efiFileModeWrite
 	}
-	e := open(directory, name, mode, 0)
+	handle, e := openPath(directory, name, mode, 0)
 	if e != 0 && mode&efiFileModeWrite != 0 && flags&oAccess == 0 {
-		e = open(directory, name, efiFileModeRead, 0) // O_CREAT of a file that exists but cannot be written
+		handle, e = openPath(directory, name, efiFileModeRead, 0) // O_CREAT of a file that exists but cannot be written
 	}
 	switch {
 	case e == 0 && flags&oCreate != 0 && flags&oExclusive != 0:
-		closeHandle(found)
+		closeHandle(handle)
 		return errno(eexist)
 	case e == enoent && flags&oCreate != 0:
-		e = open(directory, name, mode|efiFileModeCreate, 0)
+		handle, e = openPath(directory, name, mode|efiFileModeCreate, 0)
 	}
 	if e != 0 {
 		return errno(e)
 	}
-	handle := found
-	if e = getInfo(handle); e != 0 {
-		closeHandle(handle)
-		return errno(e)
-	}
-	isDirectory := fileInfo.attribute&efiFileDirectory != 0
+	info, e := getInfo(handle)
 	switch {
-	case isDirectory && flags&oAccess != 0:
+	case e != 0:
+	case info.isDirectory() && flags&oAccess != 0:
 		e = eisdir
-	case !isDirectory && flags&oDirectory != 0:
+	case !info.isDirectory() && flags&oDirectory != 0:
 		e = enotdir
-	case !isDirectory && flags&oTruncate != 0 && flags&oAccess != 0 && fileInfo.fileSize != 0:
-		fileInfo.fileSize = 0
-		e = setInfo(handle, nameSize())
+	case !info.isDirectory() && flags&oTruncate != 0 && flags&oAccess != 0 && info.fileSize != 0:
+		info.fileSize = 0
+		e = setInfo(handle, info)
 	}
 	if e != 0 {
 		closeHandle(handle)
 		return errno(e)
 	}
 	kind := uint64(kindFile)
-	if isDirectory {
+	if info.isDirectory() {
 		kind = kindDirectory
 	}
-	files[fd] = file{kind: kind, handle: handle, flags: flags, inode: nameHash()}
+	files[fd] = file{kind: kind, handle: handle, flags: flags, inode: info.nameHash()}
 	return uint64(fd)
 }
 
@@ -265,9 +254,7 @@ func closeFile(fd uintptr) uint64 {
 	f := &files[fd]
 	e := uint64(0)
 	if f.handle != 0 {
-		if status := firmware(at[efiFile](f.handle).close, f.handle); status != efiSuccess {
-			e = fileErrno(status)
-		}
+		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	f.kind, f.handle = kindClosed, 0
 	return errno(e)
@@ -281,17 +268,10 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	switch f.kind {
 	case kindConsole:
 		return consoleRead(t, p, n)
-	case kindEvent:
-		return readEvent(f, p, n)
 	case kindDirectory:
 		return errno(eisdir)
 	case kindFile:
-		done, e := transfer(f, p, n, f.offset, false)
-		if done == 0 && e != 0 {
-			return errno(e)
-		}
-		f.offset += done
-		return done
+		return transferNext(f, p, n, false)
 	}
 	return errno(einval)
 }
@@ -309,21 +289,15 @@ func write(fd, p, n uintptr) uint64 {
 		drainOutput() // what other cores have written came before
 		consoleWrite(int(fd), p, n)
 		return uint64(n)
-	case kindEvent:
-		return writeEvent(f, p, n)
 	case kindFile:
 		if f.flags&oAppend != 0 {
-			if e := getInfo(f.handle); e != 0 {
+			info, e := getInfo(f.handle)
+			if e != 0 {
 				return errno(e)
 			}
-			f.offset = fileInfo.fileSize
+			f.offset = info.fileSize
 		}
-		done, e := transfer(f, p, n, f.offset, true)
-		if done == 0 && e != 0 {
-			return errno(e)
-		}
-		f.offset += done
-		return done
+		return transferNext(f, p, n, true)
 	}
 	return errno(einval)
 }
@@ -341,24 +315,38 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 	if int64(offset) < 0 {
 		return errno(einval)
 	}
-	done, e := transfer(&files[fd], p, n, uint64(offset), out)
+	return transfer(&files[fd], p, n, uint64(offset), out)
+}
+
+// transferNext reads or writes a file where the last call ended.
+func transferNext(f *file, p, n uintptr, out bool) uint64 {
+	result := transfer(f, p, n, f.offset, out)
+	if int64(result) > 0 {
+		f.offset += result
+	}
+	return result
+}
+
+// transfer reads or writes a file from an offset on. What was done before an error
+// counts; the error comes again with the next call.
+func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
+	done, e := transferChunks(f, p, n, offset, out)
 	if done == 0 && e != 0 {
 		return errno(e)
 	}
 	return done
 }
 
-// transfer reads or writes a file from an offset on, through the bounce buffer: the
-// firmware knows nothing of the program's addresses. What was done before an error
-// counts; the error comes again with the next call.
-func transfer(f *file, p, n uintptr, offset uint64, out bool) (done, e uint64) {
+// transferChunks goes through the bounce buffer: the firmware knows nothing of the
+// program's addresses.
+func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uint64) {
 	switch access := f.flags & oAccess; {
 	case out && access == 0, !out && access == 1:
 		return 0, ebadf
 	}
 	h := at[efiFile](f.handle)
 	if status := firmware(h.setPosition, f.handle, uintptr(offset)); status != efiSuccess {
-		return 0, fileErrno(status)
+		return 0, statusErrno(status)
 	}
 	for n > 0 {
 		chunk := min(n, bounceSize)
@@ -371,12 +359,12 @@ func transfer(f *file, p, n uintptr, offset uint64, out bool) (done, e uint64) {
 		status := firmware(fn, f.handle, address(&ioSize), bounce)
 		if status == efiDeviceError && !out {
 			// The specification's answer to a read that begins behind the end (13.5.4).
-			if getInfo(f.handle) == 0 && offset+done >= fileInfo.fileSize {
+			if info, e := getInfo(f.handle); e == 0 && offset+done >= info.fileSize {
 				return done, 0
 			}
 		}
 		if status != efiSuccess {
-			return done, fileErrno(status)
+			return done, statusErrno(status)
 		}
 		moved := min(ioSize, chunk)
 		if !out {
@@ -411,10 +399,11 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	case cur:
 		base = f.offset
 	case end:
-		if e := getInfo(f.handle); e != 0 {
+		info, e := getInfo(f.handle)
+		if e != 0 {
 			return errno(e)
 		}
-		base = fileInfo.fileSize
+		base = info.fileSize
 	default:
 		return errno(einval)
 	}
@@ -432,22 +421,21 @@ const (
 	modeCharacter = 0o020000
 )
 
-// storeStat writes what fileInfo says.
-func storeStat(p uintptr, inode uint64) {
+func storeStat(p uintptr, info *namedInfo, inode uint64) {
 	s := at[stat](p)
 	*s = stat{}
 	s.dev, s.ino, s.nlink = 1, inode, 1
 	s.mode = modeRegular | 0o644
-	if fileInfo.attribute&efiFileReadOnly != 0 {
+	if info.attribute&efiFileReadOnly != 0 {
 		s.mode = modeRegular | 0o444
 	}
-	if fileInfo.attribute&efiFileDirectory != 0 {
+	if info.isDirectory() {
 		s.mode = modeDirectory | 0o755
 	}
-	s.size, s.blockSize = int64(fileInfo.fileSize), 4096
-	s.blocks = int64(fileInfo.physicalSize+511) / 512
-	s.accessed.sec = unixTime(&fileInfo.lastAccess)
-	s.modified.sec = unixTime(&fileInfo.modification)
+	s.size, s.blockSize = int64(info.fileSize), 4096
+	s.blocks = int64(info.physicalSize+511) / 512
+	s.accessed.sec = unixTime(&info.lastAccess)
+	s.modified.sec = unixTime(&info.modification)
 	s.changed.sec = s.modified.sec
 }
 
@@ -462,11 +450,11 @@ func fstat(fd, p uintptr) uint64 {
 		s.dev, s.ino, s.nlink, s.mode, s.blockSize = 2, uint64(fd)+1, 1, modeCharacter|0o600, 1024
 		return 0
 	}
-	if e := getInfo(f.handle); e != 0 {
-		return errno(e)
+	info, e := getInfo(f.handle)
+	if e == 0 {
+		storeStat(p, info, f.inode)
 	}
-	storeStat(p, f.inode)
-	return 0
+	return errno(e)
 }
 
 func fstatat(directory, name, p, flags uintptr) uint64 {
@@ -477,13 +465,13 @@ func fstatat(directory, name, p, flags uintptr) uint64 {
 	if *at[byte](name) == 0 {
 		return errno(enoent)
 	}
-	if e := open(directory, name, efiFileModeRead, 0); e != 0 {
+	handle, e := openPath(directory, name, efiFileModeRead, 0)
+	if e != 0 {
 		return errno(e)
 	}
-	handle := found
-	e := getInfo(handle)
+	info, e := getInfo(handle)
 	if e == 0 {
-		storeStat(p, nameHash())
+		storeStat(p, info, info.nameHash())
 	}
 	closeHandle(handle)
 	return errno(e)
@@ -514,7 +502,7 @@ func fsync(fd uintptr) uint64 {
 		return errno(einval)
 	}
 	if status := firmware(at[efiFile](files[fd].handle).flush, files[fd].handle); status != efiSuccess && status != efiAccessDenied {
-		return errno(fileErrno(status))
+		return errno(statusErrno(status))
 	} // EFI_ACCESS_DENIED: the file was opened for reading, there is nothing to flush
 	return 0
 }
@@ -527,10 +515,10 @@ func ftruncate(fd, size uintptr) uint64 {
 	if f.kind != kindFile || f.flags&oAccess == 0 || int64(size) < 0 {
 		return errno(einval)
 	}
-	e := getInfo(f.handle)
-	if e == 0 && fileInfo.fileSize != uint64(size) {
-		fileInfo.fileSize = uint64(size)
-		e = setInfo(f.handle, nameSize())
+	info, e := getInfo(f.handle)
+	if e == 0 && info.fileSize != uint64(size) {
+		info.fileSize = uint64(size)
+		e = setInfo(f.handle, info)
 	}
 	return errno(e)
 }
@@ -556,61 +544,62 @@ func getdents(fd, p, n uintptr) uint64 {
 	}
 	done := uintptr(0)
 	for n-done >= largest {
-		infoSize = unsafe.Sizeof(fileInfo)
-		status := firmware(at[efiFile](f.handle).read, f.handle, address(&infoSize), address(&fileInfo))
+		info := &infoBuffer
+		ioSize = unsafe.Sizeof(infoBuffer)
+		status := firmware(at[efiFile](f.handle).read, f.handle, address(&ioSize), address(info))
 		if status != efiSuccess {
-			return errno(fileErrno(status))
+			return errno(statusErrno(status))
 		}
-		if infoSize == 0 {
+		if ioSize == 0 {
 			break
 		}
-		entry := p + done
+		record := p + done
 		size := uintptr(header)
 		var d utf16Decoder
-		for i := range min(nameSize(), 255) {
-			k := d.decode(fileInfo.name[i])
-			move(entry+size, address(&d.utf8), uintptr(k))
+		for i := range min(info.nameSize(), 255) {
+			k := d.decode(info.name[i])
+			move(record+size, address(&d.utf8), uintptr(k))
 			size += uintptr(k)
 		}
-		*at[byte](entry + size) = 0
+		*at[byte](record + size) = 0
 		size = (size + 1 + 7) &^ 7
 		kind := byte(regular)
-		if fileInfo.attribute&efiFileDirectory != 0 {
+		if info.isDirectory() {
 			kind = directory
 		}
-		*at[uint64](entry) = nameHash()
-		*at[uint64](entry + 8) = uint64(done + size)
-		*at[uint16](entry + 16) = uint16(size)
-		*at[byte](entry + 18) = kind
+		*at[uint64](record) = info.nameHash()
+		*at[uint64](record + 8) = uint64(done + size)
+		*at[uint16](record + 16) = uint16(size)
+		*at[byte](record + 18) = kind
 		done += size
 	}
 	return uint64(done)
 }
 
 func mkdirat(directory, name uintptr) uint64 {
-	e := open(directory, name, efiFileModeRead, 0)
+	handle, e := openPath(directory, name, efiFileModeRead, 0)
 	if e == 0 {
-		closeHandle(found)
+		closeHandle(handle)
 		return errno(eexist)
 	}
 	if e != enoent {
 		return errno(e)
 	}
-	e = open(directory, name, efiFileModeRead|efiFileModeWrite|efiFileModeCreate, efiFileDirectory)
+	handle, e = openPath(directory, name, efiFileModeRead|efiFileModeWrite|efiFileModeCreate, efiFileDirectory)
 	if e == 0 {
-		closeHandle(found)
+		closeHandle(handle)
 	}
 	return errno(e)
 }
 
 func unlinkat(directory, name, flags uintptr) uint64 {
 	const removeDirectory = 0x200
-	if e := open(directory, name, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+	handle, e := openPath(directory, name, efiFileModeRead|efiFileModeWrite, 0)
+	if e != 0 {
 		return errno(e)
 	}
-	handle := found
-	e := getInfo(handle)
-	isDirectory := fileInfo.attribute&efiFileDirectory != 0
+	info, e := getInfo(handle)
+	isDirectory := info.isDirectory()
 	switch {
 	case e != 0:
 	case isDirectory && flags&removeDirectory == 0:
@@ -644,11 +633,11 @@ func renameat(oldDirectory, oldName, newDirectory, newName uintptr) uint64 {
 	if first != '/' && first != '\\' && uintptr(int32(newDirectory)) != atFDCWD {
 		return errno(enosys) // relative to an open directory: the firmware wants a path
 	}
-	if e := open(oldDirectory, oldName, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+	handle, e := openPath(oldDirectory, oldName, efiFileModeRead|efiFileModeWrite, 0)
+	if e != 0 {
 		return errno(e)
 	}
-	handle := found
-	e := setName(handle, newName)
+	e = setName(handle, newName)
 	if e == eacces || e == eexist {
 		if e = removeFile(newName, handle); e == 0 {
 			e = setName(handle, newName)
@@ -660,33 +649,35 @@ func renameat(oldDirectory, oldName, newDirectory, newName uintptr) uint64 {
 
 // setName gives a file another name, by its path from the root.
 func setName(handle, name uintptr) (e uint64) {
-	if e = getInfo(handle); e != 0 {
+	info, e := getInfo(handle)
+	if e != 0 {
 		return e
 	}
-	if e = setPath(name); e != 0 {
+	path, e := convertPath(name)
+	if e != 0 {
 		return e
 	}
+	info.name[0] = '\\'
 	n := 0
-	fileInfo.name[0] = '\\'
-	for n < maxPath-2 && path[n] != 0 {
-		fileInfo.name[n+1] = path[n]
-		n++
+	for ; n < maxPath-2 && path[n] != 0; n++ {
+		info.name[n+1] = path[n]
 	}
-	fileInfo.name[n+1] = 0
-	return setInfo(handle, n+1)
+	info.name[n+1] = 0
+	return setInfo(handle, info)
 }
 
 // removeFile removes the file that a rename of source replaces; directories stay.
 func removeFile(name, source uintptr) (e uint64) {
-	if e = getInfo(source); e != 0 {
+	info, e := getInfo(source)
+	if e != 0 {
 		return e
 	}
-	sourceIsDirectory := fileInfo.attribute&efiFileDirectory != 0
-	if e = open(atFDCWD, name, efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+	sourceIsDirectory := info.isDirectory()
+	handle, e := openPath(atFDCWD, name, efiFileModeRead|efiFileModeWrite, 0)
+	if e != 0 {
 		return e
 	}
-	handle := found
-	if e = getInfo(handle); e == 0 && (sourceIsDirectory || fileInfo.attribute&efiFileDirectory != 0) {
+	if info, e = getInfo(handle); e == 0 && (sourceIsDirectory || info.isDirectory()) {
 		e = eexist
 	}
 	if e != 0 {

@@ -183,17 +183,19 @@ func TestPaths(t *testing.T) {
 		{"🙂", "", einval}, // not in the UCS-2 of a firmware path
 	} {
 		b := append([]byte(c.name), 0)
-		e := setPath(address(&b[0]))
+		path, e := convertPath(address(&b[0]))
 		runtime.KeepAlive(b)
 		if e != c.e {
 			t.Errorf("%q: errno %d, want %d", c.name, e, c.e)
+		}
+		if e != 0 {
 			continue
 		}
 		n := 0
 		for path[n] != 0 {
 			n++
 		}
-		if got := string(utf16.Decode(path[:n])); e == 0 && got != c.want {
+		if got := string(utf16.Decode(path[:n])); got != c.want {
 			t.Errorf("%q became %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -201,7 +203,7 @@ func TestPaths(t *testing.T) {
 	for i := range long {
 		long[i] = 'x'
 	}
-	if e := setPath(address(&long[0])); e != enametoolong && e != einval {
+	if _, e := convertPath(address(&long[0])); e != enametoolong && e != einval {
 		t.Errorf("a path of %d bytes: errno %d", len(long), e)
 	}
 }

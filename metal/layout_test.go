@@ -87,7 +87,7 @@ func TestLayouts(t *testing.T) {
 		{"FileInfo.ModificationTime", unsafe.Offsetof(info.modification), 56},
 		{"FileInfo.Attribute", unsafe.Offsetof(info.attribute), 72},
 		{"FileInfo.FileName", unsafe.Sizeof(info), 80},
-		{"fileInfo.name", unsafe.Offsetof(fileInfo.name), 80},
+		{"fileInfo.name", unsafe.Offsetof(infoBuffer.name), 80},
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
 		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},

@@ -7,8 +7,9 @@ const arrivalTime = int64(3e9) // ns that the firmware has to start the others
 var (
 	mpServices uintptr // *efiMPServices
 	mpEvent    uintptr // signalled when the firmware has seen every processor return
-	processors uintptr // in the machine
-	enabled    uintptr // of them in use by the firmware
+
+	processorCount uintptr // in the machine
+	enabledCount   uintptr // of them in use by the firmware
 )
 
 // startCores asks the firmware for its other processors (PI 1.7 volume 2, 13.4) and
@@ -17,18 +18,19 @@ var (
 // boot option starts. With fewer cores than there are, or one, everything works.
 func startCores() {
 	coreCount = 1
-	if r := firmware(bootServices().locateProtocol, address(&mpServicesGUID), 0, address(&protocolFound)); r != efiSuccess {
+	found, r := locateProtocol(&mpServicesGUID)
+	if r != efiSuccess {
 		warn("one processor core is used, as the firmware has no EFI_MP_SERVICES_PROTOCOL to start others with", r)
 		return
 	}
-	mpServices = protocolFound
+	mpServices = found
 	mp := at[efiMPServices](mpServices)
-	if r := firmware(mp.getNumberOfProcessors, mpServices, address(&processors), address(&enabled)); r != efiSuccess {
+	if r := firmware(mp.getNumberOfProcessors, mpServices, address(&processorCount), address(&enabledCount)); r != efiSuccess {
 		warn("one processor core is used: GetNumberOfProcessors", r)
 		return
 	}
-	wanted := uint64(min(enabled, maxCores))
-	if enabled > maxCores {
+	wanted := uint64(min(enabledCount, maxCores))
+	if enabledCount > maxCores {
 		warn("64 processor cores are used, as many as there is room for; the firmware has more", efiOutOfResources)
 	}
 	if wanted < 2 {

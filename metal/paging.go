@@ -21,13 +21,11 @@ func initPaging(c *core) {
 	identityEnd = (max(memoryTop, imageEnd) + hugePageSize - 1) &^ (hugePageSize - 1)
 	root = allocPages(1)
 	mapped := root != 0 && identityEnd <= userBase
-	for offset := uintptr(0); mapped && offset+40 <= mapSize; offset += mapStride {
-		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
-		if !isRAM(d.typ) || d.attribute&efiMemoryWB == 0 {
-			continue
+	for i := uintptr(0); mapped && i < mapSize/mapStride; i++ {
+		if d := memoryDescriptor(i); isRAM(d.typ) && d.attribute&efiMemoryWB != 0 {
+			mapped = mapIdentity(max(d.start(), pageSize), min(d.end(), imageStart)) &&
+				mapIdentity(max(d.start(), imageEnd), d.end())
 		}
-		start := max(uintptr(d.physicalStart), pageSize)
-		mapped = mapIdentity(start, min(end(d), imageStart)) && mapIdentity(max(start, imageEnd), end(d))
 	}
 	for p := imageStart; mapped && p < imageEnd; p += pageSize {
 		e := entryFor(p, 12)

@@ -2,26 +2,35 @@
 
 package metal
 
-// setPath turns a Linux path into the firmware's: backslashes, no empty, "." or ".."
-// elements (there are no links here, so ".." can be taken back). A person at the UEFI
-// shell types backslashes, so they part elements too.
-func setPath(name uintptr) (e uint64) {
+const maxPath = 1024
+
+// firmwarePath is a path as the firmware wants it: UTF-16 with a zero at the end,
+// backslashes between the elements.
+type firmwarePath [maxPath]uint16
+
+var pathBuffer firmwarePath
+
+// convertPath turns a Linux path into the firmware's, in pathBuffer: backslashes, no empty,
+// "." or ".." elements (there are no links here, so ".." can be taken back). A person at
+// the UEFI shell types backslashes, so they separate elements too.
+func convertPath(name uintptr) (path *firmwarePath, e uint64) {
+	path = &pathBuffer
 	size, mark := 0, 0 // mark: start of the element
 	var d utf8Decoder
 	for i := uintptr(0); ; i++ {
 		if i == maxPath {
-			return enametoolong
+			return nil, enametoolong
 		}
 		b := *at[byte](name + i)
 		if b == '/' || b == '\\' || b == 0 {
 			if d.need > 0 {
-				return einval
+				return nil, einval
 			}
 			switch element := path[mark:size]; {
 			case len(element) == 0 || len(element) == 1 && element[0] == '.':
 				size = mark
 			case len(element) == 2 && element[0] == '.' && element[1] == '.':
-				size = parentOf(mark)
+				size = path.parent(mark)
 			default:
 				path[size] = '\\'
 				size++
@@ -37,7 +46,7 @@ func setPath(name uintptr) (e uint64) {
 			continue
 		}
 		if again || r == replacementRune || r > 0xFFFF || size+2 >= maxPath {
-			return einval
+			return nil, einval
 		}
 		path[size] = uint16(r)
 		size++
@@ -46,15 +55,15 @@ func setPath(name uintptr) (e uint64) {
 		size-- // the last separator
 	}
 	path[size] = 0
-	return 0
+	return path, 0
 }
 
-// parentOf gives the end of path[:end] without its last element and separator.
-func parentOf(end int) int {
+// parent gives the end of p[:end] without its last element and separator.
+func (p *firmwarePath) parent(end int) int {
 	if end > 0 {
 		end--
 	}
-	for end > 0 && path[end-1] != '\\' {
+	for end > 0 && p[end-1] != '\\' {
 		end--
 	}
 	return end

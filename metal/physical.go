@@ -2,6 +2,8 @@
 
 package metal
 
+import "unsafe"
+
 const (
 	pageSize      = 4 << 10
 	largePageSize = 2 << 20
@@ -36,7 +38,6 @@ var (
 
 	memoryMap                              [64 << 10]byte
 	mapSize, mapKey, mapStride, mapVersion uintptr
-	allocated                              uintptr
 )
 
 // MemoryStatus reports the memory of the bare machine; all zero under an operating system.
@@ -51,47 +52,51 @@ func initMemory() {
 	if status != efiSuccess {
 		fail("cannot read the memory map", status)
 	}
-	if mapStride < 40 || mapSize > uintptr(len(memoryMap)) {
+	if mapStride < unsafe.Sizeof(efiMemoryDescriptor{}) || mapSize > uintptr(len(memoryMap)) {
 		fail("the memory map has descriptors of an impossible size", efiInvalidParameter)
 	}
 	free, largest, largestSize := uintptr(0), uintptr(0), uintptr(0)
-	for offset := uintptr(0); offset+40 <= mapSize; offset += mapStride {
-		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
-		if isRAM(d.typ) && end(d) > memoryTop {
-			memoryTop = end(d)
+	for i := range mapSize / mapStride {
+		d := memoryDescriptor(i)
+		if isRAM(d.typ) && d.end() > memoryTop {
+			memoryTop = d.end()
 		}
 		if d.typ == efiConventionalMemory {
-			memory.Free += uintptr(d.numberOfPages) * pageSize
+			memory.Free += d.size()
 		}
 		if !usable(d) {
 			continue
 		}
-		size := uintptr(d.numberOfPages) * pageSize
-		free += size
-		if end(d) <= 4<<30 && size > largestSize {
-			largest, largestSize = uintptr(d.physicalStart), size
+		free += d.size()
+		if d.end() <= 4<<30 && d.size() > largestSize {
+			largest, largestSize = d.start(), d.size()
 		}
 	}
 	room := min(firmwareRoom, free/8) &^ (pageSize - 1)
-	for offset := uintptr(0); offset+40 <= mapSize; offset += mapStride {
-		d := at[efiMemoryDescriptor](address(&memoryMap) + offset)
+	for i := range mapSize / mapStride {
+		d := memoryDescriptor(i)
 		if !usable(d) {
 			continue
 		}
-		base, size := uintptr(d.physicalStart), uintptr(d.numberOfPages)*pageSize
-		if base == largest {
+		size := d.size()
+		if d.start() == largest {
 			size -= min(room, size)
 		}
-		take(base, size)
+		take(d.start(), size)
 	}
 	if memory.Taken == 0 {
 		fail("the firmware has no free memory", efiOutOfResources)
 	}
 }
 
-func end(d *efiMemoryDescriptor) uintptr {
-	return uintptr(d.physicalStart) + uintptr(d.numberOfPages)*pageSize
+// memoryDescriptor gives an entry of the memory map.
+func memoryDescriptor(i uintptr) *efiMemoryDescriptor {
+	return at[efiMemoryDescriptor](address(&memoryMap) + i*mapStride)
 }
+
+func (d *efiMemoryDescriptor) start() uintptr { return uintptr(d.physicalStart) }
+func (d *efiMemoryDescriptor) size() uintptr  { return uintptr(d.numberOfPages) * pageSize }
+func (d *efiMemoryDescriptor) end() uintptr   { return d.start() + d.size() }
 
 // isRAM tells memory from device registers and unusable ranges (UEFI 2.10, table 7.6).
 func isRAM(typ uint32) bool { return typ >= 1 && typ <= 7 || typ == 9 || typ == 10 || typ == 14 }
@@ -113,8 +118,8 @@ func take(base, size uintptr) {
 		warn("a range of free memory is left unused: the table of ranges is full", efiOutOfResources)
 		return
 	}
-	allocated = base
-	if firmware(bootServices().allocatePages, efiAllocateAddress, efiLoaderData, size/pageSize, address(&allocated)) != efiSuccess {
+	firmwareResult = base // AllocatePages reads it, too
+	if firmware(bootServices().allocatePages, efiAllocateAddress, efiLoaderData, size/pageSize, address(&firmwareResult)) != efiSuccess {
 		return
 	}
 	regions[regionCount] = region{base: base, size: size, low: base, high: base + size}

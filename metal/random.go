@@ -15,8 +15,8 @@ func initRandom() {
 	if _, ok := randomWord(); useHardwareRandom && !ok {
 		useHardwareRandom = false // announced but dead: some processors after sleep
 	}
-	if firmware(bootServices().locateProtocol, address(&rngGUID), 0, address(&protocolFound)) == efiSuccess {
-		rng = protocolFound
+	if found, status := locateProtocol(&rngGUID); status == efiSuccess {
+		rng = found
 	}
 }
 

@@ -97,7 +97,7 @@ func serve(last uint64) bool {
 	if t == nil {
 		return false
 	}
-	result := call(t)
+	result := bootCall(t)
 	acquire(&kernelLock)
 	calls--
 	if t.state == stateBoot {

@@ -15,7 +15,7 @@ func start() {
 	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
 		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
 	}
-	if loadedImage = protocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
+	if loadedImage = handleProtocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
 	initCPU(c)
@@ -134,7 +134,7 @@ func (p *process) utf16(s uintptr) uint64 {
 // else, for a boot option with optional data or another loader, the words of the load
 // options; none, and the program's name alone.
 func (p *process) arguments() (n uint64) {
-	if shell := protocol(imageHandle, &shellParametersGUID); shell != 0 {
+	if shell := handleProtocol(imageHandle, &shellParametersGUID); shell != 0 {
 		s := at[efiShellParameters](shell)
 		for ; n < maxArguments && n < uint64(s.argc); n++ {
 			p.push(p.utf16(*at[uintptr](s.argv + uintptr(n)*8)))

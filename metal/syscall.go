@@ -35,136 +35,144 @@ const (
 func errno(e uint64) uint64 { return -e }
 
 // syscall runs the system call that this core's thread has made, then chooses who runs
-// next. What concerns nobody else goes without a lock and, mostly, straight back: the
-// runtime asks for the time very often.
+// next. There are three kinds, and the function that makes a call says which it is of:
+// ownCall without a lock and, mostly, straight back, since the runtime asks for the time
+// very often; sharedCall on any core under kernelLock; bootCall on the boot processor
+// with no lock held, since it may call the firmware.
 func syscall() {
 	c := getCore()
 	t := at[thread](c.thread)
 	t.call = t.callNumber()
-	switch {
-	case t.call == sysRtSigreturn:
+	if t.call == sysRtSigreturn { // no result: all registers come from the frame
 		sigreturn(t)
 		acquire(&kernelLock)
-	case ownCall(t):
-		t.setResult(call(t))
+		schedule(c, false)
+		return
+	}
+	if result, made := ownCall(t); made {
+		t.setResult(result)
 		if undisturbed(c, ticktime()) {
 			return
 		}
 		acquire(&kernelLock)
-	case sharedCall(t):
+		schedule(c, false)
+		return
+	}
+	acquire(&kernelLock)
+	if result, made := sharedCall(t); made {
+		t.setResultUnlessWaiting(result)
+	} else if c.isBoot() {
+		release(&kernelLock)
+		t.setResultUnlessWaiting(bootCall(t))
 		acquire(&kernelLock)
-		if result := call(t); t.state == stateRunning {
-			t.setResult(result)
-		}
-	case c.isBoot():
-		if result := call(t); t.state == stateRunning {
-			t.setResult(result)
-		}
-		acquire(&kernelLock)
-	default:
-		acquire(&kernelLock)
-		if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && keepOutput(int(fd), p, n) {
-			t.setResult(uint64(n))
-			break
-		}
-		tickets++
-		t.state, t.ticket = stateBoot, tickets
-		calls++
+	} else {
+		leaveToBoot(t)
 	}
 	schedule(c, t.call == sysSchedYield)
 }
 
-// ownCall says whether a system call touches nothing but its thread, or what has a lock
-// of its own: any core makes it, with no lock held.
-func ownCall(t *thread) bool {
-	switch t.call {
-	case sysClockGettime, sysMmap, sysMunmap, sysMadvise, sysPrctl, sysArchPrctl, sysGettid, sysGetpid, sysSchedGetaffinity:
-		return true
+// leaveToBoot lets a thread on another core wait until the boot processor has made its
+// system call (serve), unless it is text for the console that can be kept.
+func leaveToBoot(t *thread) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && keepOutput(int(fd), p, n) {
+		t.setResult(uint64(n))
+		return
 	}
-	return false
+	tickets++
+	t.state, t.ticket = stateBoot, tickets
+	calls++
 }
 
-// sharedCall says whether a system call is made by any core under kernelLock. All
-// others may need the firmware: only the boot processor makes them, with no lock held.
-func sharedCall(t *thread) bool {
-	switch t.call {
-	case sysFutex, sysNanosleep, sysSchedYield, sysClone, sysExit, sysExitGroup,
-		sysRtSigaction, sysRtSigprocmask, sysSigaltstack, sysTgkill, sysTkill, sysKill,
-		sysEpollCtl, sysEpollPwait:
-		return true
-	case sysRead, sysWrite:
-		fd, _, _, _, _ := t.arguments()
-		return isEvent(fd)
-	}
-	return false
-}
-
-// call is the table of the system calls that Go's runtime and standard library make
-// and that mean something here; the result counts only if the thread does not wait.
-// What is not in it does not exist: ENOSYS, as on a Linux without it.
-func call(t *thread) uint64 {
-	a, b, c, d, e := t.arguments()
+// ownCall makes a system call that touches nothing but its thread, or what has a lock of
+// its own; made is false if it is none of these.
+func ownCall(t *thread) (result uint64, made bool) {
+	a, b, c, d, _ := t.arguments()
 	switch t.call {
 	case sysClockGettime:
-		return clockGettime(a, b)
-	case sysFutex:
-		return futex(t, a, b, c, d)
-	case sysNanosleep:
-		wait(t, stateSleep, deadlineIn(a))
-		return 0
-	case sysSchedYield:
-		return 0
-
+		return clockGettime(a, b), true
 	case sysMmap:
-		return mmap(a, b, c, d)
+		return mmap(a, b, c, d), true
 	case sysMunmap:
-		return munmap(a, b)
+		return munmap(a, b), true
 	case sysMadvise:
-		return madvise(a, b, c)
+		return madvise(a, b, c), true
 	case sysPrctl: // names for mappings: not here
-		return errno(einval)
-
-	case sysClone:
-		return clone(t, a, b, e)
-	case sysExit:
-		t.state = stateFree
-		return 0
-	case sysExitGroup:
-		leaveProgram(uint64(a))
+		return errno(einval), true
 	case sysArchPrctl:
-		return archPrctl(t, a, b)
+		return archPrctl(t, a, b), true
 	case sysGettid:
-		return t.id
+		return t.id, true
 	case sysGetpid:
-		return 1
-	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid:
-		return 0
+		return 1, true
 	case sysSchedGetaffinity:
 		if b < 8 {
-			return errno(einval)
+			return errno(einval), true
 		}
 		*at[uint64](c) = 1<<coreCount - 1
-		return 8
+		return 8, true
+	}
+	return 0, false
+}
+
+// sharedCall makes a system call about threads, signals and events, under kernelLock;
+// made is false if it is none of these. The result counts only if the thread does not
+// wait.
+func sharedCall(t *thread) (result uint64, made bool) {
+	a, b, c, d, e := t.arguments()
+	switch t.call {
+	case sysFutex:
+		return futex(t, a, b, c, d), true
+	case sysNanosleep:
+		wait(t, stateSleep, deadlineIn(a))
+		return 0, true
+	case sysSchedYield:
+		return 0, true
+	case sysClone:
+		return clone(t, a, b, e), true
+	case sysExit:
+		t.state = stateFree
+		return 0, true
+	case sysExitGroup:
+		leaveProgram(uint64(a))
 
 	case sysRtSigaction:
-		return sigactionCall(a, b, c, d)
+		return sigactionCall(a, b, c, d), true
 	case sysRtSigprocmask:
-		return sigprocmask(t, a, b, c)
+		return sigprocmask(t, a, b, c), true
 	case sysSigaltstack:
-		return sigaltstack(t, a, b)
+		return sigaltstack(t, a, b), true
 	case sysTgkill:
-		return tgkill(t, b, c)
+		return tgkill(t, b, c), true
 	case sysTkill:
-		return tgkill(t, a, b)
+		return tgkill(t, a, b), true
 	case sysKill:
-		return tgkill(t, uintptr(t.id), b)
+		return tgkill(t, uintptr(t.id), b), true
 
+	case sysEpollCtl:
+		return epollCtl(a, b, c, d), true
+	case sysEpollPwait:
+		return epollWait(t, a, b, c, d), true
+	case sysRead:
+		if isEvent(a) {
+			return readEvent(&files[a], b, c), true
+		}
+	case sysWrite:
+		if isEvent(a) {
+			return writeEvent(&files[a], b, c), true
+		}
+	}
+	return 0, false
+}
+
+// bootCall makes any other system call: one that may need the firmware, or gives a
+// descriptor out, and so is the boot processor's. The result counts only if the thread
+// does not wait. What none of the three knows does not exist: ENOSYS, as on a Linux
+// without it.
+func bootCall(t *thread) uint64 {
+	a, b, c, d, e := t.arguments()
+	switch t.call {
 	case sysEpollCreate1:
 		return epollCreate()
-	case sysEpollCtl:
-		return epollCtl(a, b, c, d)
-	case sysEpollPwait:
-		return epollWait(t, a, b, c, d)
 	case sysEventfd2:
 		return eventfd(a)
 
@@ -216,6 +224,8 @@ func call(t *thread) uint64 {
 
 	case sysGetrandom:
 		return getrandom(a, b)
+	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid:
+		return 0
 	}
 	return errno(enosys)
 }

@@ -90,6 +90,14 @@ func wake(t *thread, result uint64) {
 	makeReady(t)
 }
 
+// setResultUnlessWaiting gives a system call's result to a thread, which the call may
+// have made wait: wake gives it another, then.
+func (t *thread) setResultUnlessWaiting(result uint64) {
+	if t.state == stateRunning {
+		t.setResult(result)
+	}
+}
+
 // timespec is the kernel's struct timespec.
 type timespec struct{ sec, nsec int64 }
 
