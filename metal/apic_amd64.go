@@ -88,7 +88,7 @@ func writeAPIC(c *core, register uintptr, value uint32) {
 // interrupt sends a command to another core. In x2APIC mode the write does not wait for
 // earlier stores (11.12.3): the swaps before it, which are full barriers, have made
 // everything visible that the other is to see.
-func interrupt(to *core, command uint32) {
+func sendCommand(to *core, command uint32) {
 	c := getCore()
 	if c.x2APIC != 0 {
 		wrmsr(msrX2APIC+apicCommand>>4, to.apicID<<32|uint64(command))
@@ -101,15 +101,15 @@ func interrupt(to *core, command uint32) {
 	writeAPIC(c, apicCommand, command)
 }
 
-func sendWake(to *core) { interrupt(to, commandFixed|wakeVector) }
+func sendWake(to *core) { sendCommand(to, commandFixed|wakeVector) }
 
 // reach makes a core that runs the program, with interrupts off, look whether the
 // program ends: by an NMI, which reachPending says to be on its way.
 func reach(to *core) {
 	to.nmisDue++
-	interrupt(to, commandNMI)
+	sendCommand(to, commandNMI)
 }
 
 func (c *core) reachPending() bool { return c.nmis != c.nmisDue }
 
-func sendINIT(to *core) { interrupt(to, commandINIT) }
+func sendINIT(to *core) { sendCommand(to, commandINIT) }

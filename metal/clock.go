@@ -10,8 +10,8 @@ var (
 	ticksPerSecond uint64 // of the time-stamp counter
 	firstTick      uint64
 	bootTime       int64 // Unix nanoseconds when firstTick was read
-	now            efiTime
-	latest         int64 // what nanotime has said last
+	firmwareDate   efiTime
+	lastNanotime   int64 // what nanotime has said last
 )
 
 // initClock learns how fast the time-stamp counter runs: from CPUID where the
@@ -33,11 +33,11 @@ func initClock() {
 	}
 	firstTick = counter()
 	runtime := at[efiRuntimeServices](systemTable().runtimeServices)
-	if status := firmware(runtime.getTime, address(&now), 0); status != efiSuccess {
+	if status := firmware(runtime.getTime, address(&firmwareDate), 0); status != efiSuccess {
 		warn("GetTime: the date is unknown", status)
 		return
 	}
-	bootTime = unixTime(&now) * 1e9
+	bootTime = unixTime(&firmwareDate) * 1e9
 }
 
 // unixTime converts a firmware date; one without a time zone counts as UTC.
@@ -58,7 +58,7 @@ func unixTime(t *efiTime) int64 {
 // nanotime is the monotonic clock, from 0 at boot. The counters of all processors run
 // alike and together on any that has several cores and no defect; should one lag, its
 // program still sees no time before one that was seen elsewhere.
-func nanotime() int64 { return advance(&latest, ticktime()) }
+func nanotime() int64 { return advance(&lastNanotime, ticktime()) }
 
 // ticktime is the same by this processor's counter alone. The division in two parts
 // keeps the product in 64 bits up to 18 GHz.

@@ -8,8 +8,8 @@ const (
 	stderr        = 2
 	statusChannel = 3 // not a descriptor: the debug channel on which exit statuses are told
 
-	pumpInterval = int64(10e6)
-	lineSpace    = 4096
+	keyPollInterval = int64(10e6)
+	maxTyped        = 4096
 
 	keyDelete   = 0x08 // EFI scan code: what EDK2's serial terminals make of DEL
 	endOfText   = 0x03 // Ctrl-C
@@ -24,22 +24,22 @@ var (
 	timerEvent    uintptr
 	waitEvents    [2]uintptr
 	waitIndex     uintptr
-	lastPump      int64
-	key           efiInputKey
+	lastKeyPoll   int64
+	keyStroke     efiInputKey
 
-	decoders [4]utf8Decoder
-	text     [256]uint16 // on its way to ConOut
-	textSize int
+	decoders       [4]utf8Decoder
+	outputText     [256]uint16 // on its way to ConOut
+	outputTextSize int
 
 	// Keys on their way to read: whole lines first, each ended by a newline or by
 	// endOfInput, then the line that is being typed.
-	line      [lineSpace]byte
-	lineSize  int
-	lineReady int
-	keys      utf16Decoder
-	raw       [4]byte // bytes of a UTF-8 character that come one by one as keys
-	rawSize   int
-	rawNeed   int
+	typed       [maxTyped]byte
+	typedSize   int
+	typedReady  int
+	keyDecoder  utf16Decoder
+	partialKey  [4]byte // bytes of a UTF-8 character that come one by one as keys
+	partialSize int
+	partialNeed int
 )
 
 // initConsole finds the firmware's console and, in a virtual machine, the debug channels.
@@ -100,38 +100,38 @@ func consoleWrite(stream int, p, n uintptr) {
 const outputHeader = 3
 
 var (
-	output                 [8 << 10]byte
-	outputSize, outputDone int
+	outputQueue               [8 << 10]byte
+	queuedSize, queuedWritten int
 )
 
 // keepOutput keeps what a thread writes; false where it does not fit, and the thread
 // must wait for the boot processor.
-func keepOutput(stream int, p, n uintptr) bool {
-	room := len(output) - outputSize - outputHeader
+func queueOutput(stream int, p, n uintptr) bool {
+	room := len(outputQueue) - queuedSize - outputHeader
 	if room < 0 || n > uintptr(room) {
 		return false
 	}
-	output[outputSize], output[outputSize+1], output[outputSize+2] = byte(stream), byte(n), byte(n>>8)
-	move(address(&output)+uintptr(outputSize+outputHeader), p, n)
-	outputSize += outputHeader + int(n)
+	outputQueue[queuedSize], outputQueue[queuedSize+1], outputQueue[queuedSize+2] = byte(stream), byte(n), byte(n>>8)
+	move(address(&outputQueue)+uintptr(queuedSize+outputHeader), p, n)
+	queuedSize += outputHeader + int(n)
 	return true
 }
 
 // drainOutput writes what was kept.
 func drainOutput() {
-	for outputSize > 0 {
+	for queuedSize > 0 {
 		acquire(&kernelLock)
-		if outputDone == outputSize {
-			outputSize, outputDone = 0, 0
+		if queuedWritten == queuedSize {
+			queuedSize, queuedWritten = 0, 0
 		}
 		release(&kernelLock)
-		if outputSize == 0 {
+		if queuedSize == 0 {
 			return
 		}
-		header := output[outputDone : outputDone+outputHeader]
+		header := outputQueue[queuedWritten : queuedWritten+outputHeader]
 		n := int(header[1]) | int(header[2])<<8
-		consoleWrite(int(header[0]), address(&output)+uintptr(outputDone+outputHeader), uintptr(n))
-		outputDone += outputHeader + n
+		consoleWrite(int(header[0]), address(&outputQueue)+uintptr(queuedWritten+outputHeader), uintptr(n))
+		queuedWritten += outputHeader + n
 	}
 }
 
@@ -152,8 +152,8 @@ func putRune(r uint32) {
 }
 
 func putUnit(u uint16) {
-	text[textSize] = u
-	if textSize++; textSize == len(text)-1 {
+	outputText[outputTextSize] = u
+	if outputTextSize++; outputTextSize == len(outputText)-1 {
 		flushText()
 	}
 }
@@ -161,11 +161,11 @@ func putUnit(u uint16) {
 // flushText calls OutputString. Its warnings (unknown glyphs) and errors have no
 // better place to be reported than the console itself.
 func flushText() {
-	text[textSize] = 0
-	if textSize > 0 && conOut != 0 {
-		firmware(at[efiSimpleTextOutput](conOut).outputString, conOut, address(&text))
+	outputText[outputTextSize] = 0
+	if outputTextSize > 0 && conOut != 0 {
+		firmware(at[efiSimpleTextOutput](conOut).outputString, conOut, address(&outputText))
 	}
-	textSize = 0
+	outputTextSize = 0
 }
 
 // waitForKey sleeps in the firmware until a key is there or ns have passed.
@@ -186,25 +186,25 @@ func waitForKey(ns int64) {
 
 // pumpKeys takes the keys that have come and, by calling the firmware with interrupts
 // on, lets its keyboard drivers look for more.
-func pumpKeys(now int64) {
-	lastPump = now
+func pollKeys(now int64) {
+	lastKeyPoll = now
 	if conIn == 0 {
 		return
 	}
 	for range maxKeyBurst {
-		if firmware(at[efiSimpleTextInput](conIn).readKeyStroke, conIn, address(&key)) != efiSuccess {
+		if firmware(at[efiSimpleTextInput](conIn).readKeyStroke, conIn, address(&keyStroke)) != efiSuccess {
 			break
 		}
 		switch {
-		case key.unicodeChar != 0:
-			typeUnit(key.unicodeChar)
-		case key.scanCode == keyDelete:
+		case keyStroke.unicodeChar != 0:
+			typeUnit(keyStroke.unicodeChar)
+		case keyStroke.scanCode == keyDelete:
 			typeByte('\b')
 		}
 	}
 	acquire(&kernelLock)
 	for i := range threadCount {
-		if t := &threads[i]; lineReady > 0 && t.state == stateConsole {
+		if t := &threads[i]; typedReady > 0 && t.state == stateConsole {
 			wake(t, takeLine(t.buffer, t.bufferSize))
 		}
 	}
@@ -217,39 +217,39 @@ func pumpKeys(now int64) {
 func typeUnit(u uint16) {
 	if hasDebugChannel(stdout) && u >= 0x80 && u <= 0xFF {
 		switch continuation := u < 0xC0; {
-		case rawNeed > 0 && continuation:
-			raw[rawSize] = byte(u)
-			if rawSize++; rawSize == rawNeed {
-				typeBytes(&raw, rawSize)
-				rawSize, rawNeed = 0, 0
+		case partialNeed > 0 && continuation:
+			partialKey[partialSize] = byte(u)
+			if partialSize++; partialSize == partialNeed {
+				typeBytes(&partialKey, partialSize)
+				partialSize, partialNeed = 0, 0
 			}
 			return
-		case rawNeed == 0 && u >= 0xC2 && u < 0xF5:
-			raw[0], rawSize, rawNeed = byte(u), 1, 2
+		case partialNeed == 0 && u >= 0xC2 && u < 0xF5:
+			partialKey[0], partialSize, partialNeed = byte(u), 1, 2
 			if u >= 0xE0 {
-				rawNeed++
+				partialNeed++
 			}
 			if u >= 0xF0 {
-				rawNeed++
+				partialNeed++
 			}
 			return
 		}
 	}
-	held := rawSize
-	rawSize, rawNeed = 0, 0
+	held := partialSize
+	partialSize, partialNeed = 0, 0
 	for i := range held {
-		n := keys.decode(uint16(raw[i]))
-		typeBytes(&keys.utf8, n)
+		n := keyDecoder.decode(uint16(partialKey[i]))
+		typeBytes(&keyDecoder.utf8, n)
 	}
-	n := keys.decode(u)
-	typeBytes(&keys.utf8, n)
+	n := keyDecoder.decode(u)
+	typeBytes(&keyDecoder.utf8, n)
 }
 
 func typeBytes(b *[4]byte, n int) {
-	if n > 1 && lineSize+n < lineSpace {
+	if n > 1 && typedSize+n < maxTyped {
 		for i := range n {
-			line[lineSize] = b[i]
-			lineSize++
+			typed[typedSize] = b[i]
+			typedSize++
 		}
 		consoleWrite(stdout, address(b), uintptr(n))
 	} else if n == 1 {
@@ -266,36 +266,36 @@ func typeByte(b byte) {
 	case endOfInput:
 		endLine(endOfInput)
 	case endOfText:
-		lineSize = lineReady
+		typedSize = typedReady
 		echo("^C\n")
 		signalProcess(sigINT)
 	case '\b', 0x7F:
 		erase()
 	case killLine:
-		for lineSize > lineReady {
+		for typedSize > typedReady {
 			erase()
 		}
 	default:
-		if (b >= ' ' || b == '\t') && lineSize+1 < lineSpace { // the last byte is for the line's end
-			line[lineSize] = b
-			lineSize++
+		if (b >= ' ' || b == '\t') && typedSize+1 < maxTyped { // the last byte is for the line's end
+			typed[typedSize] = b
+			typedSize++
 			consoleWrite(stdout, address(&b), 1)
 		}
 	}
 }
 
 func endLine(end byte) {
-	if lineSize < lineSpace {
-		line[lineSize] = end
-		lineSize++
-		lineReady = lineSize
+	if typedSize < maxTyped {
+		typed[typedSize] = end
+		typedSize++
+		typedReady = typedSize
 	}
 }
 
 func erase() {
-	for lineSize > lineReady {
-		lineSize--
-		if line[lineSize]&0xC0 != 0x80 { // the first byte of a character
+	for typedSize > typedReady {
+		typedSize--
+		if typed[typedSize]&0xC0 != 0x80 { // the first byte of a character
 			echo("\b \b")
 			return
 		}
@@ -309,10 +309,10 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 	if n == 0 {
 		return 0
 	}
-	if lineReady == 0 {
-		pumpKeys(nanotime())
+	if typedReady == 0 {
+		pollKeys(nanotime())
 	}
-	if lineReady == 0 {
+	if typedReady == 0 {
 		showCursor()
 		t.buffer, t.bufferSize = p, n
 		acquire(&kernelLock)
@@ -327,8 +327,8 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 // with endOfInput comes without it: an empty one is end of file.
 func takeLine(p, n uintptr) uint64 {
 	size, taken := 0, 0
-	for size < lineReady && uintptr(size) < n {
-		b := line[size]
+	for size < typedReady && uintptr(size) < n {
+		b := typed[size]
 		taken++
 		if b == endOfInput {
 			break
@@ -339,10 +339,10 @@ func takeLine(p, n uintptr) uint64 {
 			break
 		}
 	}
-	for i := taken; i < lineSize; i++ {
-		line[i-taken] = line[i]
+	for i := taken; i < typedSize; i++ {
+		typed[i-taken] = typed[i]
 	}
-	lineSize -= taken
-	lineReady -= taken
+	typedSize -= taken
+	typedReady -= taken
 	return uint64(size)
 }

@@ -32,9 +32,9 @@ type core struct {
 	sliceStart int64  // when its thread got the processor
 	lastThread int    // index of the thread chosen last: the next in turn follows it
 
-	online uint64 // 1: takes part in scheduling
-	parked uint64 // 1: runs nothing any more and waits to be sent home
-	home   uint64 // 1: is on its last instructions on the way back to the firmware
+	online    uint64 // 1: takes part in scheduling
+	parked    uint64 // 1: runs nothing any more and waits to be sent home
+	returning uint64 // 1: is on its last instructions on the way back to the firmware
 
 	kernelG     [128]uintptr // larger than runtime.g, of which only the stack bounds are used
 	kernelStack [kernelStackSize]byte

@@ -141,9 +141,9 @@ func initCPU(c *core) {
 // initSyscall points SYSCALL at the kernel. Go's SYSCALL comes from ring 0 and
 // stays there: the CPU loads CS and SS from STAR[47:32] and the next descriptor.
 func initSyscall(c *core) {
-	entry, _, _, _, _ := addresses()
+	lstar, _, _, _, _ := addresses()
 	wrmsr(msrSTAR, c.codeSelector<<32)
-	wrmsr(msrLSTAR, uint64(entry))
+	wrmsr(msrLSTAR, uint64(lstar))
 	wrmsr(msrFMASK, flagsOnSyscall)
 	wrmsr(msrEFER, rdmsr(msrEFER)|eferSCE)
 }
@@ -161,11 +161,11 @@ type Registers struct {
 // the program began, and has again when it ends: of the boot processor, 0, or one of
 // those that came to help it. All are zero where there is no such core, or an
 // operating system.
-func FirmwareRegisters(core int) Registers {
-	if core < 0 || core >= maxCores || cores[core] == 0 {
+func FirmwareRegisters(number int) Registers {
+	if number < 0 || number >= maxCores || cores[number] == 0 {
 		return Registers{}
 	}
-	fw := &coreNumber(core).firmware
+	fw := &coreNumber(number).firmware
 	return Registers{fw.cr0, fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs,
 		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }

@@ -261,7 +261,7 @@ func statusName(status uintptr) string {
 var (
 	imageHandle        uintptr // EFI_HANDLE of this program
 	systemTableAddress uintptr // *efiSystemTable
-	away               bool    // the boot processor is in the kernel's world, not the firmware's
+	worldEntered       bool    // the boot processor is in the kernel's world, not the firmware's
 	inFirmware         uint64  // 1 during a call
 	callArgs           [8]uintptr
 )
@@ -281,7 +281,7 @@ func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 		}
 	}
 	swap(&inFirmware, 1)
-	awaitNMIs()
+	awaitReach()
 	status = callFirmware(fn, &callArgs)
 	store(&inFirmware, 0)
 	return status
@@ -291,7 +291,7 @@ func systemTable() *efiSystemTable   { return at[efiSystemTable](systemTableAddr
 func bootServices() *efiBootServices { return at[efiBootServices](systemTable().bootServices) }
 
 // at gives the T that lies at an address: the one place where numbers become pointers.
-func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
+func at[T any](a uintptr) *T { return *(**T)(unsafe.Pointer(&a)) }
 
 // address is the inverse of at.
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }

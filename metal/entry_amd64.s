@@ -110,7 +110,7 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ DX, ·systemTableAddress(SB)
 	LEAQ ·bootCore(SB), BX
 	ENTER_KERNEL
-	CALL ·start(SB)
+	CALL ·startKernel(SB)
 	JMP ·resume(SB)
 
 // apEntry is the procedure that the firmware calls on every other processor (PI 1.7
@@ -330,7 +330,7 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ SP, BX
 	MOVQ ·bootCore+FIRMWARE+firmwareState_sp(SB), SP
 	SUBQ $64, SP              // 32 bytes of shadow space, four stack arguments
-	CMPB ·away(SB), $0
+	CMPB ·worldEntered(SB), $0
 	JEQ call
 	MOVQ ·bootCore+FIRMWARE+firmwareState_fs(SB), AX
 	WRITE_BASE(MSR_FS_BASE)
@@ -362,7 +362,7 @@ call:
 	CLI
 	CLD
 	MOVQ AX, R12
-	CMPB ·away(SB), $0
+	CMPB ·worldEntered(SB), $0
 	JEQ back
 	MOVQ CR3, AX
 	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr3(SB)
@@ -404,7 +404,7 @@ TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
 	MOVQ (FIRMWARE+firmwareState_gs)(BX), AX
 	WRITE_BASE(MSR_GS_BASE)
 	MOVQ SI, AX
-	MOVQ $1, core_home(BX)
+	MOVQ $1, core_returning(BX)
 	MOVQ (FIRMWARE+firmwareState_sp)(BX), BX
 	JMP ·returnToFirmware(SB)
 

@@ -3,9 +3,9 @@
 package metal
 
 const (
-	homeTime = int64(3e9) // ns that the firmware has to notice that the others are back: EDK2 looks ten times a second
-	nmiTime  = int64(3e9) // ns that an NMI to the boot processor may be on its way
-	patience = int64(1e6) // ns between two NMIs to a core that has not stopped
+	returnLimit   = int64(3e9) // ns that the firmware has to notice that the others are back: EDK2 looks ten times a second
+	reachLimit    = int64(3e9) // ns that an NMI to the boot processor may be on its way
+	reachInterval = int64(1e6) // ns between two NMIs to a core that has not stopped
 )
 
 // statusCrash is the exit status that a virtual machine hears when the kernel or the
@@ -14,15 +14,15 @@ const statusCrash = 128 + sigABRT
 
 // The end of the program may come from any core; the boot processor brings it about.
 var (
-	claimed   uint64 // the first to want the end has it
-	ending    uint64 // 1: the program ends, with
-	endStatus uintptr
-	endCode   uint64
+	endClaimed uint64 // the first to want the end has it
+	ending     uint64 // 1: the program ends, with
+	endStatus  uintptr
+	endCode    uint64
 
-	leaving uint64 // 1: the boot processor knows
-	nudging uint64 // 1: another core is about to send it an NMI
-	deaf    bool   // it has waited for one in vain
-	goHome  uint64 // 1: the others may return to the firmware
+	bootStopping  uint64 // 1: the boot processor knows
+	reaching      uint64 // 1: another core is about to send it an NMI
+	reachGivenUp  bool   // it has waited for one in vain
+	returnAllowed uint64 // 1: the others may return to the firmware
 )
 
 // leaveProgram ends the program with an exit status. The firmware gets EFI_SUCCESS
@@ -39,7 +39,7 @@ func leaveProgram(status uint64) {
 // endProgram ends the program with a status for the firmware and one for a virtual machine's
 // owner. It does not return.
 func endProgram(efiStatus uintptr, code uint64) {
-	if swap(&claimed, 1) == 0 {
+	if swap(&endClaimed, 1) == 0 {
 		beginEnd(efiStatus, code)
 	}
 	stop()
@@ -49,23 +49,23 @@ func beginEnd(efiStatus uintptr, code uint64) {
 	endStatus, endCode = efiStatus, code
 	swap(&ending, 1)
 	if !getCore().isBoot() {
-		nudge()
+		reachBoot()
 	}
 }
 
 // nudge makes the boot processor look. If it runs the program, only an NMI gets
 // through; in the firmware's world one would be taken for the machine's. So it says
 // when it is there, and before it goes waits for an NMI that is on its way.
-func nudge() {
-	for leaving == 0 {
-		for limit := ticktime() + patience/10; leaving == 0 && ticktime() < limit; {
+func reachBoot() {
+	for bootStopping == 0 {
+		for limit := ticktime() + reachInterval/10; bootStopping == 0 && ticktime() < limit; {
 			pause()
 		}
-		swap(&nudging, 1)
-		if inFirmware == 0 && leaving == 0 && !bootCore.reachPending() {
+		swap(&reaching, 1)
+		if inFirmware == 0 && bootStopping == 0 && !bootCore.reachPending() {
 			reach(&bootCore)
 		}
-		store(&nudging, 0)
+		store(&reaching, 0)
 	}
 }
 
@@ -74,13 +74,13 @@ func nudge() {
 // host more than a millisecond went by, and the NMI came in the firmware, which stopped for
 // ever ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never comes,
 // as when this processor is in the handler of one that the machine has sent.
-func awaitNMIs() {
-	if deaf || ending == 0 && nudging == 0 {
+func awaitReach() {
+	if reachGivenUp || ending == 0 && reaching == 0 {
 		return
 	}
-	for limit := ticktime() + nmiTime; nudging != 0 || bootCore.reachPending(); pause() {
+	for limit := ticktime() + reachLimit; reaching != 0 || bootCore.reachPending(); pause() {
 		if ticktime() >= limit {
-			deaf = true
+			reachGivenUp = true
 			return
 		}
 	}
@@ -90,39 +90,39 @@ func awaitNMIs() {
 func stop() {
 	c := getCore()
 	if c.isBoot() {
-		swap(&leaving, 1)
-		awaitNMIs()
-		bringHome()
+		swap(&bootStopping, 1)
+		awaitReach()
+		returnCores()
 		printCrash()
 		leave(endStatus, endCode)
 	}
 	swap(&c.parked, 1)
-	for goHome == 0 {
+	for returnAllowed == 0 {
 		pause()
 	}
-	goBack(c)
+	returnCore(c)
 }
 
 // bringHome returns the other processors to the firmware before the memory that they
 // run in is its own again: first all come to rest in stop, for which a core in the
 // program must be reached, then all go, and at last the firmware itself must have seen
 // them.
-func bringHome() {
+func returnCores() {
 	if coreLimit < 2 {
 		return
 	}
-	limit := ticktime() + homeTime
+	limit := ticktime() + returnLimit
 	for !allParked() && ticktime() < limit {
 		for i := 1; i < coreLimit; i++ {
 			if c := coreNumber(i); c.online != 0 && c.parked == 0 && !c.reachPending() {
 				reach(c)
 			}
 		}
-		for wave := ticktime() + patience; !allParked() && ticktime() < wave; {
+		for wave := ticktime() + reachInterval; !allParked() && ticktime() < wave; {
 			pause()
 		}
 	}
-	swap(&goHome, 1)
+	swap(&returnAllowed, 1)
 	kernelLock, memoryLock = 0, 0 // whoever held them is no more
 	awaitReturn(limit)
 }
@@ -145,7 +145,7 @@ func leave(efiStatus uintptr, status uint64) {
 	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)
-		away = false
+		worldEntered = false
 	}
 	freeMemory()
 	reportStatus(byte(status))

@@ -7,7 +7,7 @@ import "unsafe"
 const (
 	maxFiles = 128
 
-	bounceSize = 512 << 10 // one firmware read or write; larger ones are hardly faster
+	bounceBufferSize = 512 << 10 // one firmware read or write; larger ones are hardly faster
 )
 
 const (
@@ -35,10 +35,10 @@ type file struct {
 // Open descriptors belong to the boot processor. Event descriptors, and that an entry
 // is one, are under kernelLock: other cores use them.
 var (
-	files  [maxFiles]file
-	volume uintptr // *efiFile: the root of the volume that the program came from
-	bounce uintptr // memory that firmware reads into and writes from
-	ioSize uintptr // BufferSize of a firmware call: how much it may write, and has written
+	files        [maxFiles]file
+	bootVolume   uintptr // *efiFile: the root of the volume that the program came from
+	bounceBuffer uintptr // memory that firmware reads into and writes from
+	ioSize       uintptr // BufferSize of a firmware call: how much it may write, and has written
 )
 
 // namedInfo is EFI_FILE_INFO with the name that follows it.
@@ -74,7 +74,7 @@ func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
 		files[fd].kind = kindConsole
 	}
-	if bounce = allocPages(bounceSize / pageSize); bounce == 0 {
+	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
 	}
 	device := at[efiLoadedImage](loadedImage).deviceHandle
@@ -89,7 +89,7 @@ func initFiles() {
 		warn("OpenVolume: the boot volume cannot be read", r)
 		return
 	}
-	volume = firmwareResult
+	bootVolume = firmwareResult
 }
 
 func closeFiles() {
@@ -98,9 +98,9 @@ func closeFiles() {
 			closeFile(uintptr(fd))
 		}
 	}
-	if volume != 0 {
-		firmware(at[efiFile](volume).close, volume)
-		volume = 0
+	if bootVolume != 0 {
+		firmware(at[efiFile](bootVolume).close, bootVolume)
+		bootVolume = 0
 	}
 }
 
@@ -151,7 +151,7 @@ func openPath(directory, name uintptr, mode, attributes uint64) (handle uintptr,
 	if e != 0 {
 		return 0, e
 	}
-	base := volume
+	base := bootVolume
 	first := *at[byte](name)
 	if first != '/' && first != '\\' && uintptr(int32(directory)) != atFDCWD {
 		fd := uintptr(uint32(directory))
@@ -168,7 +168,7 @@ func openPath(directory, name uintptr, mode, attributes uint64) (handle uintptr,
 	}
 	if path[0] == 0 { // the directory itself
 		path[0], path[1] = '.', 0
-		if base == volume {
+		if base == bootVolume {
 			path[0] = '\\'
 		}
 	}
@@ -349,14 +349,14 @@ func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uin
 		return 0, statusErrno(status)
 	}
 	for n > 0 {
-		chunk := min(n, bounceSize)
+		chunk := min(n, bounceBufferSize)
 		ioSize = chunk
 		fn := h.read
 		if out {
-			move(bounce, p, chunk)
+			move(bounceBuffer, p, chunk)
 			fn = h.write
 		}
-		status := firmware(fn, f.handle, address(&ioSize), bounce)
+		status := firmware(fn, f.handle, address(&ioSize), bounceBuffer)
 		if status == efiDeviceError && !out {
 			// The specification's answer to a read that begins behind the end (13.5.4).
 			if info, e := getInfo(f.handle); e == 0 && offset+done >= info.fileSize {
@@ -368,7 +368,7 @@ func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uin
 		}
 		moved := min(ioSize, chunk)
 		if !out {
-			move(p, bounce, moved)
+			move(p, bounceBuffer, moved)
 		}
 		done += uint64(moved)
 		p += moved

@@ -102,7 +102,7 @@ func TestLayouts(t *testing.T) {
 		{"ucontext.uc_sigmask", unsafe.Offsetof(frame.context.mask), 296},
 		{"siginfo.si_addr", unsafe.Offsetof(frame.info.addr), 16},
 		{"siginfo", unsafe.Sizeof(frame.info), 128},
-		{"stack_t.ss_size", unsafe.Offsetof(stack{}.size), 16},
+		{"stack_t.ss_size", unsafe.Offsetof(altStack{}.size), 16},
 		{"sigaction", unsafe.Sizeof(sigaction{}), 32},
 		{"stat.st_mode", unsafe.Offsetof(st.mode), 24},
 		{"stat.st_size", unsafe.Offsetof(st.size), 48},

@@ -2,7 +2,7 @@
 
 package metal
 
-const arrivalTime = int64(3e9) // ns that the firmware has to start the others
+const arrivalLimit = int64(3e9) // ns that the firmware has to start the others
 
 var (
 	mpServices uintptr // *efiMPServices
@@ -51,7 +51,7 @@ func startCores() {
 		closeMPEvent()
 		return
 	}
-	for limit := ticktime() + arrivalTime; coreCount < wanted && ticktime() < limit; {
+	for limit := ticktime() + arrivalLimit; coreCount < wanted && ticktime() < limit; {
 		pause()
 	}
 	if n := coreCount; n < wanted {
@@ -111,14 +111,14 @@ func awaitReturn(limit int64) {
 	}
 	say("metal: not all processors came back to the firmware in time; they are lost until it starts anew\n")
 	for i := 1; i < coreLimit; i++ {
-		if c := coreNumber(i); c.online != 0 && c.home == 0 {
+		if c := coreNumber(i); c.online != 0 && c.returning == 0 {
 			sendINIT(c)
 		}
 	}
 }
 
 // goBack returns another processor than the boot processor to the firmware.
-func goBack(c *core) {
+func returnCore(c *core) {
 	leaveAPIC(c)
 	restoreCPU(c)
 	leaveTo(c, efiSuccess)

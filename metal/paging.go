@@ -3,7 +3,7 @@
 package metal
 
 var (
-	root        uintptr // level 4 table
+	rootTable   uintptr // level 4 table
 	identityEnd uintptr // physical memory is mapped at its own address up to here
 )
 
@@ -19,8 +19,8 @@ func initPaging(c *core) {
 	imageStart := image.imageBase &^ (pageSize - 1)
 	imageEnd := (image.imageBase + uintptr(image.imageSize) + pageSize - 1) &^ (pageSize - 1)
 	identityEnd = (max(memoryTop, imageEnd) + hugePageSize - 1) &^ (hugePageSize - 1)
-	root = allocPages(1)
-	mapped := root != 0 && identityEnd <= userBase
+	rootTable = allocPages(1)
+	mapped := rootTable != 0 && identityEnd <= userBase
 	for i := uintptr(0); mapped && i < mapSize/mapStride; i++ {
 		if d := memoryDescriptor(i); isRAM(d.typ) && d.attribute&efiMemoryWB != 0 {
 			mapped = mapIdentity(max(d.start(), pageSize), min(d.end(), imageStart)) &&
@@ -33,7 +33,7 @@ func initPaging(c *core) {
 			*e = sectionEntry(image.imageBase, p)
 		}
 	}
-	if !mapped || !usePageTables(c, root) {
+	if !mapped || !usePageTables(c, rootTable) {
 		fail("no room for page tables", efiOutOfResources)
 	}
 }
@@ -93,7 +93,7 @@ func sectionEntry(base, p uintptr) uint64 {
 // bytes (12, 21 or 30), making the tables above it, or the entry of a larger page that is
 // there; nil when memory is out.
 func entryFor(va uintptr, level uint) *uint64 {
-	table := root
+	table := rootTable
 	for shift := uint(39); ; shift -= 9 {
 		e := at[uint64](table + va>>shift&511*8)
 		if shift == level || shift < 39 && isLarge(*e) {
@@ -150,7 +150,7 @@ func mapZeroed(va, n uintptr) bool {
 
 // mappedEnd returns where the page around va ends and whether there is one.
 func mappedEnd(va uintptr) (next uintptr, mapped bool) {
-	table := root
+	table := rootTable
 	for shift := uint(39); ; shift -= 9 {
 		e := *at[uint64](table + va>>shift&511*8)
 		next = (va | (1<<shift - 1)) + 1

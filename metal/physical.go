@@ -12,7 +12,7 @@ const (
 	maxRegions = 64
 	// The firmware keeps an eighth of the memory, at most 32 MiB, for what its
 	// services allocate: file buffers, events, the shell's next program.
-	firmwareRoom = 32 << 20
+	firmwareReserve = 32 << 20
 )
 
 // region is physical memory taken from the firmware with AllocatePages. Small pages
@@ -33,7 +33,7 @@ type Memory struct {
 var (
 	regions     [maxRegions]region
 	regionCount int
-	memory      Memory
+	memoryUse   Memory
 	memoryTop   uintptr // end of the highest memory in the firmware's map
 
 	memoryMap                              [64 << 10]byte
@@ -41,7 +41,7 @@ var (
 )
 
 // MemoryStatus reports the memory of the bare machine; all zero under an operating system.
-func MemoryStatus() Memory { return memory }
+func MemoryStatus() Memory { return memoryUse }
 
 // initMemory takes the free memory of the firmware's map (UEFI 2.10, 7.2): what
 // AllocatePages gives of its own choice lies below 4 GiB even when more is free above
@@ -62,7 +62,7 @@ func initMemory() {
 			memoryTop = d.end()
 		}
 		if d.typ == efiConventionalMemory {
-			memory.Free += d.size()
+			memoryUse.Free += d.size()
 		}
 		if !usable(d) {
 			continue
@@ -72,7 +72,7 @@ func initMemory() {
 			largest, largestSize = d.start(), d.size()
 		}
 	}
-	room := min(firmwareRoom, free/8) &^ (pageSize - 1)
+	room := min(firmwareReserve, free/8) &^ (pageSize - 1)
 	for i := range mapSize / mapStride {
 		d := memoryDescriptor(i)
 		if !usable(d) {
@@ -82,9 +82,9 @@ func initMemory() {
 		if d.start() == largest {
 			size -= min(room, size)
 		}
-		take(d.start(), size)
+		takeRange(d.start(), size)
 	}
-	if memory.Taken == 0 {
+	if memoryUse.Taken == 0 {
 		fail("the firmware has no free memory", efiOutOfResources)
 	}
 }
@@ -110,7 +110,7 @@ func usable(d *efiMemoryDescriptor) bool {
 
 // take asks for one range. A refusal is not an error: the memory map was a moment
 // ago, and what the firmware wants to keep it may keep.
-func take(base, size uintptr) {
+func takeRange(base, size uintptr) {
 	if size == 0 {
 		return
 	}
@@ -124,9 +124,9 @@ func take(base, size uintptr) {
 	}
 	regions[regionCount] = region{base: base, size: size, low: base, high: base + size}
 	regionCount++
-	memory.Taken += size
+	memoryUse.Taken += size
 	if base+size > 4<<30 {
-		memory.Above4GiB += base + size - max(base, 4<<30)
+		memoryUse.Above4GiB += base + size - max(base, 4<<30)
 	}
 }
 
@@ -136,7 +136,7 @@ func allocPages(n uintptr) uintptr {
 		if r := &regions[i]; r.high-r.low >= n*pageSize {
 			p := r.low
 			r.low += n * pageSize
-			memory.Used += n * pageSize
+			memoryUse.Used += n * pageSize
 			zero(p, n*pageSize)
 			return p
 		}
@@ -150,7 +150,7 @@ func allocLargePage() uintptr {
 		r := &regions[i]
 		p := (r.high - largePageSize) &^ (largePageSize - 1)
 		if r.high >= largePageSize && p >= r.low && p < r.high {
-			memory.Used += largePageSize
+			memoryUse.Used += largePageSize
 			r.high = p
 			zero(p, largePageSize)
 			return p

@@ -4,7 +4,7 @@ package metal
 
 var (
 	useHardwareRandom bool
-	rng               uintptr // *efiRNG
+	rngProtocol       uintptr // *efiRNG
 	randomBytes       [32]byte
 )
 
@@ -16,7 +16,7 @@ func initRandom() {
 		useHardwareRandom = false // announced but dead: some processors after sleep
 	}
 	if found, status := locateProtocol(&rngGUID); status == efiSuccess {
-		rng = found
+		rngProtocol = found
 	}
 }
 
@@ -35,7 +35,7 @@ func getrandom(p, n uintptr) uint64 {
 		chunk := min(n-done, 8)
 		value, ok := randomWord()
 		if !ok {
-			if rng == 0 || firmware(at[efiRNG](rng).getRNG, rng, 0, uintptr(len(randomBytes)), address(&randomBytes)) != efiSuccess {
+			if rngProtocol == 0 || firmware(at[efiRNG](rngProtocol).getRNG, rngProtocol, 0, uintptr(len(randomBytes)), address(&randomBytes)) != efiSuccess {
 				return errno(enosys)
 			}
 			value = *at[uint64](address(&randomBytes))

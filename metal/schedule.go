@@ -14,32 +14,32 @@ const (
 	idleNo       = iota // it has one, or looks for one
 	idleWatching        // it reads core.idle again and again
 	idleHalted          // it needs an interrupt
-	idleCalled          // it has been told to look
+	idleNotified        // it has been told to look
 )
 
 const (
 	slice        = int64(10e6) // ns a thread may run while another wants to
 	watchTime    = int64(50e3) // ns that a core watches before it halts
-	calledTime   = int64(1e6)  // ns after which the boot processor takes a thread that a called core has not
+	notifyLimit  = int64(1e6)  // ns after which the boot processor takes a thread that a called core has not
 	firmwareTick = int64(10e6) // ns: EDK2's timer interrupt, the resolution of its timers
 )
 
 // All of these are under kernelLock, but may be looked at without it: each is a word.
 var (
-	ready    int     // threads that are stateRunnable
-	earliest = never // no wait ends in time before this
-	keeper   uintptr // *core that watches the clock for all, while it idles
-	calls    int     // threads that are stateBoot
-	tickets  uint64  // given to them, in order
-	pending  uint64  // signals for the process, bit n-1 for signal n
+	readyCount       int     // threads that are stateRunnable
+	earliestDeadline = never // no wait ends in time before this
+	clockWatcher     uintptr // *core that watches the clock for all, while it idles
+	bootCallCount    int     // threads that are stateBoot
+	lastTicket       uint64  // given to them, in order
+	pendingSignals   uint64  // signals for the process, bit n-1 for signal n
 )
 
 // undisturbed says that the thread on a core may go on without asking the scheduler.
-func undisturbed(c *core, now int64) bool {
-	if ending != 0 || pending != 0 || now >= earliest || ready > 0 && now-c.sliceStart > slice {
+func mayContinue(c *core, now int64) bool {
+	if ending != 0 || pendingSignals != 0 || now >= earliestDeadline || readyCount > 0 && now-c.sliceStart > slice {
 		return false
 	}
-	return !c.isBoot() || calls == 0 && outputSize == 0 && now-lastPump <= pumpInterval &&
+	return !c.isBoot() || bootCallCount == 0 && queuedSize == 0 && now-lastKeyPoll <= keyPollInterval &&
 		(threads[0].state != stateRunnable || coreCount == 1)
 }
 
@@ -53,39 +53,39 @@ func schedule(c *core, yield bool) {
 		}
 		if c.isBoot() {
 			release(&kernelLock)
-			attend()
+			workForOthers()
 			acquire(&kernelLock)
 		}
 		if ending != 0 {
 			stop()
 		}
 		now := ticktime()
-		expire(now)
-		if choose(c, now, yield, impatient) {
-			if pending != 0 {
-				takeSignals(at[thread](c.thread))
+		endExpiredWaits(now)
+		if chooseThread(c, now, yield, impatient) {
+			if pendingSignals != 0 {
+				deliverPending(at[thread](c.thread))
 			}
-			callKeeper()
+			appointClockWatcher()
 			release(&kernelLock)
 			return
 		}
-		impatient = rest(c)
+		impatient = idle(c)
 	}
 }
 
 // attend does what only the boot processor can do for the others.
-func attend() {
+func workForOthers() {
 	drainOutput()
-	if now := ticktime(); now-lastPump > pumpInterval {
-		pumpKeys(now)
+	if now := ticktime(); now-lastKeyPoll > keyPollInterval {
+		pollKeys(now)
 	}
-	for last := tickets; calls > 0 && serve(last); {
+	for last := lastTicket; bootCallCount > 0 && serveNext(last); {
 	}
 }
 
 // serve makes the system call of the thread that has waited longest for it, if its
 // ticket is not after last.
-func serve(last uint64) bool {
+func serveNext(last uint64) bool {
 	acquire(&kernelLock)
 	var t *thread
 	for i := range threadCount {
@@ -99,7 +99,7 @@ func serve(last uint64) bool {
 	}
 	result := bootCall(t)
 	acquire(&kernelLock)
-	calls--
+	bootCallCount--
 	if t.state == stateBoot {
 		wake(t, result)
 	}
@@ -108,48 +108,48 @@ func serve(last uint64) bool {
 }
 
 // choose decides; false if there is nothing for this core.
-func choose(c *core, now int64, yield, impatient bool) bool {
+func chooseThread(c *core, now int64, yield, impatient bool) bool {
 	if c.thread != 0 {
 		t := at[thread](c.thread)
-		aside := c.isBoot() && t != &threads[0] && coreCount > 1 && (threads[0].state == stateRunnable || resting() > 0)
-		if !aside && (others(c) == 0 || !yield && now-c.sliceStart <= slice) {
+		aside := c.isBoot() && t != &threads[0] && coreCount > 1 && (threads[0].state == stateRunnable || countIdle() > 0)
+		if !aside && (readyFor(c) == 0 || !yield && now-c.sliceStart <= slice) {
 			return true
 		}
 		c.thread = 0
 		makeReady(t)
 	}
-	t := next(c, impatient)
+	t := nextThread(c, impatient)
 	if t == nil {
 		return false
 	}
-	ready--
+	readyCount--
 	t.state = stateRunning
 	c.thread, c.sliceStart = address(t), now
 	return true
 }
 
 // others counts the ready threads that a core may run.
-func others(c *core) int {
+func readyFor(c *core) int {
 	if !c.isBoot() && threads[0].state == stateRunnable {
-		return ready - 1
+		return readyCount - 1
 	}
-	return ready
+	return readyCount
 }
 
 // next picks the thread whose turn it is. On the boot processor, if there are others,
 // that is thread 1 when it is ready, but for a turn of another thread after each slice
 // if no other core is free for that; and another thread only in that case or when it
 // has waited too long.
-func next(c *core, impatient bool) *thread {
+func nextThread(c *core, impatient bool) *thread {
 	first := 1
 	if c.isBoot() {
 		first = 0
 		if coreCount > 1 {
-			n := ready
+			n := readyCount
 			if threads[0].state == stateRunnable {
 				n--
 			}
-			if n > 0 && (impatient || n > resting()) {
+			if n > 0 && (impatient || n > countIdle()) {
 				first = 1
 			}
 			if threads[0].state == stateRunnable && (c.lastThread != 0 || first == 0) {
@@ -172,7 +172,7 @@ func next(c *core, impatient bool) *thread {
 }
 
 // resting counts the other cores that are free or about to take a thread.
-func resting() (n int) {
+func countIdle() (n int) {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && c.idle != idleNo {
 			n++
@@ -185,24 +185,24 @@ func resting() (n int) {
 // that watch rather than one that halts.
 func makeReady(t *thread) {
 	t.state = stateRunnable
-	ready++
+	readyCount++
 	if t != &threads[0] {
-		if c := idleCore(idleWatching); c != nil {
-			callCore(c)
+		if c := findIdle(idleWatching); c != nil {
+			notify(c)
 			return
 		}
-		if c := idleCore(idleHalted); c != nil {
-			callCore(c)
+		if c := findIdle(idleHalted); c != nil {
+			notify(c)
 			return
 		}
 	}
 	if bootCore.idle == idleWatching {
-		callCore(&bootCore)
+		notify(&bootCore)
 	}
 }
 
 // idleCore finds another core than the boot processor that idles in a given way.
-func idleCore(how uint64) *core {
+func findIdle(how uint64) *core {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && c.idle == how {
 			return c
@@ -211,57 +211,57 @@ func idleCore(how uint64) *core {
 	return nil
 }
 
-func callCore(c *core) {
-	if swap(&c.idle, idleCalled) == idleHalted {
+func notify(c *core) {
+	if swap(&c.idle, idleNotified) == idleHalted {
 		sendWake(c)
 	}
 }
 
 // callKeeper sees to it that somebody watches the clock when waits will end in time,
 // the boot processor does not idle, and all other idle cores have halted.
-func callKeeper() {
-	if coreCount == 1 || earliest == never || keeper != 0 || bootCore.idle != idleNo || idleCore(idleWatching) != nil {
+func appointClockWatcher() {
+	if coreCount == 1 || earliestDeadline == never || clockWatcher != 0 || bootCore.idle != idleNo || findIdle(idleWatching) != nil {
 		return
 	}
-	if c := idleCore(idleHalted); c != nil {
-		callCore(c)
+	if c := findIdle(idleHalted); c != nil {
+		notify(c)
 	}
 }
 
 // rest is a core without a thread. It returns when there may be something to do;
 // impatient, when a ready thread has waited here for a core that was called for it.
-func rest(c *core) (impatient bool) {
+func idle(c *core) (impatient bool) {
 	c.idle = idleWatching
 	release(&kernelLock)
 	if c.isBoot() {
-		impatient = restBoot(c)
+		impatient = idleBoot(c)
 	} else {
-		restAP(c)
+		idleOther(c)
 	}
 	acquire(&kernelLock)
 	c.idle = idleNo
-	if keeper == address(c) {
-		keeper = 0
+	if clockWatcher == address(c) {
+		clockWatcher = 0
 	}
 	return impatient
 }
 
 // restAP watches, then halts, unless the clock must be watched and nobody else does.
-func restAP(c *core) {
+func idleOther(c *core) {
 	for start := ticktime(); c.idle == idleWatching; pause() {
 		now := ticktime()
 		switch {
 		case ending != 0:
 			stop()
-		case now >= earliest:
+		case now >= earliestDeadline:
 			return
-		case now-start > watchTime && (keeper != address(c) || bootCore.idle != idleNo):
+		case now-start > watchTime && (clockWatcher != address(c) || bootCore.idle != idleNo):
 			acquire(&kernelLock)
 			switch {
-			case keeper == address(c): // no need any more; but the boot processor may be back at once
-				keeper, start = 0, now
-			case keeper == 0 && earliest != never && bootCore.idle == idleNo:
-				keeper = address(c)
+			case clockWatcher == address(c): // no need any more; but the boot processor may be back at once
+				clockWatcher, start = 0, now
+			case clockWatcher == 0 && earliestDeadline != never && bootCore.idle == idleNo:
+				clockWatcher = address(c)
 			case c.idle == idleWatching:
 				c.idle = idleHalted
 			}
@@ -277,20 +277,20 @@ func restAP(c *core) {
 // other cores have halted nothing can come but a key or a deadline, and the firmware
 // halts this one, too. It counts time in ticks of some 10 ms, so the last two are spent
 // looking at the clock.
-func restBoot(c *core) (impatient bool) {
+func idleBoot(c *core) (impatient bool) {
 	for start := ticktime(); ; pause() {
 		now := ticktime()
 		othersHalted := allHalted() // before the rest is looked at: what they left is there then
 		switch {
-		case c.idle != idleWatching || ending != 0 || calls > 0 || outputSize > 0 || now >= earliest:
+		case c.idle != idleWatching || ending != 0 || bootCallCount > 0 || queuedSize > 0 || now >= earliestDeadline:
 			return false
-		case now-lastPump > pumpInterval:
+		case now-lastKeyPoll > keyPollInterval:
 			return false
-		case ready > 0 && now-start > calledTime:
+		case readyCount > 0 && now-start > notifyLimit:
 			return true
-		case othersHalted && earliest-now > 2*firmwareTick:
-			waitForKey(earliest - now - firmwareTick)
-			pumpKeys(ticktime())
+		case othersHalted && earliestDeadline-now > 2*firmwareTick:
+			waitForKey(earliestDeadline - now - firmwareTick)
+			pollKeys(ticktime())
 			return false
 		}
 	}
@@ -306,17 +306,17 @@ func allHalted() bool {
 }
 
 // expire ends the waits whose time has come.
-func expire(now int64) {
-	if now < earliest {
+func endExpiredWaits(now int64) {
+	if now < earliestDeadline {
 		return
 	}
-	earliest = never
+	earliestDeadline = never
 	for i := range threadCount {
 		t := &threads[i]
 		switch {
 		case t.state < stateFutex:
 		case t.deadline > now:
-			earliest = min(earliest, t.deadline)
+			earliestDeadline = min(earliestDeadline, t.deadline)
 		case t.state == stateFutex:
 			wake(t, errno(etimedout))
 		default:

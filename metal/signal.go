@@ -34,15 +34,15 @@ var actions [maxSignal + 1]sigaction // under kernelLock
 // core is free. A thread that runs on another core may be long in coming.
 func signalProcess(signal uint64) {
 	acquire(&kernelLock)
-	pending |= 1 << (signal - 1)
-	if waiter := takerOf(signal); waiter != nil {
+	pendingSignals |= 1 << (signal - 1)
+	if waiter := findWaiter(signal); waiter != nil {
 		wake(waiter, errno(eintr))
 	}
 	release(&kernelLock)
 }
 
 // takerOf finds a thread whose wait is to end for a signal; nil if that is not needed.
-func takerOf(signal uint64) (waiter *thread) {
+func findWaiter(signal uint64) (waiter *thread) {
 	for i := range threadCount {
 		t := &threads[i]
 		if t.mask>>(signal-1)&1 != 0 {
@@ -59,17 +59,17 @@ func takerOf(signal uint64) (waiter *thread) {
 }
 
 // takeSignals gives thread t, which is about to run, the signals that wait for it.
-func takeSignals(t *thread) {
-	for signal := uint64(1); pending&^t.mask != 0 && signal <= maxSignal; signal++ {
-		if bit := uint64(1) << (signal - 1); pending&^t.mask&bit != 0 {
-			pending &^= bit
-			act(t, signal, siKernel)
+func deliverPending(t *thread) {
+	for signal := uint64(1); pendingSignals&^t.mask != 0 && signal <= maxSignal; signal++ {
+		if bit := uint64(1) << (signal - 1); pendingSignals&^t.mask&bit != 0 {
+			pendingSignals &^= bit
+			performAction(t, signal, siKernel)
 		}
 	}
 }
 
 // act does what the program has asked for on a signal.
-func act(t *thread, signal, code uint64) {
+func performAction(t *thread, signal, code uint64) {
 	if deliver(t, signal, code, 0, 0, 0) {
 		return
 	}
@@ -118,7 +118,7 @@ func sigprocmask(t *thread, how, new, old uintptr) uint64 {
 }
 
 // stack is the kernel's stack_t.
-type stack struct {
+type altStack struct {
 	sp    uint64
 	flags uint32
 	_     uint32
@@ -127,19 +127,19 @@ type stack struct {
 
 func sigaltstack(t *thread, new, old uintptr) uint64 {
 	const disable = 2
-	before := stack{sp: t.signalStack, size: t.signalStackSize}
+	before := altStack{sp: t.signalStack, size: t.signalStackSize}
 	if before.size == 0 {
 		before.flags = disable
 	}
 	if new != 0 {
-		s := at[stack](new)
+		s := at[altStack](new)
 		t.signalStack, t.signalStackSize = s.sp, s.size
 		if s.flags&disable != 0 {
 			t.signalStack, t.signalStackSize = 0, 0
 		}
 	}
 	if old != 0 {
-		*at[stack](old) = before
+		*at[altStack](old) = before
 	}
 	return 0
 }
@@ -156,11 +156,11 @@ func tgkill(t *thread, id, signal uintptr) uint64 {
 	}
 	if signal != 0 && target == t && t.mask>>(signal-1)&1 == 0 {
 		t.setResult(0)
-		act(t, uint64(signal), siTKill)
+		performAction(t, uint64(signal), siTKill)
 		return t.result()
 	}
 	if signal != 0 && signal != sigURG {
-		pending |= 1 << (signal - 1)
+		pendingSignals |= 1 << (signal - 1)
 	}
 	return 0
 }

@@ -8,7 +8,7 @@ var loadedImage uintptr // *efiLoadedImage
 
 // start turns a firmware application into a machine that a Go program can run on.
 // It returns into resume, which enters the Go runtime's first instruction.
-func start() {
+func startKernel() {
 	c := getCore()
 	cores[0] = address(c)
 	initConsole()
@@ -24,12 +24,12 @@ func start() {
 	initTraps(c)
 	initVectors(c)
 	enterKernelWorld(c)
-	away = true // from here on callFirmware changes worlds for each call
+	worldEntered = true // from here on callFirmware changes worlds for each call
 	initClock()
 	initRandom()
 	initFiles()
 	initSyscall(c)
-	initProcess()
+	initFirstThread()
 	startCores()
 }
 
@@ -52,15 +52,15 @@ const (
 
 // process is the stack that Linux gives a new program: arguments, environment and
 // auxiliary vector, with the strings above them.
-type process struct{ word, text, textEnd uintptr }
+type initialStack struct{ word, text, textEnd uintptr }
 
-func (p *process) push(v uint64) {
+func (p *initialStack) push(v uint64) {
 	*at[uint64](p.word) = v
 	p.word += 8
 }
 
 // initProcess makes thread 1 and its stack.
-func initProcess() {
+func initFirstThread() {
 	stack := freeAddresses(processStackSize)
 	if stack == 0 || !reserve(stack, stack+processStackSize) || !mapZeroed(stack, processStackSize) {
 		fail("no room for the program's stack", efiOutOfResources)
@@ -68,7 +68,7 @@ func initProcess() {
 	top := stack + processStackSize
 	random := top - 16
 	*at[uint64](random), *at[uint64](random + 8) = seed(), seed()
-	p := process{textEnd: random, text: random - argumentSpace}
+	p := initialStack{textEnd: random, text: random - argumentSpace}
 	p.word = p.text - (maxArguments+16)*8
 	sp := p.word
 	count := p.word
@@ -99,7 +99,7 @@ func initProcess() {
 }
 
 // string puts a zero-terminated string above the vectors.
-func (p *process) string(s string) uint64 {
+func (p *initialStack) string(s string) uint64 {
 	start := p.text
 	for i := 0; i < len(s); i++ {
 		p.byte(s[i])
@@ -108,7 +108,7 @@ func (p *process) string(s string) uint64 {
 	return uint64(start)
 }
 
-func (p *process) byte(b byte) {
+func (p *initialStack) byte(b byte) {
 	if p.text == p.textEnd {
 		fail("the arguments are too long", efiInvalidParameter)
 	}
@@ -117,7 +117,7 @@ func (p *process) byte(b byte) {
 }
 
 // utf16 puts a UTF-16 string there as UTF-8.
-func (p *process) utf16(s uintptr) uint64 {
+func (p *initialStack) utf16(s uintptr) uint64 {
 	start := p.text
 	var d utf16Decoder
 	for ; *at[uint16](s) != 0; s += 2 {
@@ -133,7 +133,7 @@ func (p *process) utf16(s uintptr) uint64 {
 // arguments pushes the program's arguments: as the UEFI shell took them apart, or
 // else, for a boot option with optional data or another loader, the words of the load
 // options; none, and the program's name alone.
-func (p *process) arguments() (n uint64) {
+func (p *initialStack) arguments() (n uint64) {
 	if shell := handleProtocol(imageHandle, &shellParametersGUID); shell != 0 {
 		s := at[efiShellParameters](shell)
 		for ; n < maxArguments && n < uint64(s.argc); n++ {
@@ -151,7 +151,7 @@ func (p *process) arguments() (n uint64) {
 
 // loadOptions splits the image's load options at blanks. They may be anything, binary
 // data too: only UTF-16 text without control characters counts.
-func (p *process) loadOptions() (n uint64) {
+func (p *initialStack) loadOptions() (n uint64) {
 	image := at[efiLoadedImage](loadedImage)
 	size := uintptr(image.loadOptionsSize)
 	if image.loadOptions == 0 || size%2 != 0 || size > argumentSpace/2 {
@@ -191,10 +191,10 @@ func (p *process) loadOptions() (n uint64) {
 
 // memoryLimit tells the garbage collector how much memory there is: close to nine
 // tenths of it, it collects harder instead of asking for more.
-func (p *process) memoryLimit() uint64 {
+func (p *initialStack) memoryLimit() uint64 {
 	start := p.string("GOMEMLIMIT=")
 	p.text-- // over the zero
-	v := uint64(memory.Taken) / 10 * 9
+	v := uint64(memoryUse.Taken) / 10 * 9
 	divisor := uint64(1)
 	for v/divisor >= 10 {
 		divisor *= 10

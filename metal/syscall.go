@@ -51,7 +51,7 @@ func syscall() {
 	}
 	if result, made := ownCall(t); made {
 		t.setResult(result)
-		if undisturbed(c, ticktime()) {
+		if mayContinue(c, ticktime()) {
 			return
 		}
 		acquire(&kernelLock)
@@ -66,21 +66,21 @@ func syscall() {
 		t.setResultUnlessWaiting(bootCall(t))
 		acquire(&kernelLock)
 	} else {
-		leaveToBoot(t)
+		queueBootCall(t)
 	}
 	schedule(c, t.call == sysSchedYield)
 }
 
 // leaveToBoot lets a thread on another core wait until the boot processor has made its
 // system call (serve), unless it is text for the console that can be kept.
-func leaveToBoot(t *thread) {
-	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && keepOutput(int(fd), p, n) {
+func queueBootCall(t *thread) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
-	tickets++
-	t.state, t.ticket = stateBoot, tickets
-	calls++
+	lastTicket++
+	t.state, t.ticket = stateBoot, lastTicket
+	bootCallCount++
 }
 
 // ownCall makes a system call that touches nothing but its thread, or what has a lock of

@@ -80,7 +80,7 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 // has come.
 func wait(t *thread, state uint64, deadline int64) {
 	t.state, t.deadline = state, deadline
-	earliest = min(earliest, deadline)
+	earliestDeadline = min(earliestDeadline, deadline)
 }
 
 // wake ends a wait: the system call returns result.

@@ -81,23 +81,23 @@ var crashed struct {
 	code, fault, program uint64
 }
 
-var crashes int
+var bootCrashes int
 
 // crash ends the program because of an exception. What a person needs to find the bug
 // is printed by the boot processor when all other cores are at rest (printCrash).
 func crash(f *trapFrame, frame []uint64, vector uintptr, code, fault uint64, inProgram bool, c *core) {
 	if c.isBoot() {
-		crashes++
+		bootCrashes++
 		switch {
-		case crashes == 2:
+		case bootCrashes == 2:
 			leave(efiAborted, statusCrash) // while printing: try to get away
-		case crashes > 2:
+		case bootCrashes > 2:
 			for {
 				halt()
 			}
 		}
 	}
-	if swap(&claimed, 1) == 0 {
+	if swap(&endClaimed, 1) == 0 {
 		crashed.frame, crashed.vector, crashed.cpu = address(f), vector, address(&frame[0])
 		crashed.code, crashed.fault = code, fault
 		if inProgram {
@@ -150,7 +150,7 @@ func printCrash() {
 	say("code addresses on the stack, less the image's base:\n")
 	sp := uintptr(cpu[3]) &^ 7
 	for found, end := 0, sp+4096; sp < end && found < 16; sp += 8 {
-		if root == 0 {
+		if rootTable == 0 {
 			break
 		}
 		if _, mapped := mappedEnd(sp); !mapped {
