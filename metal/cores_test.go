@@ -4,7 +4,6 @@ package metal_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"bootllama/internal/vm"
 )
 
 // TestCores runs the same on one, two and four processor cores: all of them run
@@ -163,15 +160,8 @@ func idle(t *testing.T, cores int) {
 	const watched = 4 * time.Second
 	b := newBench(t, application(t, 0), 0, "idle")
 	b.CPUs = cores
-	r, err := b.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	if err := r.Await(ctx, vm.Stdout, "lines: ready\n"); err != nil {
-		t.Fatal(err)
-	}
+	m := start(t, b)
+	m.await("lines: ready\n")
 	time.Sleep(time.Second)
 	before := processorTime(t, b.Disk)
 	time.Sleep(watched)
@@ -180,17 +170,11 @@ func idle(t *testing.T, cores int) {
 	if used > watched/4 {
 		t.Errorf("%d cores that wait for a key take %v of %v", cores, used, watched)
 	}
-	for _, step := range []struct{ typed, await string }{{"there\r", "\"there\"\n"}, {"\x04", "idle: ok\n"}} {
-		if err := r.Type(step.typed); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Await(ctx, vm.Stdout, step.await); err != nil {
-			t.Fatalf("waiting for %q: %v", step.await, err)
-		}
-	}
-	if _, err := r.Wait(); err != nil {
-		t.Error(err)
-	}
+	m.say("there\r")
+	m.await("\"there\"\n")
+	m.say("\x04")
+	m.await("idle: ok\n")
+	m.wait()
 }
 
 // processorTime is what the QEMU with a disk has used of the host's processors.

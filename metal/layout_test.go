@@ -8,9 +8,15 @@ import (
 	"unsafe"
 )
 
+// layout is a size or an offset, and what a specification says it is.
+type layout struct {
+	name      string
+	got, want uintptr
+}
+
 // TestLayouts holds the offsets of firmware and Linux structures against their
 // specifications: UEFI 2.10 (section in efi.go beside each struct), Linux's
-// asm/sigcontext.h, asm/stat.h and epoll.h for x86-64, Intel SDM volume 3.
+// asm-generic/signal.h, and those of archLayouts.
 func TestLayouts(t *testing.T) {
 	var (
 		system  efiSystemTable
@@ -26,16 +32,8 @@ func TestLayouts(t *testing.T) {
 		info    efiFileInfo
 		random  efiRNG
 		mp      efiMPServices
-		frame   signalFrame
-		st      stat
-		tables  tableRegister
-		tss     taskState
-		trap    trapFrame
 	)
-	for _, c := range []struct {
-		name      string
-		got, want uintptr
-	}{
+	for _, c := range append(archLayouts(), []layout{
 		{"EFI_TABLE_HEADER", unsafe.Sizeof(system.header), 24},
 		{"SystemTable.ConIn", unsafe.Offsetof(system.conIn), 48},
 		{"SystemTable.ConOut", unsafe.Offsetof(system.conOut), 64},
@@ -93,41 +91,18 @@ func TestLayouts(t *testing.T) {
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
 		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
 
-		{"ucontext", unsafe.Offsetof(frame.context), 8},
-		{"ucontext.uc_stack", unsafe.Offsetof(frame.context.stackSP), 16},
-		{"sigcontext.r8", unsafe.Offsetof(frame.context.r8), 40},
-		{"sigcontext.rip", unsafe.Offsetof(frame.context.ip), 40 + 16*8},
-		{"sigcontext.err", unsafe.Offsetof(frame.context.err), 40 + 19*8},
-		{"sigcontext.cr2", unsafe.Offsetof(frame.context.cr2), 40 + 22*8},
-		{"ucontext.uc_sigmask", unsafe.Offsetof(frame.context.mask), 296},
-		{"siginfo.si_addr", unsafe.Offsetof(frame.info.addr), 16},
-		{"siginfo", unsafe.Sizeof(frame.info), 128},
 		{"stack_t.ss_size", unsafe.Offsetof(altStack{}.size), 16},
 		{"sigaction", unsafe.Sizeof(sigaction{}), 32},
-		{"stat.st_mode", unsafe.Offsetof(st.mode), 24},
-		{"stat.st_size", unsafe.Offsetof(st.size), 48},
-		{"stat.st_mtime", unsafe.Offsetof(st.modified), 88},
-		{"stat", unsafe.Sizeof(st), 144},
-		{"epoll_event", unsafe.Sizeof(epollEvent{}), 12},
-
-		{"GDTR", unsafe.Sizeof(tables), 10},
-		{"TSS", unsafe.Sizeof(tss), 104},
-		{"trap frame below the CPU's", unsafe.Offsetof(trap.cpu), 16 * 8},
-	} {
+	}...) {
 		if c.got != c.want {
 			t.Errorf("%s: %d, the specification says %d", c.name, c.got, c.want)
 		}
 	}
-	if unsafe.Offsetof(bootCore.kernelStack) >= unsafe.Offsetof(bootCore.trapStack) || unsafe.Offsetof(bootCore.trapStack) >= unsafe.Offsetof(bootCore.abortStack) {
+	if unsafe.Offsetof(bootCore.kernelStack) >= unsafe.Offsetof(bootCore.trapStack) {
 		t.Error("the stacks of a core are not in the order that trap relies on")
 	}
-	tss.setIST(1, 0x1234_5678_9ABC)
-	if tss[9] != 0x5678_9AB0 || tss[10] != 0x1234 { // 8.7: IST1 at byte 36
-		t.Errorf("IST 1: %#x %#x", tss[9], tss[10])
-	}
-	tables.set(0x1122_3344_5566_7788, 0x1000)
-	if tables.base() != 0x1122_3344_5566_7788 || tables.limit != 0xFFF {
-		t.Errorf("table register: base %#x limit %#x", tables.base(), tables.limit)
+	if unsafe.Offsetof(threads[0].registers) != 0 {
+		t.Error("the registers do not lie first in a thread, where the assembly looks for them")
 	}
 }
 

@@ -66,6 +66,48 @@ func expect(t *testing.T, b *vmtest.Bench, exercises ...string) {
 	}
 }
 
+// session is a running machine that a test talks with.
+type session struct {
+	t   *testing.T
+	b   *vmtest.Bench
+	run *vm.Running
+	ctx context.Context
+}
+
+func start(t *testing.T, b *vmtest.Bench) *session {
+	t.Helper()
+	run, err := b.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return &session{t, b, run, ctx}
+}
+
+// await waits until the machine has said a text, after the last that was awaited.
+func (m *session) await(text string) {
+	m.t.Helper()
+	if err := m.run.Await(m.ctx, vm.Stdout, text); err != nil {
+		m.t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", text, err, &m.b.Out, &m.b.Err)
+	}
+}
+
+func (m *session) say(keys string) {
+	m.t.Helper()
+	if err := m.run.Type(keys); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// wait waits until the machine is off.
+func (m *session) wait() {
+	m.t.Helper()
+	if _, err := m.run.Wait(); err != nil {
+		m.t.Error(err)
+	}
+}
+
 // figure finds a number in what the machine said.
 func figure(t *testing.T, text, pattern string) int {
 	t.Helper()
@@ -216,12 +258,7 @@ func TestConsole(t *testing.T) {
 func typeLines(t *testing.T, cores int) {
 	b := newBench(t, application(t, 0), 0, "lines", "signals 60")
 	b.CPUs = cores
-	r, err := b.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
+	m := start(t, b)
 	for _, step := range []struct {
 		await string
 		ended int // programs that have ended: a key that comes before is the program's, and lost with it
@@ -238,24 +275,18 @@ func typeLines(t *testing.T, cores int) {
 		{"lines: ready\n", 2, "\x03"},          // nobody asked for the signal: it ends the program
 		{"^C\n", 3, "reset -s\r"},
 	} {
-		if err := r.Await(ctx, vm.Stdout, step.await); err != nil {
-			t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", step.await, err, &b.Out, &b.Err)
-		}
-		for len(r.Statuses()) < step.ended {
+		m.await(step.await)
+		for len(m.run.Statuses()) < step.ended {
 			select {
 			case <-time.After(50 * time.Millisecond):
-			case <-ctx.Done():
-				t.Fatalf("%q, and %d programs never ended", step.await, step.ended-len(r.Statuses()))
+			case <-m.ctx.Done():
+				t.Fatalf("%q, and %d programs never ended", step.await, step.ended-len(m.run.Statuses()))
 			}
 		}
-		if err := r.Type(step.typed); err != nil {
-			t.Fatal(err)
-		}
+		m.say(step.typed)
 	}
-	if _, err := r.Wait(); err != nil {
-		t.Error(err)
-	}
-	if got := fmt.Sprint(r.Statuses()); got != "[0 0 130]" {
+	m.wait()
+	if got := fmt.Sprint(m.run.Statuses()); got != "[0 0 130]" {
 		t.Errorf("exit statuses %s", got)
 	}
 	if !strings.Contains(b.Out.String(), "mistax\b \bke") {

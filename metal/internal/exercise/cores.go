@@ -20,11 +20,6 @@ import (
 	"bootllama/metal"
 )
 
-func xcr0() uint64
-func apicID() uint32
-func hasOSXSAVE() bool
-func addAVX(sum, a, b *[8]float32)
-
 // gathering is where goroutines, each with a thread of its own, come together on
 // different cores.
 type gathering struct{ there atomic.Int32 }
@@ -70,7 +65,7 @@ func onEveryCore(f func(id uint32) error) error {
 		wg.Go(func() {
 			runtime.LockOSThread() // and the thread ends with the goroutine
 			all.join(n)
-			ids[i] = apicID()
+			ids[i] = processorID()
 			errs[i] = f(ids[i])
 		})
 	}
@@ -91,21 +86,9 @@ func coreCount(args []string) error {
 	}
 	states := make(chan uint64, n)
 	err := onEveryCore(func(uint32) error {
-		if !hasOSXSAVE() {
-			states <- 0
-			return nil
-		}
-		state := xcr0()
+		state, err := vectorState()
 		states <- state
-		if state&4 == 0 {
-			return nil
-		}
-		var sum [8]float32
-		a, b := [8]float32{1, 2, 3, 4, 5, 6, 7, 8}, [8]float32{8, 7, 6, 5, 4, 3, 2, 1}
-		if addAVX(&sum, &a, &b); sum != [8]float32{9, 9, 9, 9, 9, 9, 9, 9} {
-			return fmt.Errorf("AVX added to %v", sum)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -113,14 +96,14 @@ func coreCount(args []string) error {
 	first := <-states
 	for range n - 1 {
 		if s := <-states; s != first {
-			return fmt.Errorf("XCR0 is %#x on one core and %#x on another", first, s)
+			return fmt.Errorf("vector state is %#x on one core and %#x on another", first, s)
 		}
 	}
-	fmt.Printf("cores: XCR0 %#x on %d\n", first, n)
+	fmt.Printf("cores: vector state %#x on %d\n", first, n)
 	for i := range n {
 		fmt.Printf("registers of core: %+v\n", metal.FirmwareRegisters(i))
 	}
-	if metal.FirmwareRegisters(n) != (metal.Registers{}) || n > 1 && metal.FirmwareRegisters(n-1).CR3 == 0 {
+	if metal.FirmwareRegisters(n) != (metal.Registers{}) || n > 1 && metal.FirmwareRegisters(n-1) == (metal.Registers{}) {
 		return errors.New("there are not as many cores as there are")
 	}
 	return nil
@@ -455,7 +438,7 @@ func loops(args []string) error {
 	loop := func() {
 		runtime.LockOSThread()
 		all.join(n)
-		for apicID() != end {
+		for processorID() != end {
 		}
 		switch args[1] {
 		case "exit":
@@ -496,16 +479,14 @@ func idle([]string) error {
 var mpServices uintptr
 
 // refuse makes the firmware's StartupAllAPs answer with a status from now on, for the
-// programs that are started after this one: its code is overwritten with
-// MOVQ $status, AX; RET. All memory can be written in metal's page tables.
+// programs that are started after this one: its code is overwritten. All memory can be
+// written in metal's page tables.
 func refuse(args []string) error {
 	status := uint64(1)<<63 | uint64(number(args, 0, 3))
 	if number(args, 0, 3) == 0 {
 		status = 0 // success, but nobody will come
 	}
 	services := *(**[3]uintptr)(unsafe.Pointer(&mpServices))
-	code := *(**[11]byte)(unsafe.Pointer(&services[2]))
-	code[0], code[1], code[10] = 0x48, 0xB8, 0xC3
-	*(*uint64)(unsafe.Pointer(&code[2])) = status
+	overwrite(services[2], status)
 	return nil
 }

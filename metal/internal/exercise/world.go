@@ -69,7 +69,6 @@ func random(args []string) error {
 }
 
 func rawRandom(b []byte) error {
-	const sysGetrandom = 318
 	if _, _, e := syscall.Syscall(sysGetrandom, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0); e != 0 {
 		return e
 	}

@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build linux
 
 #include "textflag.h"
 
@@ -11,10 +11,10 @@ TEXT ·xcr0(SB),NOSPLIT,$0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
-// func apicID() uint32
+// func processorID() uint32
 //
 // CPUID leaf 1, EBX[31:24]: the number of the processor that this runs on.
-TEXT ·apicID(SB),NOSPLIT,$0-4
+TEXT ·processorID(SB),NOSPLIT,$0-4
 	MOVL $1, AX
 	XORL CX, CX
 	CPUID

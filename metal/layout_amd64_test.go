@@ -1,0 +1,56 @@
+//go:build linux
+
+package metal
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// archLayouts are the layouts of x86-64: Linux's asm/sigcontext.h, asm/stat.h and
+// epoll.h, Intel SDM volume 3.
+func archLayouts() []layout {
+	var (
+		frame  signalFrame
+		st     stat
+		tables tableRegister
+		tss    taskState
+		trap   trapFrame
+	)
+	return []layout{
+		{"ucontext", unsafe.Offsetof(frame.context), 8},
+		{"ucontext.uc_stack", unsafe.Offsetof(frame.context.stackSP), 16},
+		{"sigcontext.r8", unsafe.Offsetof(frame.context.r8), 40},
+		{"sigcontext.rip", unsafe.Offsetof(frame.context.ip), 40 + 16*8},
+		{"sigcontext.err", unsafe.Offsetof(frame.context.err), 40 + 19*8},
+		{"sigcontext.cr2", unsafe.Offsetof(frame.context.cr2), 40 + 22*8},
+		{"ucontext.uc_sigmask", unsafe.Offsetof(frame.context.mask), 296},
+		{"siginfo.si_addr", unsafe.Offsetof(frame.info.addr), 16},
+		{"siginfo", unsafe.Sizeof(frame.info), 128},
+		{"stat.st_mode", unsafe.Offsetof(st.mode), 24},
+		{"stat.st_size", unsafe.Offsetof(st.size), 48},
+		{"stat.st_mtime", unsafe.Offsetof(st.modified), 88},
+		{"stat", unsafe.Sizeof(st), 144},
+		{"epoll_event", unsafe.Sizeof(epollEvent{}), 12},
+
+		{"GDTR", unsafe.Sizeof(tables), 10},
+		{"TSS", unsafe.Sizeof(tss), 104},
+		{"trap frame below the CPU's", unsafe.Offsetof(trap.cpu), 16 * 8},
+	}
+}
+
+func TestDescriptors(t *testing.T) {
+	if unsafe.Offsetof(bootCore.trapStack) >= unsafe.Offsetof(bootCore.processor)+unsafe.Offsetof(bootCore.processor.abortStack) {
+		t.Error("the stacks of a core are not in the order that trap relies on")
+	}
+	var tss taskState
+	tss.setIST(1, 0x1234_5678_9ABC)
+	if tss[9] != 0x5678_9AB0 || tss[10] != 0x1234 { // 8.7: IST1 at byte 36
+		t.Errorf("IST 1: %#x %#x", tss[9], tss[10])
+	}
+	var tables tableRegister
+	tables.set(0x1122_3344_5566_7788, 0x1000)
+	if tables.base() != 0x1122_3344_5566_7788 || tables.limit != 0xFFF {
+		t.Errorf("table register: base %#x limit %#x", tables.base(), tables.limit)
+	}
+}

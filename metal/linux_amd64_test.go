@@ -1,0 +1,187 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+	"unsafe"
+
+	linux "syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLinuxNumbers holds every number of a system call, a flag, an error and a signal against
+// package syscall's, or x/sys/unix's where syscall is too old for it.
+func TestLinuxNumbers(t *testing.T) {
+	numbers := map[string]struct{ got, want uint64 }{
+		"sysRead":             {sysRead, linux.SYS_READ},
+		"sysWrite":            {sysWrite, linux.SYS_WRITE},
+		"sysClose":            {sysClose, linux.SYS_CLOSE},
+		"sysFstat":            {sysFstat, linux.SYS_FSTAT},
+		"sysLseek":            {sysLseek, linux.SYS_LSEEK},
+		"sysMmap":             {sysMmap, linux.SYS_MMAP},
+		"sysMunmap":           {sysMunmap, linux.SYS_MUNMAP},
+		"sysRtSigaction":      {sysRtSigaction, linux.SYS_RT_SIGACTION},
+		"sysRtSigprocmask":    {sysRtSigprocmask, linux.SYS_RT_SIGPROCMASK},
+		"sysRtSigreturn":      {sysRtSigreturn, linux.SYS_RT_SIGRETURN},
+		"sysIoctl":            {sysIoctl, linux.SYS_IOCTL},
+		"sysPread64":          {sysPread64, linux.SYS_PREAD64},
+		"sysPwrite64":         {sysPwrite64, linux.SYS_PWRITE64},
+		"sysSchedYield":       {sysSchedYield, linux.SYS_SCHED_YIELD},
+		"sysMadvise":          {sysMadvise, linux.SYS_MADVISE},
+		"sysNanosleep":        {sysNanosleep, linux.SYS_NANOSLEEP},
+		"sysGetpid":           {sysGetpid, linux.SYS_GETPID},
+		"sysClone":            {sysClone, linux.SYS_CLONE},
+		"sysExit":             {sysExit, linux.SYS_EXIT},
+		"sysKill":             {sysKill, linux.SYS_KILL},
+		"sysFcntl":            {sysFcntl, linux.SYS_FCNTL},
+		"sysFsync":            {sysFsync, linux.SYS_FSYNC},
+		"sysFtruncate":        {sysFtruncate, linux.SYS_FTRUNCATE},
+		"sysGetcwd":           {sysGetcwd, linux.SYS_GETCWD},
+		"sysGetuid":           {sysGetuid, linux.SYS_GETUID},
+		"sysGetgid":           {sysGetgid, linux.SYS_GETGID},
+		"sysGeteuid":          {sysGeteuid, linux.SYS_GETEUID},
+		"sysGetegid":          {sysGetegid, linux.SYS_GETEGID},
+		"sysGetppid":          {sysGetppid, linux.SYS_GETPPID},
+		"sysSigaltstack":      {sysSigaltstack, linux.SYS_SIGALTSTACK},
+		"sysPrctl":            {sysPrctl, linux.SYS_PRCTL},
+		"sysArchPrctl":        {sysArchPrctl, linux.SYS_ARCH_PRCTL},
+		"sysGettid":           {sysGettid, linux.SYS_GETTID},
+		"sysTkill":            {sysTkill, linux.SYS_TKILL},
+		"sysFutex":            {sysFutex, linux.SYS_FUTEX},
+		"sysSchedGetaffinity": {sysSchedGetaffinity, linux.SYS_SCHED_GETAFFINITY},
+		"sysGetdents64":       {sysGetdents64, linux.SYS_GETDENTS64},
+		"sysClockGettime":     {sysClockGettime, linux.SYS_CLOCK_GETTIME},
+		"sysExitGroup":        {sysExitGroup, linux.SYS_EXIT_GROUP},
+		"sysEpollCtl":         {sysEpollCtl, linux.SYS_EPOLL_CTL},
+		"sysTgkill":           {sysTgkill, linux.SYS_TGKILL},
+		"sysOpenat":           {sysOpenat, linux.SYS_OPENAT},
+		"sysMkdirat":          {sysMkdirat, linux.SYS_MKDIRAT},
+		"sysNewfstatat":       {sysNewfstatat, linux.SYS_NEWFSTATAT},
+		"sysUnlinkat":         {sysUnlinkat, linux.SYS_UNLINKAT},
+		"sysRenameat":         {sysRenameat, linux.SYS_RENAMEAT},
+		"sysEpollPwait":       {sysEpollPwait, linux.SYS_EPOLL_PWAIT},
+		"sysEventfd2":         {sysEventfd2, linux.SYS_EVENTFD2},
+		"sysEpollCreate1":     {sysEpollCreate1, linux.SYS_EPOLL_CREATE1},
+		"sysRenameat2":        {sysRenameat2, unix.SYS_RENAMEAT2},
+		"sysGetrandom":        {sysGetrandom, unix.SYS_GETRANDOM},
+
+		"oAccess": {oAccess, linux.O_ACCMODE}, "oCreate": {oCreate, linux.O_CREAT}, "oExclusive": {oExclusive, linux.O_EXCL},
+		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
+
+		"eperm":        {eperm, uint64(linux.EPERM)},
+		"enoent":       {enoent, uint64(linux.ENOENT)},
+		"esrch":        {esrch, uint64(linux.ESRCH)},
+		"eintr":        {eintr, uint64(linux.EINTR)},
+		"eio":          {eio, uint64(linux.EIO)},
+		"enxio":        {enxio, uint64(linux.ENXIO)},
+		"ebadf":        {ebadf, uint64(linux.EBADF)},
+		"eagain":       {eagain, uint64(linux.EAGAIN)},
+		"enomem":       {enomem, uint64(linux.ENOMEM)},
+		"eacces":       {eacces, uint64(linux.EACCES)},
+		"eexist":       {eexist, uint64(linux.EEXIST)},
+		"enodev":       {enodev, uint64(linux.ENODEV)},
+		"enotdir":      {enotdir, uint64(linux.ENOTDIR)},
+		"eisdir":       {eisdir, uint64(linux.EISDIR)},
+		"einval":       {einval, uint64(linux.EINVAL)},
+		"emfile":       {emfile, uint64(linux.EMFILE)},
+		"enotty":       {enotty, uint64(linux.ENOTTY)},
+		"enospc":       {enospc, uint64(linux.ENOSPC)},
+		"espipe":       {espipe, uint64(linux.ESPIPE)},
+		"erofs":        {erofs, uint64(linux.EROFS)},
+		"erange":       {erange, uint64(linux.ERANGE)},
+		"enametoolong": {enametoolong, uint64(linux.ENAMETOOLONG)},
+		"enosys":       {enosys, uint64(linux.ENOSYS)},
+		"enotempty":    {enotempty, uint64(linux.ENOTEMPTY)},
+		"etimedout":    {etimedout, uint64(linux.ETIMEDOUT)},
+
+		"sigINT":   {sigINT, uint64(linux.SIGINT)},
+		"sigILL":   {sigILL, uint64(linux.SIGILL)},
+		"sigTRAP":  {sigTRAP, uint64(linux.SIGTRAP)},
+		"sigABRT":  {sigABRT, uint64(linux.SIGABRT)},
+		"sigBUS":   {sigBUS, uint64(linux.SIGBUS)},
+		"sigFPE":   {sigFPE, uint64(linux.SIGFPE)},
+		"sigSEGV":  {sigSEGV, uint64(linux.SIGSEGV)},
+		"sigURG":   {sigURG, uint64(linux.SIGURG)},
+		"sigCHLD":  {sigCHLD, uint64(linux.SIGCHLD)},
+		"sigCONT":  {sigCONT, uint64(linux.SIGCONT)},
+		"sigWINCH": {sigWINCH, uint64(linux.SIGWINCH)},
+	}
+	for name, n := range numbers {
+		if n.got != n.want {
+			t.Errorf("%s is %d, Linux has %d", name, n.got, n.want)
+		}
+	}
+	for file, prefix := range map[string]string{"linux_amd64.go": "sys", "file.go": "o", "syscall.go": "e", "signal.go": "sig"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, d := range f.Decls {
+			block, ok := d.(*ast.GenDecl)
+			if !ok || block.Tok != token.CONST {
+				continue
+			}
+			for _, s := range block.Specs {
+				name := s.(*ast.ValueSpec).Names[0].Name
+				if !strings.HasPrefix(name, prefix) {
+					continue
+				}
+				n++
+				if _, ok := numbers[name]; !ok {
+					t.Errorf("%s: %s is compared with nothing", file, name)
+				}
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s has %d numbers %s...: the test looks at the wrong place", file, n, prefix)
+		}
+	}
+}
+
+// TestLinuxStructs holds the structs that the program and the kernel share against
+// package syscall's: size, and offset and size of each field.
+func TestLinuxStructs(t *testing.T) {
+	type field struct{ offset, size uintptr }
+	var (
+		st     stat
+		lst    linux.Stat_t
+		event  epollEvent
+		levent linux.EpollEvent
+		time   timespec
+		ltime  linux.Timespec
+	)
+	for name, f := range map[string]struct{ got, want field }{
+		"stat":                   {field{0, unsafe.Sizeof(st)}, field{0, unsafe.Sizeof(lst)}},
+		"stat.st_dev":            {field{unsafe.Offsetof(st.dev), unsafe.Sizeof(st.dev)}, field{unsafe.Offsetof(lst.Dev), unsafe.Sizeof(lst.Dev)}},
+		"stat.st_ino":            {field{unsafe.Offsetof(st.ino), unsafe.Sizeof(st.ino)}, field{unsafe.Offsetof(lst.Ino), unsafe.Sizeof(lst.Ino)}},
+		"stat.st_nlink":          {field{unsafe.Offsetof(st.nlink), unsafe.Sizeof(st.nlink)}, field{unsafe.Offsetof(lst.Nlink), unsafe.Sizeof(lst.Nlink)}},
+		"stat.st_mode":           {field{unsafe.Offsetof(st.mode), unsafe.Sizeof(st.mode)}, field{unsafe.Offsetof(lst.Mode), unsafe.Sizeof(lst.Mode)}},
+		"stat.st_uid":            {field{unsafe.Offsetof(st.uid), unsafe.Sizeof(st.uid)}, field{unsafe.Offsetof(lst.Uid), unsafe.Sizeof(lst.Uid)}},
+		"stat.st_gid":            {field{unsafe.Offsetof(st.gid), unsafe.Sizeof(st.gid)}, field{unsafe.Offsetof(lst.Gid), unsafe.Sizeof(lst.Gid)}},
+		"stat.st_rdev":           {field{unsafe.Offsetof(st.rdev), unsafe.Sizeof(st.rdev)}, field{unsafe.Offsetof(lst.Rdev), unsafe.Sizeof(lst.Rdev)}},
+		"stat.st_size":           {field{unsafe.Offsetof(st.size), unsafe.Sizeof(st.size)}, field{unsafe.Offsetof(lst.Size), unsafe.Sizeof(lst.Size)}},
+		"stat.st_blksize":        {field{unsafe.Offsetof(st.blockSize), unsafe.Sizeof(st.blockSize)}, field{unsafe.Offsetof(lst.Blksize), unsafe.Sizeof(lst.Blksize)}},
+		"stat.st_blocks":         {field{unsafe.Offsetof(st.blocks), unsafe.Sizeof(st.blocks)}, field{unsafe.Offsetof(lst.Blocks), unsafe.Sizeof(lst.Blocks)}},
+		"stat.st_atim":           {field{unsafe.Offsetof(st.accessed), unsafe.Sizeof(st.accessed)}, field{unsafe.Offsetof(lst.Atim), unsafe.Sizeof(lst.Atim)}},
+		"stat.st_mtim":           {field{unsafe.Offsetof(st.modified), unsafe.Sizeof(st.modified)}, field{unsafe.Offsetof(lst.Mtim), unsafe.Sizeof(lst.Mtim)}},
+		"stat.st_ctim":           {field{unsafe.Offsetof(st.changed), unsafe.Sizeof(st.changed)}, field{unsafe.Offsetof(lst.Ctim), unsafe.Sizeof(lst.Ctim)}},
+		"epoll_event":            {field{0, unsafe.Sizeof(event)}, field{0, unsafe.Sizeof(levent)}},
+		"epoll_event.events":     {field{unsafe.Offsetof(event.events), unsafe.Sizeof(event.events)}, field{unsafe.Offsetof(levent.Events), unsafe.Sizeof(levent.Events)}},
+		"epoll_event.data":       {field{unsafe.Offsetof(event.dataLow), unsafe.Sizeof(event.dataLow)}, field{unsafe.Offsetof(levent.Fd), unsafe.Sizeof(levent.Fd)}},
+		"epoll_event.data, high": {field{unsafe.Offsetof(event.dataHigh), unsafe.Sizeof(event.dataHigh)}, field{unsafe.Offsetof(levent.Pad), unsafe.Sizeof(levent.Pad)}},
+		"timespec":               {field{0, unsafe.Sizeof(time)}, field{0, unsafe.Sizeof(ltime)}},
+		"timespec.tv_sec":        {field{unsafe.Offsetof(time.sec), unsafe.Sizeof(time.sec)}, field{unsafe.Offsetof(ltime.Sec), unsafe.Sizeof(ltime.Sec)}},
+		"timespec.tv_nsec":       {field{unsafe.Offsetof(time.nsec), unsafe.Sizeof(time.nsec)}, field{unsafe.Offsetof(ltime.Nsec), unsafe.Sizeof(ltime.Nsec)}},
+	} {
+		if f.got != f.want {
+			t.Errorf("%s: offset and size %d, Linux has %d", name, f.got, f.want)
+		}
+	}
+}
