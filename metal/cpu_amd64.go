@@ -49,12 +49,9 @@ func rdmsr(register uint32) uint64
 func wrmsr(register uint32, value uint64)
 func xgetbv() uint64
 func xsetbv(value uint64)
-func readCR0() uint64
+func controlRegisters() (cr0, cr2, cr3, cr4 uint64)
 func writeCR0(value uint64)
-func readCR2() uint64
-func readCR3() uint64
 func writeCR3(value uint64)
-func readCR4() uint64
 func writeCR4(value uint64)
 func selectors() (cs, ss uint64)
 func storeTables(gdtr, idtr *tableRegister)
@@ -110,7 +107,7 @@ func initCPU(c *core) {
 	fw := &c.firmware
 	storeTables(&fw.gdtr, &fw.idtr)
 	c.codeSelector, fw.ss = selectors()
-	fw.cr0, fw.cr3, fw.cr4 = readCR0(), readCR3(), readCR4()
+	fw.cr0, _, fw.cr3, fw.cr4 = controlRegisters()
 	fw.efer, fw.star, fw.lstar, fw.fmask = rdmsr(msrEFER), rdmsr(msrSTAR), rdmsr(msrLSTAR), rdmsr(msrFMASK)
 	c.cr0 = fw.cr0&^(cr0EM|cr0TS) | cr0MP | cr0NE | cr0WP
 	c.cr4 = fw.cr4&^cr4CET | cr4OSFXSR | cr4OSXMMEXCPT

@@ -59,10 +59,16 @@ TEXT ·xsetbv(SB),NOSPLIT,$0-8
 	XSETBV
 	RET
 
-// func readCR0() uint64
-TEXT ·readCR0(SB),NOSPLIT,$0-8
+// func controlRegisters() (cr0, cr2, cr3, cr4 uint64)
+TEXT ·controlRegisters(SB),NOSPLIT,$0-32
 	MOVQ CR0, AX
-	MOVQ AX, ret+0(FP)
+	MOVQ AX, cr0+0(FP)
+	MOVQ CR2, AX
+	MOVQ AX, cr2+8(FP)
+	MOVQ CR3, AX
+	MOVQ AX, cr3+16(FP)
+	MOVQ CR4, AX
+	MOVQ AX, cr4+24(FP)
 	RET
 
 // func writeCR0(value uint64)
@@ -71,28 +77,10 @@ TEXT ·writeCR0(SB),NOSPLIT,$0-8
 	MOVQ AX, CR0
 	RET
 
-// func readCR2() uint64
-TEXT ·readCR2(SB),NOSPLIT,$0-8
-	MOVQ CR2, AX
-	MOVQ AX, ret+0(FP)
-	RET
-
-// func readCR3() uint64
-TEXT ·readCR3(SB),NOSPLIT,$0-8
-	MOVQ CR3, AX
-	MOVQ AX, ret+0(FP)
-	RET
-
 // func writeCR3(value uint64)
 TEXT ·writeCR3(SB),NOSPLIT,$0-8
 	MOVQ value+0(FP), AX
 	MOVQ AX, CR3
-	RET
-
-// func readCR4() uint64
-TEXT ·readCR4(SB),NOSPLIT,$0-8
-	MOVQ CR4, AX
-	MOVQ AX, ret+0(FP)
 	RET
 
 // func writeCR4(value uint64)

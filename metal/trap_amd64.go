@@ -26,7 +26,7 @@ func trap(f *trapFrame) {
 	t := at[thread](c.thread)
 	fault := uint64(0)
 	if vector == 14 {
-		fault = readCR2()
+		_, fault, _, _ = controlRegisters()
 	}
 	signal, signalCode := signalFor(vector, code)
 	inProgram := c.inKernel == 0
