@@ -2,9 +2,9 @@
 
 package metal
 
-// The local APIC (Intel SDM volume 3, chapter 11), as far as processors interrupt each
-// other: registers by their offset in the page that maps them; in x2APIC mode each is
-// a model-specific register.
+// What the kernel uses of the local APIC (Intel SDM volume 3, chapter 11), so that
+// processors can interrupt each other: registers by their offset in the page that maps
+// them; in x2APIC mode each is a model-specific register.
 const (
 	msrAPICBase = 0x1B
 	msrX2APIC   = 0x800
@@ -29,11 +29,11 @@ const (
 	wakeVector     = 0xF0
 	spuriousVector = 0xFF
 
-	apicWindow = userTop // where the registers are mapped
+	apicWindow = userTop // address at which the registers are mapped: above all of mmap's
 )
 
-// mapAPIC maps the registers where no program can have anything mapped, and learns the
-// boot processor's number; false without an APIC or memory for tables.
+// mapAPIC maps the registers and reads the boot processor's APIC ID; false without an APIC
+// or memory for page tables.
 func mapAPIC() bool {
 	base := rdmsr(msrAPICBase)
 	if base&apicBaseEnabled == 0 {
@@ -48,7 +48,7 @@ func mapAPIC() bool {
 	return true
 }
 
-// identifyAPIC stores by what number and in which way a processor's APIC is spoken to.
+// identifyAPIC stores the ID of a processor's APIC and whether it is in x2APIC mode.
 func identifyAPIC(c *core) {
 	if c.x2APIC = rdmsr(msrAPICBase) & apicBaseX2APIC; c.x2APIC != 0 {
 		c.apicID = rdmsr(msrX2APIC + apicID>>4)
@@ -57,7 +57,7 @@ func identifyAPIC(c *core) {
 	c.apicID = uint64(*at[uint32](apicWindow + apicID)) >> 24
 }
 
-// enterAPIC lets a processor hear the others: firmware may have left its APIC deaf.
+// enterAPIC makes a processor's APIC accept interrupts: firmware may have disabled it.
 func enterAPIC(c *core) {
 	identifyAPIC(c)
 	c.firmware.spuriousVector, c.firmware.taskPriority = readAPIC(c, apicSpurious), readAPIC(c, apicTaskPriority)
@@ -65,6 +65,7 @@ func enterAPIC(c *core) {
 	writeAPIC(c, apicTaskPriority, 0)
 }
 
+// leaveAPIC restores what enterAPIC has changed.
 func leaveAPIC(c *core) {
 	writeAPIC(c, apicTaskPriority, c.firmware.taskPriority)
 	writeAPIC(c, apicSpurious, c.firmware.spuriousVector)
@@ -85,9 +86,9 @@ func writeAPIC(c *core, register uintptr, value uint32) {
 	*at[uint32](apicWindow + register) = value
 }
 
-// interrupt sends a command to another core. In x2APIC mode the write does not wait for
-// earlier stores (11.12.3): the swaps before it, which are full barriers, have made
-// everything visible that the other is to see.
+// sendCommand sends an interrupt to another core. In x2APIC mode the write does not wait
+// for earlier stores (11.12.3). What the other core has to see is visible all the same:
+// there is a swap, a full barrier, before each call of this.
 func sendCommand(to *core, command uint32) {
 	c := getCore()
 	if c.x2APIC != 0 {
@@ -101,15 +102,18 @@ func sendCommand(to *core, command uint32) {
 	writeAPIC(c, apicCommand, command)
 }
 
+// sendWake wakes a core from haltUntilInterrupt.
 func sendWake(to *core) { sendCommand(to, commandFixed|wakeVector) }
 
-// reach makes a core that runs the program, with interrupts off, look whether the
-// program ends: by an NMI, which reachPending says to be on its way.
+// reach brings a core that runs the program, with interrupts off, to stop when the
+// program ends: by an NMI.
 func reach(to *core) {
-	to.nmisDue++
+	to.nmisSent++
 	sendCommand(to, commandNMI)
 }
 
-func (c *core) reachPending() bool { return c.nmis != c.nmisDue }
+// reachPending says whether an NMI to a core has been sent and has not arrived.
+func (c *core) reachPending() bool { return c.nmis != c.nmisSent }
 
+// sendINIT resets a processor; it then waits to be started.
 func sendINIT(to *core) { sendCommand(to, commandINIT) }

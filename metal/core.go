@@ -4,13 +4,13 @@ package metal
 
 import "unsafe"
 
-const maxCores = 64 // a word of the affinity mask
+const maxCores = 64 // sched_getaffinity gives one word
 
 var (
 	cores     [maxCores]uintptr // *core, by number; 0: none
-	coreLimit int               // numbers below it have one
-	coreCount uint64            // that take part in scheduling, the boot processor included
-	arrivals  uint32            // other processors that have come to apEntry
+	coreLimit int               // numbers of cores are below it
+	coreCount uint64            // cores that take part in scheduling, the boot processor included
+	arrivals  uint32            // other processors that have reached apEntry
 )
 
 const (
@@ -18,27 +18,27 @@ const (
 	trapStackSize   = 8 << 10
 )
 
-// core is the state of one processor core: first what the kernel needs of it on any
-// architecture, last what the architecture adds. The stacks stand in the order of
-// their addresses on purpose: code that runs on a later stack with the g of an earlier
-// one still passes the stack checks of its prologues.
+// core is the state of one processor core: first the fields that every architecture
+// needs, last those that this one adds (processor). The order of the stacks matters:
+// code that runs on a stack with the g of one at lower addresses passes the stack checks
+// of its prologues.
 type core struct {
-	self     uintptr
+	self     uintptr // its own address
 	thread   uintptr // *thread that runs here; 0: none
-	inKernel uint64  // 1 from the entry of a system call to resume: a fault then is the kernel's own
-	kernelSP uintptr
+	inKernel uint64  // 1 from the entry of a system call to resume: a fault is then the kernel's own
+	kernelSP uintptr // end of kernelStack
 
-	idle       uint64 // what it does without a thread: see schedule.go
-	sliceStart int64  // when its thread got the processor
-	lastThread int    // index of the thread chosen last: the next in turn follows it
+	idle       uint64 // idleNo and so on: see schedule.go
+	sliceStart int64  // when its thread began to run here
+	lastThread int    // index of the thread that ran last: the search for the next begins after it
 
 	online    uint64 // 1: takes part in scheduling
-	parked    uint64 // 1: runs nothing any more and waits to be sent home
-	returning uint64 // 1: is on its last instructions on the way back to the firmware
+	parked    uint64 // 1: waits in stop for permission to return to the firmware
+	returning uint64 // 1: executes its last instructions before it returns to the firmware
 
 	kernelG     [128]uintptr // larger than runtime.g, of which only the stack bounds are used
 	kernelStack [kernelStackSize]byte
-	trapStack   [trapStackSize]byte // of exceptions
+	trapStack   [trapStackSize]byte // for exceptions
 
 	processor
 }
@@ -50,7 +50,7 @@ func coreNumber(i int) *core { return at[core](cores[i]) }
 
 func (c *core) isBoot() bool { return c == &bootCore }
 
-// makeCores makes the states of cores 1 to n-1, in memory taken for them.
+// makeCores allocates the states of cores 1 to n-1; false when memory is out.
 func makeCores(n int) bool {
 	const pages = (unsafe.Sizeof(core{}) + pageSize - 1) / pageSize
 	for coreLimit = 1; coreLimit < n; coreLimit++ {

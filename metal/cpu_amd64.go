@@ -2,48 +2,47 @@
 
 package metal
 
-// processor is the part of a core's state that only x86-64 has. While the core is in the
-// kernel's world, GS base is the core's address.
+// processor is the part of a core's state that only x86-64 has. In the kernel's world the
+// GS base is the address of the core.
 type processor struct {
 	scratch   uintptr // SP of the program, between two instructions of syscallEntry
-	kernelFS  uintptr // FS base under which FS:-8 is kernelG
-	trapFS    uintptr // FS base under which FS:-8 is trapG
+	kernelFS  uintptr // FS base with which FS:-8, where Go code finds its g, is kernelG
+	trapFS    uintptr // the same for trapG
 	kernelTLS [2]uintptr
 	trapTLS   [2]uintptr
 
-	nmis, nmisDue uint64 // taken by nmiEntry; sent by other cores
+	nmis, nmisSent uint64 // that nmiEntry has taken, and that other cores have sent
 
-	apicID, x2APIC             uint64
-	cr0, cr3, cr4              uint64
+	apicID, x2APIC             uint64 // x2APIC: not 0 if the local APIC is in that mode
+	cr0, cr3, cr4              uint64 // the kernel's
 	codeSelector, dataSelector uint64
 	gdtr, idtr                 tableRegister
 	firmware                   firmwareState
 	gdt                        [maxDescriptors]uint64
 	tss                        taskState
 
-	trapG      [128]uintptr
+	trapG      [128]uintptr        // as kernelG
 	abortStack [trapStackSize]byte // IST 2: NMI, double fault, machine check
 }
 
-// firmwareState is what a processor's registers held before the kernel changed them,
-// and hold again when it leaves.
+// firmwareState is what the firmware has in the registers that the kernel changes: read
+// at the start, and on the boot processor after each call, and restored at the end.
 type firmwareState struct {
-	sp            uintptr // the firmware's stack; the boot processor's calls run below it
+	sp            uintptr // of the firmware's stack; callFirmware uses the stack below it
 	fs, gs        uint64  // segment bases
 	cr0, cr3, cr4 uint64
 	ss            uint64
 	gdtr, idtr    tableRegister
 
 	efer, star, lstar, fmask, xcr0 uint64
-	spuriousVector, taskPriority   uint32 // of the local APIC, but for the boot processor
+	spuriousVector, taskPriority   uint32 // of the local APIC, except on the boot processor
 }
 
-func getCore() *core
-func entry()
-func apEntry()
+// addresses returns where entry_amd64.s has syscallEntry, vectors, nmiEntry,
+// interruptEntry and apEntry.
 func addresses() (syscallEntry, vectors, nmi, interrupt, ap uintptr)
-func runtimeEntry() uintptr
-func counter() uint64
+
+// Single instructions (cpu_amd64.s).
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 func rdmsr(register uint32) uint64
 func wrmsr(register uint32, value uint64)
@@ -59,15 +58,6 @@ func loadTables(gdtr, idtr *tableRegister, ss uint64)
 func loadTaskRegister(selector uint64)
 func inb(port uint16) byte
 func outsb(port uint16, p, n uintptr)
-func hardwareRandom() (value uint64, ok bool)
-func zero(p, n uintptr)
-func move(to, from, n uintptr)
-func pause()
-func halt()
-func haltUntilInterrupt()
-func swap(p *uint64, value uint64) (old uint64)
-func store(p *uint64, value uint64)
-func advance(p *int64, to int64) (latest int64)
 
 // Model-specific registers and their bits (Intel SDM volume 4), control register bits
 // (volume 3, 2.5) and CPUID bits.
@@ -86,7 +76,7 @@ const (
 	cr0EM = 1 << 2
 	cr0TS = 1 << 3
 	cr0NE = 1 << 5
-	cr0WP = 1 << 16 // read-only pages are so for ring 0, too
+	cr0WP = 1 << 16 // read-only pages are read-only for ring 0, too
 
 	cr4OSFXSR     = 1 << 9
 	cr4OSXMMEXCPT = 1 << 10
@@ -99,10 +89,10 @@ const (
 	xcr0AVX512 = 0xE0 // opmask, upper halves of ZMM0–15, ZMM16–31
 )
 
-// initCPU turns on what Go code needs and remembers what was: SSE always, AVX and
-// AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and
-// without it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET)
-// are off in the kernel's world, since goroutines switch stacks as they like.
+// initCPU saves the firmware's registers and turns on what Go code needs: SSE always, AVX
+// and AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and without
+// it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET) are off in the
+// kernel's world, since the runtime switches between the stacks of goroutines.
 func initCPU(c *core) {
 	fw := &c.firmware
 	storeTables(&fw.gdtr, &fw.idtr)
@@ -135,8 +125,8 @@ func initCPU(c *core) {
 	}
 }
 
-// initSyscall points SYSCALL at the kernel. Go's SYSCALL comes from ring 0 and
-// stays there: the CPU loads CS and SS from STAR[47:32] and the next descriptor.
+// initSyscall makes the SYSCALL instruction enter the kernel. Go's SYSCALL is executed in
+// ring 0 and stays there: the CPU loads CS and SS from STAR[47:32] and the next descriptor.
 func initSyscall(c *core) {
 	lstar, _, _, _, _ := addresses()
 	wrmsr(msrSTAR, c.codeSelector<<32)
@@ -145,7 +135,7 @@ func initSyscall(c *core) {
 	wrmsr(msrEFER, rdmsr(msrEFER)|eferSCE)
 }
 
-// Registers are those of the firmware that the kernel changes.
+// Registers are the firmware's values of the registers that the kernel changes.
 type Registers struct {
 	CR0, CR3, CR4, XCR0          uint64
 	EFER, STAR, LSTAR, FMASK     uint64
@@ -155,9 +145,8 @@ type Registers struct {
 }
 
 // FirmwareRegisters returns what the firmware had in the registers of a processor when
-// the program began, and has again when it ends: of the boot processor, 0, or one of
-// those that came to help it. All are zero where there is no such core, or an
-// operating system.
+// the program began, and has again when it ends. Number 0 is the boot processor. All are
+// zero if there is no such core, or under an operating system.
 func FirmwareRegisters(number int) Registers {
 	if number < 0 || number >= maxCores || cores[number] == 0 {
 		return Registers{}
@@ -167,8 +156,8 @@ func FirmwareRegisters(number int) Registers {
 		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
 
-// restoreCPU puts back what initCPU and its successors changed.
-// The task register stays: it cannot be loaded with the null selector it had.
+// restoreCPU gives the registers the firmware's values again. The task register stays: it
+// cannot be loaded with the null selector that it had.
 func restoreCPU(c *core) {
 	fw := &c.firmware
 	writeCR3(fw.cr3) // first: our tables may not map the firmware's

@@ -30,10 +30,10 @@ func (t *taskState) setIST(n int, top uintptr) {
 var idt [256][2]uint64
 
 // initTraps makes descriptor tables of our own. The GDT is the firmware's with two
-// additions, so that CS need never change: behind the code descriptor a flat data
-// one, which SYSCALL loads into SS, and at the end a task state for the interrupt
-// stacks. The IDT, which all cores share, is for exceptions: an interrupt can come only
-// to a core that halts for it (interruptEntry), on the stack that is in use.
+// additions, so that CS never has to change: after the code descriptor a flat data
+// descriptor, which SYSCALL loads into SS, and at the end a task state for the interrupt
+// stacks. The IDT, which all cores share, is for exceptions. Other interrupts can arrive
+// only while a core halts in haltUntilInterrupt (interruptEntry), and use its stack.
 func initTraps(c *core) {
 	c.dataSelector = c.codeSelector + 8
 	n := (uintptr(c.firmware.gdtr.limit) + 1) / 8
@@ -74,9 +74,9 @@ func initVectors(c *core) {
 	}
 }
 
-// enterKernelWorld makes our tables the CPU's.
+// enterKernelWorld makes the processor use our page tables and descriptor tables.
 func enterKernelWorld(c *core) {
 	writeCR3(c.cr3)
 	loadTables(&c.gdtr, &c.idtr, c.dataSelector)
-	loadTaskRegister(uint64(c.gdtr.limit) + 1 - 16) // the last descriptor, two slots long
+	loadTaskRegister(uint64(c.gdtr.limit) + 1 - 16) // the last descriptor, which takes two entries
 }

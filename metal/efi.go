@@ -266,9 +266,6 @@ var (
 	callArgs           [8]uintptr
 )
 
-func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
-func leaveTo(c *core, status uintptr)
-
 // firmware calls a firmware function, on the boot processor. What it is given to read
 // or write must be memory that the firmware sees too: variables of this package or
 // physical pages, never the stack or heap of the Go program. No lock may be held: a

@@ -3,31 +3,31 @@
 package metal
 
 const (
-	returnLimit   = int64(3e9) // ns that the firmware has to notice that the others are back: EDK2 looks ten times a second
-	reachLimit    = int64(3e9) // ns that an NMI to the boot processor may be on its way
-	reachInterval = int64(1e6) // ns between two NMIs to a core that has not stopped
+	returnLimit   = int64(3e9) // ns in which the other cores must have returned: EDK2 looks for them ten times a second
+	reachLimit    = int64(3e9) // ns in which a reach of the boot processor must have arrived
+	reachInterval = int64(1e6) // ns between two attempts to reach a core that has not stopped
 )
 
-// statusCrash is the exit status that a virtual machine hears when the kernel or the
-// start failed: what a shell reports for SIGABRT.
+// statusCrash is the exit status for a virtual machine's owner when the kernel or the start
+// failed: the one that a shell reports for SIGABRT.
 const statusCrash = 128 + sigABRT
 
-// The end of the program may come from any core; the boot processor brings it about.
+// Any core may end the program; the boot processor carries the end out.
 var (
-	endClaimed uint64 // the first to want the end has it
-	ending     uint64 // 1: the program ends, with
-	endStatus  uintptr
-	endCode    uint64
+	endClaimed uint64  // 1: a core has begun the end; only the first counts
+	ending     uint64  // 1: the program ends, and these are set:
+	endStatus  uintptr // for the firmware
+	endCode    uint64  // for a virtual machine's owner
 
-	bootStopping  uint64 // 1: the boot processor knows
-	reaching      uint64 // 1: another core is about to send it an NMI
-	reachGivenUp  bool   // it has waited for one in vain
-	returnAllowed uint64 // 1: the others may return to the firmware
+	bootStopping  uint64 // 1: the boot processor has seen ending
+	reaching      uint64 // 1: another core is about to reach the boot processor
+	reachGivenUp  bool   // the boot processor has waited for that longer than reachLimit
+	returnAllowed uint64 // 1: the parked cores may return to the firmware
 )
 
 // leaveProgram ends the program with an exit status. The firmware gets EFI_SUCCESS
 // for 0 and for others a status in the range that appendix D of the specification
-// leaves to a program's maker: 0xC000000000000000 + status.
+// reserves for the maker of a program: 0xC000000000000000 + status.
 func leaveProgram(status uint64) {
 	status &= 0xFF
 	if status == 0 {
@@ -53,9 +53,10 @@ func beginEnd(efiStatus uintptr, code uint64) {
 	}
 }
 
-// nudge makes the boot processor look. If it runs the program, only an NMI gets
-// through; in the firmware's world one would be taken for the machine's. So it says
-// when it is there, and before it goes waits for an NMI that is on its way.
+// reachBoot makes the boot processor look at ending. While it runs the program, only an
+// NMI interrupts it. In the firmware's world an NMI would be handled as an error of the
+// machine; so the boot processor says when it is there (inFirmware), and before it
+// enters, waits for an NMI that is on its way (awaitReach).
 func reachBoot() {
 	for bootStopping == 0 {
 		for limit := ticktime() + reachInterval/10; bootStopping == 0 && ticktime() < limit; {
@@ -69,11 +70,12 @@ func reachBoot() {
 	}
 }
 
-// awaitNMIs is the boot processor's part of nudge. What it waits for is a few instructions
-// away, but a hypervisor may have taken the other processor from them: under QEMU on a busy
-// host more than a millisecond went by, and the NMI came in the firmware, which stopped for
-// ever ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never comes,
-// as when this processor is in the handler of one that the machine has sent.
+// awaitReach is the boot processor's part of reachBoot: it waits until no other core is
+// about to send it an NMI and every one sent has arrived. That takes a few instructions of
+// the other core, unless a hypervisor interrupts it there: under QEMU on a busy host it
+// took more than a millisecond, and the NMI arrived in the firmware, which stopped for ever
+// ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never arrives, as
+// when this processor is in the handler of one that the machine has sent.
 func awaitReach() {
 	if reachGivenUp || ending == 0 && reaching == 0 {
 		return
@@ -86,7 +88,7 @@ func awaitReach() {
 	}
 }
 
-// stop is where a core goes, whatever it was doing, when the program ends.
+// stop ends what a core does, whatever it is, when the program ends. It does not return.
 func stop() {
 	c := getCore()
 	if c.isBoot() {
@@ -103,10 +105,9 @@ func stop() {
 	returnCore(c)
 }
 
-// bringHome returns the other processors to the firmware before the memory that they
-// run in is its own again: first all come to rest in stop, for which a core in the
-// program must be reached, then all go, and at last the firmware itself must have seen
-// them.
+// returnCores returns the other processors to the firmware, before the memory that they
+// run in is given back: first all must wait in stop, to which a core that runs the program
+// is brought by reach; then all return; then the firmware must have noticed.
 func returnCores() {
 	if coreLimit < 2 {
 		return
@@ -118,16 +119,16 @@ func returnCores() {
 				reach(c)
 			}
 		}
-		for wave := ticktime() + reachInterval; !allParked() && ticktime() < wave; {
+		for next := ticktime() + reachInterval; !allParked() && ticktime() < next; {
 			pause()
 		}
 	}
 	swap(&returnAllowed, 1)
-	kernelLock, memoryLock = 0, 0 // whoever held them is no more
+	kernelLock, memoryLock = 0, 0 // a core that held one was stopped
 	awaitReturn(limit)
 }
 
-// allParked says whether no other core runs any more, nor has an NMI to come.
+// allParked says whether all other cores wait in stop and no NMI to one is on its way.
 func allParked() bool {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && (c.parked == 0 || c.reachPending()) {
@@ -137,8 +138,8 @@ func allParked() bool {
 	return true
 }
 
-// leave puts the machine back as it was found and returns to the firmware, from the boot
-// processor when it is the only one left.
+// leave restores the state of the machine and returns to the firmware. It runs on the
+// boot processor, when no other core runs any more.
 func leave(efiStatus uintptr, status uint64) {
 	drainOutput()
 	closeFiles()

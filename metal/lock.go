@@ -2,13 +2,13 @@
 
 package metal
 
-// Locks. There are two, never held together, and none during a firmware call: one for
-// threads, signals and events, one for memory. What only the boot processor touches
-// (console, files, everything of the firmware) needs none.
+// There are two locks, never held together, and none during a firmware call: kernelLock
+// for threads, signals and events, memoryLock for addresses and pages. What only the boot
+// processor uses (console, files, everything of the firmware) needs none.
 var kernelLock, memoryLock uint64
 
-// acquire takes a lock. Its holder may be a core that has just been stopped for ever:
-// then the program ends, and so does the wait.
+// acquire takes a lock. When the program ends, the lock may belong to a core that has
+// been stopped and never releases it; so a core that waits stops, too.
 func acquire(lock *uint64) {
 	for swap(lock, 1) != 0 {
 		for *lock != 0 {

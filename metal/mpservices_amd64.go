@@ -2,20 +2,21 @@
 
 package metal
 
-const arrivalLimit = int64(3e9) // ns that the firmware has to start the others
+const arrivalLimit = int64(3e9) // ns in which the firmware must have started the other processors
 
 var (
 	mpServices uintptr // *efiMPServices
-	mpEvent    uintptr // signalled when the firmware has seen every processor return
+	mpEvent    uintptr // EFI_EVENT, signalled when the firmware has seen all processors return
 
-	processorCount uintptr // in the machine
-	enabledCount   uintptr // of them in use by the firmware
+	processorCount uintptr // processors of the machine
+	enabledCount   uintptr // those of them that the firmware may start
 )
 
-// startCores asks the firmware for its other processors (PI 1.7 volume 2, 13.4) and
+// startCores lets the firmware start its other processors (PI 1.7 volume 2, 13.4) and
 // waits until they are in the scheduler. The call does not block; the specification
-// lets a firmware refuse that once it has signalled ReadyToBoot, which is before any
-// boot option starts. With fewer cores than there are, or one, everything works.
+// allows a firmware to refuse such calls after it has signalled ReadyToBoot, which is
+// before any boot option starts. The program runs on the cores that did start, if need
+// be on one.
 func startCores() {
 	coreCount = 1
 	found, r := locateProtocol(&mpServicesGUID)
@@ -70,9 +71,10 @@ func closeMPEvent() {
 	}
 }
 
-// startAP makes a processor that has come from the firmware the program's. It arrives
-// with the firmware's page tables, no AVX, and interrupts off. A processor that runs
-// under other segments than the boot processor cannot share its IDT, and goes back.
+// startAP prepares an application processor (the specification's word for all but the
+// boot processor) for the program and enters the scheduler. It arrives with the
+// firmware's page tables, without AVX, and with interrupts off. If its segments are
+// other than the boot processor's it cannot share the IDT, and returns to the firmware.
 func startAP() {
 	c := getCore()
 	initCPU(c)
@@ -91,10 +93,10 @@ func startAP() {
 	schedule(c, false)
 }
 
-// awaitReturn waits, with a limit, until the firmware has seen the other processors
-// return, or it would refuse to start them for the next program. A processor that does
-// not come in time is reset to where it waits to be started (INIT): better lost than
-// running in memory that is no longer ours.
+// awaitReturn waits, with a limit, until the firmware has noticed that the other
+// processors have returned: before that it refuses to start them for the next program.
+// A processor that does not return in time is reset (INIT) and then waits to be started:
+// the firmware has lost it, but it does not run in memory that is given back.
 func awaitReturn(limit int64) {
 	if mpEvent == 0 {
 		return
@@ -117,7 +119,7 @@ func awaitReturn(limit int64) {
 	}
 }
 
-// goBack returns another processor than the boot processor to the firmware.
+// returnCore returns to the firmware. It runs on any processor but the boot processor.
 func returnCore(c *core) {
 	leaveAPIC(c)
 	restoreCPU(c)

@@ -2,52 +2,52 @@
 
 package metal
 
-// Which thread runs on which core. The boot processor alone can call the firmware, so
-// thread 1, where a program that writes and reads much locks its main goroutine, runs
-// there and nowhere else; the other threads prefer the other cores, and get the boot
-// processor when those are taken and thread 1 waits. No core is idle while a thread
-// that it may run is ready. A core without a thread watches memory for a while, since
-// what comes next mostly comes soon, and then halts.
+// Which thread runs on which core. Only the boot processor can call the firmware. So
+// thread 1 runs there and nowhere else: a program that reads and writes much locks its
+// main goroutine to that thread. The other threads prefer the other cores; they run on
+// the boot processor when no other core is free and thread 1 waits. No core is idle while
+// a thread that it may run is ready. An idle core polls memory for a while, since the
+// next thread is mostly ready soon, and then halts.
 
-// What a core does without a thread, in core.idle.
+// Values of core.idle.
 const (
-	idleNo       = iota // it has one, or looks for one
-	idleWatching        // it reads core.idle again and again
-	idleHalted          // it needs an interrupt
-	idleNotified        // it has been told to look
+	idleNo       = iota // the core has a thread, or chooses one
+	idlePolling         // it has none, and reads core.idle again and again
+	idleHalted          // it has none, and only an interrupt wakes it
+	idleNotified        // another core has made a thread ready for it
 )
 
 const (
-	slice        = int64(10e6) // ns a thread may run while another wants to
-	watchTime    = int64(50e3) // ns that a core watches before it halts
-	notifyLimit  = int64(1e6)  // ns after which the boot processor takes a thread that a called core has not
-	firmwareTick = int64(10e6) // ns: EDK2's timer interrupt, the resolution of its timers
+	timeSlice    = int64(10e6) // ns that a thread may run while another is ready
+	pollTime     = int64(50e3) // ns that an idle core polls before it halts
+	notifyLimit  = int64(1e6)  // ns after which the boot processor runs a thread that a notified core has not taken
+	firmwareTick = int64(10e6) // ns between EDK2's timer interrupts: the resolution of its timers
 )
 
-// All of these are under kernelLock, but may be looked at without it: each is a word.
+// All of these are changed under kernelLock. They may be read without it: each is a word.
 var (
-	readyCount       int     // threads that are stateRunnable
-	earliestDeadline = never // no wait ends in time before this
-	clockWatcher     uintptr // *core that watches the clock for all, while it idles
-	bootCallCount    int     // threads that are stateBoot
-	lastTicket       uint64  // given to them, in order
+	readyCount       int     // threads in stateRunnable
+	earliestDeadline = never // no deadline of a wait is before this
+	clockWatcher     uintptr // *core, idle, that polls the clock for all; 0: none does
+	bootCallCount    int     // threads in stateBoot
+	lastTicket       uint64  // the number that the last of them has drawn
 	pendingSignals   uint64  // signals for the process, bit n-1 for signal n
 )
 
-// undisturbed says that the thread on a core may go on without asking the scheduler.
+// mayContinue says whether the thread on a core may go on without a look at the others.
 func mayContinue(c *core, now int64) bool {
-	if ending != 0 || pendingSignals != 0 || now >= earliestDeadline || readyCount > 0 && now-c.sliceStart > slice {
+	if ending != 0 || pendingSignals != 0 || now >= earliestDeadline || readyCount > 0 && now-c.sliceStart > timeSlice {
 		return false
 	}
 	return !c.isBoot() || bootCallCount == 0 && queuedSize == 0 && now-lastKeyPoll <= keyPollInterval &&
 		(threads[0].state != stateRunnable || coreCount == 1)
 }
 
-// schedule chooses the thread that runs next on this core: the current one while it
-// wants to and its slice lasts, else the next in turn; with none, it idles until there
-// is one. The lock is held when it begins, and no more when it returns.
+// schedule chooses the thread that runs next on this core: the current one as long as it
+// is not waiting and its time slice lasts, else the next in turn. If there is none, the
+// core is idle until there is one. The caller holds kernelLock; schedule releases it.
 func schedule(c *core, yield bool) {
-	for impatient := false; ; {
+	for overdue := false; ; {
 		if c.thread != 0 && at[thread](c.thread).state != stateRunning {
 			c.thread = 0
 		}
@@ -61,7 +61,7 @@ func schedule(c *core, yield bool) {
 		}
 		now := ticktime()
 		endExpiredWaits(now)
-		if chooseThread(c, now, yield, impatient) {
+		if chooseThread(c, now, yield, overdue) {
 			if pendingSignals != 0 {
 				deliverPending(at[thread](c.thread))
 			}
@@ -69,11 +69,12 @@ func schedule(c *core, yield bool) {
 			release(&kernelLock)
 			return
 		}
-		impatient = idle(c)
+		overdue = idle(c)
 	}
 }
 
-// attend does what only the boot processor can do for the others.
+// workForOthers does on the boot processor what the other cores have left to it: text
+// that they have queued, and system calls. It looks for keys, too.
 func workForOthers() {
 	drainOutput()
 	if now := ticktime(); now-lastKeyPoll > keyPollInterval {
@@ -83,8 +84,8 @@ func workForOthers() {
 	}
 }
 
-// serve makes the system call of the thread that has waited longest for it, if its
-// ticket is not after last.
+// serveNext makes the system call of the thread that has waited longest for the boot
+// processor, if it drew its ticket no later than last; false if there is none.
 func serveNext(last uint64) bool {
 	acquire(&kernelLock)
 	var t *thread
@@ -107,18 +108,18 @@ func serveNext(last uint64) bool {
 	return true
 }
 
-// choose decides; false if there is nothing for this core.
-func chooseThread(c *core, now int64, yield, impatient bool) bool {
+// chooseThread makes the choice of schedule; false if no thread can run on this core.
+func chooseThread(c *core, now int64, yield, overdue bool) bool {
 	if c.thread != 0 {
 		t := at[thread](c.thread)
-		aside := c.isBoot() && t != &threads[0] && coreCount > 1 && (threads[0].state == stateRunnable || countIdle() > 0)
-		if !aside && (readyFor(c) == 0 || !yield && now-c.sliceStart <= slice) {
+		giveWay := c.isBoot() && t != &threads[0] && coreCount > 1 && (threads[0].state == stateRunnable || countIdle() > 0)
+		if !giveWay && (readyFor(c) == 0 || !yield && now-c.sliceStart <= timeSlice) {
 			return true
 		}
 		c.thread = 0
 		makeReady(t)
 	}
-	t := nextThread(c, impatient)
+	t := nextThread(c, overdue)
 	if t == nil {
 		return false
 	}
@@ -128,7 +129,7 @@ func chooseThread(c *core, now int64, yield, impatient bool) bool {
 	return true
 }
 
-// others counts the ready threads that a core may run.
+// readyFor counts the ready threads that may run on a core.
 func readyFor(c *core) int {
 	if !c.isBoot() && threads[0].state == stateRunnable {
 		return readyCount - 1
@@ -136,11 +137,11 @@ func readyFor(c *core) int {
 	return readyCount
 }
 
-// next picks the thread whose turn it is. On the boot processor, if there are others,
-// that is thread 1 when it is ready, but for a turn of another thread after each slice
-// if no other core is free for that; and another thread only in that case or when it
-// has waited too long.
-func nextThread(c *core, impatient bool) *thread {
+// nextThread picks the ready thread whose turn it is; nil if there is none. If the boot
+// processor is one of several cores, it runs another thread than thread 1 only if more
+// threads are ready than cores are idle, or one is overdue; thread 1, when it is ready,
+// then has every second turn.
+func nextThread(c *core, overdue bool) *thread {
 	first := 1
 	if c.isBoot() {
 		first = 0
@@ -149,7 +150,7 @@ func nextThread(c *core, impatient bool) *thread {
 			if threads[0].state == stateRunnable {
 				n--
 			}
-			if n > 0 && (impatient || n > countIdle()) {
+			if n > 0 && (overdue || n > countIdle()) {
 				first = 1
 			}
 			if threads[0].state == stateRunnable && (c.lastThread != 0 || first == 0) {
@@ -171,7 +172,8 @@ func nextThread(c *core, impatient bool) *thread {
 	return nil
 }
 
-// resting counts the other cores that are free or about to take a thread.
+// countIdle counts the cores other than the boot processor that are idle, those included
+// that have been notified.
 func countIdle() (n int) {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && c.idle != idleNo {
@@ -181,13 +183,13 @@ func countIdle() (n int) {
 	return n
 }
 
-// makeReady lets a thread run as soon as a core may: an idle one is called, of those
-// that watch rather than one that halts.
+// makeReady makes a thread runnable and notifies an idle core, if there is one: rather one
+// that polls than one that has halted.
 func makeReady(t *thread) {
 	t.state = stateRunnable
 	readyCount++
 	if t != &threads[0] {
-		if c := findIdle(idleWatching); c != nil {
+		if c := findIdle(idlePolling); c != nil {
 			notify(c)
 			return
 		}
@@ -196,12 +198,13 @@ func makeReady(t *thread) {
 			return
 		}
 	}
-	if bootCore.idle == idleWatching {
+	if bootCore.idle == idlePolling {
 		notify(&bootCore)
 	}
 }
 
-// idleCore finds another core than the boot processor that idles in a given way.
+// findIdle finds a core other than the boot processor in a given state of idle; nil if
+// there is none.
 func findIdle(how uint64) *core {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && c.idle == how {
@@ -211,16 +214,17 @@ func findIdle(how uint64) *core {
 	return nil
 }
 
+// notify tells an idle core to choose a thread.
 func notify(c *core) {
 	if swap(&c.idle, idleNotified) == idleHalted {
 		sendWake(c)
 	}
 }
 
-// callKeeper sees to it that somebody watches the clock when waits will end in time,
-// the boot processor does not idle, and all other idle cores have halted.
+// appointClockWatcher wakes an idle core, to poll the clock, if a wait has a deadline and
+// no core polls: the boot processor is busy, and the idle ones have halted.
 func appointClockWatcher() {
-	if coreCount == 1 || earliestDeadline == never || clockWatcher != 0 || bootCore.idle != idleNo || findIdle(idleWatching) != nil {
+	if coreCount == 1 || earliestDeadline == never || clockWatcher != 0 || bootCore.idle != idleNo || findIdle(idlePolling) != nil {
 		return
 	}
 	if c := findIdle(idleHalted); c != nil {
@@ -228,13 +232,13 @@ func appointClockWatcher() {
 	}
 }
 
-// rest is a core without a thread. It returns when there may be something to do;
-// impatient, when a ready thread has waited here for a core that was called for it.
-func idle(c *core) (impatient bool) {
-	c.idle = idleWatching
+// idle lets a core without a thread wait until there may be something to do. It returns
+// true if a ready thread is overdue: a core was notified, and has not taken it.
+func idle(c *core) (overdue bool) {
+	c.idle = idlePolling
 	release(&kernelLock)
 	if c.isBoot() {
-		impatient = idleBoot(c)
+		overdue = idleBoot(c)
 	} else {
 		idleOther(c)
 	}
@@ -243,26 +247,26 @@ func idle(c *core) (impatient bool) {
 	if clockWatcher == address(c) {
 		clockWatcher = 0
 	}
-	return impatient
+	return overdue
 }
 
-// restAP watches, then halts, unless the clock must be watched and nobody else does.
+// idleOther polls, then halts, unless it is the core that must poll the clock.
 func idleOther(c *core) {
-	for start := ticktime(); c.idle == idleWatching; pause() {
+	for start := ticktime(); c.idle == idlePolling; pause() {
 		now := ticktime()
 		switch {
 		case ending != 0:
 			stop()
 		case now >= earliestDeadline:
 			return
-		case now-start > watchTime && (clockWatcher != address(c) || bootCore.idle != idleNo):
+		case now-start > pollTime && (clockWatcher != address(c) || bootCore.idle != idleNo):
 			acquire(&kernelLock)
 			switch {
-			case clockWatcher == address(c): // no need any more; but the boot processor may be back at once
+			case clockWatcher == address(c): // the boot processor polls now; but it may soon be busy again
 				clockWatcher, start = 0, now
 			case clockWatcher == 0 && earliestDeadline != never && bootCore.idle == idleNo:
 				clockWatcher = address(c)
-			case c.idle == idleWatching:
+			case c.idle == idlePolling:
 				c.idle = idleHalted
 			}
 			release(&kernelLock)
@@ -273,16 +277,16 @@ func idleOther(c *core) {
 	}
 }
 
-// restBoot watches for what the boot processor is wanted for, and the clock. Once all
-// other cores have halted nothing can come but a key or a deadline, and the firmware
-// halts this one, too. It counts time in ticks of some 10 ms, so the last two are spent
-// looking at the clock.
-func idleBoot(c *core) (impatient bool) {
+// idleBoot polls for work of the other cores, and the clock. When all other cores have
+// halted, only a key or a deadline can end the wait, and the firmware halts this core,
+// too. It measures time in ticks of some 10 ms; so the last two before a deadline are
+// spent polling the clock.
+func idleBoot(c *core) (overdue bool) {
 	for start := ticktime(); ; pause() {
 		now := ticktime()
-		othersHalted := allHalted() // before the rest is looked at: what they left is there then
+		othersHalted := allHalted() // first: what they have left to do is visible below then
 		switch {
-		case c.idle != idleWatching || ending != 0 || bootCallCount > 0 || queuedSize > 0 || now >= earliestDeadline:
+		case c.idle != idlePolling || ending != 0 || bootCallCount > 0 || queuedSize > 0 || now >= earliestDeadline:
 			return false
 		case now-lastKeyPoll > keyPollInterval:
 			return false
@@ -296,6 +300,7 @@ func idleBoot(c *core) (impatient bool) {
 	}
 }
 
+// allHalted says whether all cores other than the boot processor have halted.
 func allHalted() bool {
 	for i := 1; i < coreLimit; i++ {
 		if c := coreNumber(i); c.online != 0 && c.idle != idleHalted {
@@ -305,7 +310,7 @@ func allHalted() bool {
 	return true
 }
 
-// expire ends the waits whose time has come.
+// endExpiredWaits ends the waits whose deadline has passed.
 func endExpiredWaits(now int64) {
 	if now < earliestDeadline {
 		return

@@ -27,11 +27,12 @@ const (
 // sigaction is the kernel's struct sigaction.
 type sigaction struct{ handler, flags, restorer, mask uint64 }
 
-var actions [maxSignal + 1]sigaction // under kernelLock
+var actions [maxSignal + 1]sigaction // by signal; under kernelLock
 
-// signalProcess marks a signal pending and, so that somebody takes it soon, ends the
-// wait of one thread with EINTR, unless a thread is about to run here or as soon as a
-// core is free. A thread that runs on another core may be long in coming.
+// signalProcess marks a signal as pending. So that it is delivered soon, it ends the wait
+// of one thread with EINTR, unless one that can take the signal is on the boot processor
+// or ready to run. A thread on another core does not count: its next system call may be
+// far away.
 func signalProcess(signal uint64) {
 	acquire(&kernelLock)
 	pendingSignals |= 1 << (signal - 1)
@@ -41,7 +42,7 @@ func signalProcess(signal uint64) {
 	release(&kernelLock)
 }
 
-// takerOf finds a thread whose wait is to end for a signal; nil if that is not needed.
+// findWaiter finds a thread whose wait should end for a signal; nil if that is not needed.
 func findWaiter(signal uint64) (waiter *thread) {
 	for i := range threadCount {
 		t := &threads[i]
@@ -58,7 +59,8 @@ func findWaiter(signal uint64) (waiter *thread) {
 	return waiter
 }
 
-// takeSignals gives thread t, which is about to run, the signals that wait for it.
+// deliverPending delivers the pending signals that thread t does not block; t is about to
+// run.
 func deliverPending(t *thread) {
 	for signal := uint64(1); pendingSignals&^t.mask != 0 && signal <= maxSignal; signal++ {
 		if bit := uint64(1) << (signal - 1); pendingSignals&^t.mask&bit != 0 {
@@ -68,7 +70,7 @@ func deliverPending(t *thread) {
 	}
 }
 
-// act does what the program has asked for on a signal.
+// performAction does what the program has set as a signal's action, or Linux's default.
 func performAction(t *thread, signal, code uint64) {
 	if deliver(t, signal, code, 0, 0, 0) {
 		return
@@ -117,7 +119,7 @@ func sigprocmask(t *thread, how, new, old uintptr) uint64 {
 	return 0
 }
 
-// stack is the kernel's stack_t.
+// altStack is the kernel's stack_t.
 type altStack struct {
 	sp    uint64
 	flags uint32
@@ -144,8 +146,9 @@ func sigaltstack(t *thread, new, old uintptr) uint64 {
 	return 0
 }
 
-// tgkill sends a signal to a thread. The runtime sends itself the signal that is to
-// end it; a thread that waits is not interrupted but takes the signal when it next runs.
+// tgkill sends a signal to a thread. The runtime sends one to its own thread to end the
+// program. A thread that waits is not interrupted: the signal is delivered when it next
+// runs.
 func tgkill(t *thread, id, signal uintptr) uint64 {
 	if signal > maxSignal {
 		return errno(einval)

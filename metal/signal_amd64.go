@@ -30,9 +30,9 @@ type signalFrame struct {
 
 const frameSize = unsafe.Sizeof(signalFrame{})
 
-// deliver makes thread t continue in the program's handler of a signal, on its
-// signal stack, with the registers it has now in the frame; false when there is no
-// handler or no stack to run it on.
+// deliver makes thread t continue in the program's handler of a signal, on its signal
+// stack; the registers that it has now are stored in the frame. It returns false if there
+// is no handler or no room on a signal stack.
 func deliver(t *thread, signal, code, addr, err, vector uint64) bool {
 	a := &actions[signal]
 	if a.handler <= ignoreAction || t.signalStackSize == 0 {
@@ -40,9 +40,9 @@ func deliver(t *thread, signal, code, addr, err, vector uint64) bool {
 	}
 	sp := t.signalStack + t.signalStackSize
 	if t.sp > t.signalStack && t.sp <= sp {
-		sp = t.sp - 256 // already there: go on below, behind the red zone
+		sp = t.sp - 256 // it runs on that stack already: below, leaving out the red zone
 	}
-	p := (uintptr(sp)-frameSize)&^15 - 8 // as if the handler had been called
+	p := (uintptr(sp)-frameSize)&^15 - 8 // aligned as if a CALL had entered the handler
 	if p < uintptr(t.signalStack) {
 		return false
 	}
@@ -69,7 +69,7 @@ const (
 
 // sigreturn restores the registers that the handler left in its frame.
 func sigreturn(t *thread) {
-	x := at[signalContext](uintptr(t.sp)) // the handler's RET took the restorer
+	x := at[signalContext](uintptr(t.sp)) // the handler's RET has popped the restorer
 	t.r8, t.r9, t.r10, t.r11, t.r12, t.r13, t.r14, t.r15 = x.r8, x.r9, x.r10, x.r11, x.r12, x.r13, x.r14, x.r15
 	t.di, t.si, t.bp, t.bx, t.dx, t.ax, t.cx = x.di, x.si, x.bp, x.bx, x.dx, x.ax, x.cx
 	t.sp, t.ip, t.flags, t.mask = x.sp, x.ip, x.eflags&flagsOfProgram|flagsOfHandler, x.mask

@@ -31,14 +31,14 @@ const (
 	etimedout    = 110
 )
 
-// errno is what a failed system call returns.
+// errno is the result of a system call that failed.
 func errno(e uint64) uint64 { return -e }
 
-// syscall runs the system call that this core's thread has made, then chooses who runs
-// next. There are three kinds, and the function that makes a call says which it is of:
-// ownCall without a lock and, mostly, straight back, since the runtime asks for the time
-// very often; sharedCall on any core under kernelLock; bootCall on the boot processor
-// with no lock held, since it may call the firmware.
+// syscall carries out the system call of this core's thread, then chooses the thread that
+// runs next. There are three kinds of calls, one function each: ownCall needs no lock, and
+// mostly returns straight to the program, since the runtime asks for the time very often;
+// sharedCall runs on any core under kernelLock; bootCall runs on the boot processor and
+// holds no lock, since it may call the firmware.
 func syscall() {
 	c := getCore()
 	t := at[thread](c.thread)
@@ -71,8 +71,9 @@ func syscall() {
 	schedule(c, t.call == sysSchedYield)
 }
 
-// leaveToBoot lets a thread on another core wait until the boot processor has made its
-// system call (serve), unless it is text for the console that can be kept.
+// queueBootCall makes a thread on another core wait until the boot processor has carried
+// out its system call (serveNext), unless the call writes text for the console that fits
+// in the queue.
 func queueBootCall(t *thread) {
 	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
 		t.setResult(uint64(n))
@@ -83,8 +84,8 @@ func queueBootCall(t *thread) {
 	bootCallCount++
 }
 
-// ownCall makes a system call that touches nothing but its thread, or what has a lock of
-// its own; made is false if it is none of these.
+// ownCall carries out a system call that uses nothing but its thread, or what has a lock
+// of its own; made is false if t.call is none of these.
 func ownCall(t *thread) (result uint64, made bool) {
 	a, b, c, d, _ := t.arguments()
 	switch t.call {
@@ -96,7 +97,7 @@ func ownCall(t *thread) (result uint64, made bool) {
 		return munmap(a, b), true
 	case sysMadvise:
 		return madvise(a, b, c), true
-	case sysPrctl: // names for mappings: not here
+	case sysPrctl: // the runtime would give names to mappings
 		return errno(einval), true
 	case sysArchPrctl:
 		return archPrctl(t, a, b), true
@@ -114,9 +115,9 @@ func ownCall(t *thread) (result uint64, made bool) {
 	return 0, false
 }
 
-// sharedCall makes a system call about threads, signals and events, under kernelLock;
-// made is false if it is none of these. The result counts only if the thread does not
-// wait.
+// sharedCall carries out a system call about threads, signals and events, under
+// kernelLock; made is false if t.call is none of these. The result counts only if the
+// thread does not wait.
 func sharedCall(t *thread) (result uint64, made bool) {
 	a, b, c, d, e := t.arguments()
 	switch t.call {
@@ -164,10 +165,10 @@ func sharedCall(t *thread) (result uint64, made bool) {
 	return 0, false
 }
 
-// bootCall makes any other system call: one that may need the firmware, or gives a
-// descriptor out, and so is the boot processor's. The result counts only if the thread
-// does not wait. What none of the three knows does not exist: ENOSYS, as on a Linux
-// without it.
+// bootCall carries out any other system call, on the boot processor: one that may need the
+// firmware, or that opens or uses a descriptor. The result counts only if the thread does
+// not wait. A call that none of the three functions knows fails with ENOSYS, as on a Linux
+// that lacks it.
 func bootCall(t *thread) uint64 {
 	a, b, c, d, e := t.arguments()
 	switch t.call {
@@ -219,7 +220,7 @@ func bootCall(t *thread) uint64 {
 		}
 		*at[[2]byte](a) = [2]byte{'/', 0}
 		return 2
-	case sysIoctl: // no descriptor is a terminal that can be set
+	case sysIoctl: // no descriptor is a terminal with settings
 		return errno(enotty)
 
 	case sysGetrandom:

@@ -4,12 +4,12 @@ package metal
 
 const maxThreads = 256
 
-// A thread's state; from stateFutex on it waits.
+// States of a thread; from stateFutex on it waits.
 const (
 	stateFree     = iota
 	stateRunning  // on a core
-	stateRunnable // on none, but ready
-	stateBoot     // ready, once the boot processor has made its system call
+	stateRunnable // ready to run on a core
+	stateBoot     // its system call is in the queue of the boot processor
 	stateFutex
 	stateSleep
 	stateEpoll
@@ -22,21 +22,21 @@ type thread struct {
 	registers
 
 	id, state                    uint64
-	call                         uint64 // number of the system call it is in
-	ticket                       uint64 // its place in the queue for the boot processor
+	call                         uint64 // number of its latest system call
+	ticket                       uint64 // its place in the queue of the boot processor
 	deadline                     int64  // of a wait, in nanoseconds of the monotonic clock
 	futex                        uintptr
-	buffer, bufferSize           uintptr // where a read or epoll_pwait wants its result
+	buffer, bufferSize           uintptr // for the result of a read or epoll_pwait that waits
 	signalStack, signalStackSize uint64
 	mask                         uint64 // blocked signals
 }
 
 const never = int64(1<<63 - 1)
 
-// All of these are under kernelLock, but for what a running thread's own core does.
+// These are under kernelLock, except that a core changes the thread that runs on it.
 var (
 	threads     [maxThreads]thread
-	threadCount int // entries of threads that have been in use
+	threadCount int // entries of threads that are or were in use
 )
 
 func threadByID(id uint64) *thread {
@@ -46,8 +46,9 @@ func threadByID(id uint64) *thread {
 	return &threads[id-1]
 }
 
-// clone starts a thread as the runtime's newosproc wants it: the same registers but
-// for the result 0, its own stack and thread-local storage. Processes cannot be cloned.
+// clone starts a thread as the runtime's newosproc wants it: with the same registers,
+// except for the result 0, its own stack and its own thread-local storage. Processes
+// cannot be cloned.
 func clone(t *thread, flags, sp, tls uintptr) uint64 {
 	const (
 		cloneThread = 0x10000
@@ -76,22 +77,21 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 	return errno(eagain)
 }
 
-// wait takes the thread off the processor until somebody calls wake or the deadline
-// has come.
+// wait makes a thread wait until wake is called or the deadline has passed.
 func wait(t *thread, state uint64, deadline int64) {
 	t.state, t.deadline = state, deadline
 	earliestDeadline = min(earliestDeadline, deadline)
 }
 
-// wake ends a wait: the system call returns result.
+// wake ends a wait: the thread's system call returns result.
 func wake(t *thread, result uint64) {
 	t.deadline = never
 	t.setResult(result)
 	makeReady(t)
 }
 
-// setResultUnlessWaiting gives a system call's result to a thread, which the call may
-// have made wait: wake gives it another, then.
+// setResultUnlessWaiting sets the result of a system call, unless the call has made the
+// thread wait: then wake sets it.
 func (t *thread) setResultUnlessWaiting(result uint64) {
 	if t.state == stateRunning {
 		t.setResult(result)
@@ -101,7 +101,8 @@ func (t *thread) setResultUnlessWaiting(result uint64) {
 // timespec is the kernel's struct timespec.
 type timespec struct{ sec, nsec int64 }
 
-// deadlineIn gives the time that lies a timespec from now; malformed ones are past.
+// deadlineIn returns the time of the monotonic clock after the timespec at p has passed;
+// 0, which is past, if it is malformed.
 func deadlineIn(p uintptr) int64 {
 	t := at[timespec](p)
 	if t.sec < 0 || t.nsec < 0 {

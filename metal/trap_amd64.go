@@ -2,9 +2,9 @@
 
 package metal
 
-const vectorStride = 5 // bytes of one CALL in vectors
+const vectorStride = 5 // bytes of each CALL in vectors
 
-// trapFrame is what vectors, trapEntry and the CPU leave on the interrupt stack.
+// trapFrame is what the CPU, vectors and trapEntry push on the interrupt stack.
 type trapFrame struct {
 	ax, bx, cx, dx, si, di, bp           uint64
 	r8, r9, r10, r11, r12, r13, r14, r15 uint64
@@ -13,7 +13,7 @@ type trapFrame struct {
 }
 
 // trap handles an exception: in the program it becomes the signal that Linux would
-// send, in the kernel it is the end.
+// send; in the kernel it ends the program.
 func trap(f *trapFrame) {
 	_, vectors, _, _, _ := addresses()
 	vector := (uintptr(f.stub)-vectors)/vectorStride - 1
@@ -42,8 +42,8 @@ func trap(f *trapFrame) {
 	crash(f, frame, vector, code, fault, inProgram, c)
 }
 
-// signalFor gives the signal and si_code that Linux gives for an exception; signal 0
-// for those that are no fault of the program.
+// signalFor returns the signal and si_code that Linux sends for an exception; signal 0
+// for exceptions that the program cannot cause.
 func signalFor(vector uintptr, code uint64) (signal, signalCode uint64) {
 	const (
 		kernelCode = 0x80 // SI_KERNEL
@@ -74,23 +74,24 @@ func signalFor(vector uintptr, code uint64) (signal, signalCode uint64) {
 	return 0, 0
 }
 
-// crashed is the first exception that ends the program, which the boot processor prints.
+// crashed is the exception that ends the program (the first, if there are several), for
+// printCrash.
 var crashed struct {
-	core, frame          uintptr // *core, *trapFrame: 0 if there was none
-	vector, cpu          uintptr // cpu: address of ip, cs, flags, sp, ss
+	core, frame          uintptr // *core, *trapFrame; 0: there was no exception
+	vector, cpu          uintptr // cpu: *[5]uint64: ip, cs, flags, sp, ss
 	code, fault, program uint64
 }
 
-var bootCrashes int
+var bootCrashes int // exceptions of the boot processor that reached crash
 
-// crash ends the program because of an exception. What a person needs to find the bug
-// is printed by the boot processor when all other cores are at rest (printCrash).
+// crash ends the program because of an exception. The boot processor prints what a person
+// needs to find the bug (printCrash) when all other cores have stopped.
 func crash(f *trapFrame, frame []uint64, vector uintptr, code, fault uint64, inProgram bool, c *core) {
 	if c.isBoot() {
 		bootCrashes++
 		switch {
 		case bootCrashes == 2:
-			leave(efiAborted, statusCrash) // while printing: try to get away
+			leave(efiAborted, statusCrash) // it happened while printing: only return to the firmware
 		case bootCrashes > 2:
 			for {
 				halt()
@@ -109,7 +110,7 @@ func crash(f *trapFrame, frame []uint64, vector uintptr, code, fault uint64, inP
 	stop()
 }
 
-// printCrash prints what crash was called for, if it was.
+// printCrash prints the exception that ended the program, if one did.
 func printCrash() {
 	if crashed.core == 0 {
 		return
