@@ -3,20 +3,20 @@
 package metal
 
 const (
-	stallTime = 10_000 // µs of one calibration
+	stallTime = 10_000 // µs of one Stall
 )
 
 var (
-	ticksPerSecond uint64 // of the time-stamp counter
+	ticksPerSecond uint64 // of counter
 	firstTick      uint64
 	bootTime       int64 // Unix nanoseconds when firstTick was read
 	firmwareDate   efiTime
-	lastNanotime   int64 // what nanotime has said last
+	lastNanotime   int64 // the largest value that nanotime has returned
 )
 
-// initClock learns how fast the time-stamp counter runs: from CPUID where the
-// processor says it, else against the firmware's Stall, the shortest of several, as
-// whatever disturbs a stall makes it longer. Then it asks for the wall time, once.
+// initClock determines the rate of the counter: the processor's own figure if there is
+// one, else by the firmware's Stall. The shortest of several stalls counts, as every
+// disturbance makes a stall longer. Then it reads the date, once.
 func initClock() {
 	ticksPerSecond = counterRate()
 	if ticksPerSecond == 0 {
@@ -40,7 +40,8 @@ func initClock() {
 	bootTime = unixTime(&firmwareDate) * 1e9
 }
 
-// unixTime converts a firmware date; one without a time zone counts as UTC.
+// unixTime converts a date of the firmware to Unix seconds; one without a time zone counts
+// as UTC.
 func unixTime(t *efiTime) int64 {
 	// Days from 1970-01-01, counting years from March so that the leap day is last.
 	year, month := int64(t.year), int64(t.month)
@@ -55,13 +56,13 @@ func unixTime(t *efiTime) int64 {
 	return seconds
 }
 
-// nanotime is the monotonic clock, from 0 at boot. The counters of all processors run
-// alike and together on any that has several cores and no defect; should one lag, its
-// program still sees no time before one that was seen elsewhere.
+// nanotime is the monotonic clock, in nanoseconds since the start. The counters of all
+// cores run at the same rate and show the same, unless a machine is defective. If one is
+// behind, nanotime still never returns less there than it has returned elsewhere.
 func nanotime() int64 { return advance(&lastNanotime, ticktime()) }
 
-// ticktime is the same by this processor's counter alone. The division in two parts
-// keeps the product in 64 bits up to 18 GHz.
+// ticktime is the clock of this core alone. The division is done in two parts to keep the
+// product within 64 bits, for rates up to 18 GHz.
 func ticktime() int64 {
 	ticks := counter() - firstTick
 	return int64(ticks/ticksPerSecond*1e9 + ticks%ticksPerSecond*1e9/ticksPerSecond)

@@ -6,7 +6,7 @@ const (
 	stdin         = 0
 	stdout        = 1
 	stderr        = 2
-	statusChannel = 3 // not a descriptor: the debug channel on which exit statuses are told
+	statusChannel = 3 // not a descriptor: the debug channel for exit statuses
 
 	keyPollInterval = int64(10e6)
 	maxTyped        = 4096
@@ -20,7 +20,7 @@ const (
 
 var (
 	conIn, conOut uintptr
-	cursorHidden  bool // by the firmware; a person who types wants to see it
+	cursorHidden  bool // the firmware had hidden it, and the kernel shows it, for a person who types
 	timerEvent    uintptr
 	waitEvents    [2]uintptr
 	waitIndex     uintptr
@@ -28,11 +28,11 @@ var (
 	keyStroke     efiInputKey
 
 	decoders       [4]utf8Decoder
-	outputText     [256]uint16 // on its way to ConOut
+	outputText     [256]uint16 // UTF-16 for the next OutputString
 	outputTextSize int
 
-	// Keys on their way to read: whole lines first, each ended by a newline or by
-	// endOfInput, then the line that is being typed.
+	// Typed text that no read has returned: complete lines first, each ended by a newline
+	// or by endOfInput, then the line that is being typed.
 	typed       [maxTyped]byte
 	typedSize   int
 	typedReady  int
@@ -62,8 +62,8 @@ func closeConsole() {
 	}
 }
 
-// showCursor shows the cursor from the first line that the program waits for until its
-// end. A console that cannot show one says EFI_UNSUPPORTED, which is fine.
+// showCursor shows the cursor from the program's first wait for a line until its end. A
+// console that has no cursor returns EFI_UNSUPPORTED, which changes nothing.
 func showCursor() {
 	if conOut == 0 || cursorHidden {
 		return
@@ -74,13 +74,13 @@ func showCursor() {
 	}
 }
 
-// reportStatus tells a virtual machine's owner how the program ended.
+// reportStatus writes the exit status to the debug channel of a virtual machine.
 func reportStatus(code byte) {
 	debugWrite(statusChannel, address(&code), 1)
 }
 
-// consoleWrite puts text on the firmware's console, and the same bytes on the debug
-// port. UTF-8 sequences may be split over writes.
+// consoleWrite writes text to the firmware's console, and the same bytes to the debug
+// channel. UTF-8 sequences may be split over several calls.
 func consoleWrite(stream int, p, n uintptr) {
 	debugWrite(stream, p, n)
 	d := &decoders[stream]
@@ -94,9 +94,9 @@ func consoleWrite(stream int, p, n uintptr) {
 	flushText()
 }
 
-// What threads on other cores write is kept until the boot processor next comes by, so
-// that they need not wait for it: under kernelLock, in the order of the calls, each
-// with its stream and size before it.
+// outputQueue holds what threads on other cores have written, until the boot processor's
+// next workForOthers, so that they need not wait for it. It is under kernelLock. The texts
+// are in the order of the calls; before each are its stream (1 byte) and size (2 bytes).
 const outputHeader = 3
 
 var (
@@ -104,8 +104,8 @@ var (
 	queuedSize, queuedWritten int
 )
 
-// keepOutput keeps what a thread writes; false where it does not fit, and the thread
-// must wait for the boot processor.
+// queueOutput queues what a thread writes; false if it does not fit: then the thread must
+// wait for the boot processor.
 func queueOutput(stream int, p, n uintptr) bool {
 	room := len(outputQueue) - queuedSize - outputHeader
 	if room < 0 || n > uintptr(room) {
@@ -117,7 +117,7 @@ func queueOutput(stream int, p, n uintptr) bool {
 	return true
 }
 
-// drainOutput writes what was kept.
+// drainOutput writes the texts of the queue.
 func drainOutput() {
 	for queuedSize > 0 {
 		acquire(&kernelLock)
@@ -143,8 +143,8 @@ func putRune(r uint32) {
 		putUnit('\n')
 	case r == '\r', r == '\b', r == '\t':
 		putUnit(uint16(r))
-	case r < ' ' || r == 0x7F: // EFI consoles have no use for the others
-	case r > 0xFFFF: // nor are surrogate pairs in their UCS-2
+	case r < ' ' || r == 0x7F: // EFI consoles know no other control characters
+	case r > 0xFFFF: // their UCS-2 has no surrogate pairs
 		putUnit(replacementRune)
 	default:
 		putUnit(uint16(r))
@@ -158,8 +158,8 @@ func putUnit(u uint16) {
 	}
 }
 
-// flushText calls OutputString. Its warnings (unknown glyphs) and errors have no
-// better place to be reported than the console itself.
+// flushText calls OutputString. Its warnings (unknown glyphs) and errors are ignored: the
+// only place to report them is the console itself.
 func flushText() {
 	outputText[outputTextSize] = 0
 	if outputTextSize > 0 && conOut != 0 {
@@ -168,10 +168,11 @@ func flushText() {
 	outputTextSize = 0
 }
 
-// waitForKey sleeps in the firmware until a key is there or ns have passed.
+// waitForKey waits in the firmware, which halts the processor, until a key is there or ns
+// have passed.
 func waitForKey(ns int64) {
 	if firmware(bootServices().setTimer, timerEvent, efiTimerRelative, uintptr(min(ns, 1e9)/100)) != efiSuccess {
-		pause() // without a timer only the clock can be watched: come back at once
+		pause() // without a timer the caller can only poll the clock: return at once
 		return
 	}
 	n := uintptr(1)
@@ -184,8 +185,8 @@ func waitForKey(ns int64) {
 	firmware(bootServices().setTimer, timerEvent, efiTimerCancel, 0)
 }
 
-// pumpKeys takes the keys that have come and, by calling the firmware with interrupts
-// on, lets its keyboard drivers look for more.
+// pollKeys takes the keys that the firmware has. The calls also let the firmware's
+// keyboard drivers look for more, since interrupts are on during them.
 func pollKeys(now int64) {
 	lastKeyPoll = now
 	if conIn == 0 {
@@ -212,8 +213,8 @@ func pollKeys(now int64) {
 }
 
 // typeUnit takes one UTF-16 unit from the keyboard. EDK2's serial terminals (except
-// VT-UTF8) make each byte a key of its own, so behind a virtual machine's serial port
-// units from 0x80 to 0xFF are put together as UTF-8 where they form it.
+// VT-UTF8) make each byte a key of its own. So in a virtual machine, whose keyboard may be
+// a serial port, units from 0x80 to 0xFF that form UTF-8 are combined to characters.
 func typeUnit(u uint16) {
 	if hasDebugChannel(stdout) && u >= 0x80 && u <= 0xFF {
 		switch continuation := u < 0xC0; {
@@ -276,7 +277,7 @@ func typeByte(b byte) {
 			erase()
 		}
 	default:
-		if (b >= ' ' || b == '\t') && typedSize+1 < maxTyped { // the last byte is for the line's end
+		if (b >= ' ' || b == '\t') && typedSize+1 < maxTyped { // the last byte is kept for the end of the line
 			typed[typedSize] = b
 			typedSize++
 			consoleWrite(stdout, address(&b), 1)
@@ -304,7 +305,7 @@ func erase() {
 
 func echo(s string) { consoleWrite(stdout, stringAddress(s), uintptr(len(s))) }
 
-// consoleRead gives the next line, or waits for it.
+// consoleRead returns the next line, or makes the thread wait for it.
 func consoleRead(t *thread, p, n uintptr) uint64 {
 	if n == 0 {
 		return 0
@@ -323,8 +324,8 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 	return takeLine(p, n)
 }
 
-// takeLine moves the first line, or what fits of it, into a buffer. A line that ends
-// with endOfInput comes without it: an empty one is end of file.
+// takeLine moves the first line, or what fits of it, into a buffer, without endOfInput if
+// it ends so: then an empty line is the end of the file.
 func takeLine(p, n uintptr) uint64 {
 	size, taken := 0, 0
 	for size < typedReady && uintptr(size) < n {

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// Instructions that Go has no words for (Intel SDM volume 2).
+// Instructions that cannot be written in Go (Intel SDM volume 2).
 
 // func counter() uint64
 TEXT ·counter(SB),NOSPLIT,$0-8
@@ -179,8 +179,8 @@ TEXT ·halt(SB),NOSPLIT,$0
 
 // func haltUntilInterrupt()
 //
-// An interrupt that has come before is taken after HLT has begun, not between: STI
-// takes effect behind the instruction that follows it.
+// An interrupt that is pending already ends the HLT, and is not handled before it: STI
+// takes effect after the instruction that follows it.
 TEXT ·haltUntilInterrupt(SB),NOSPLIT,$0
 	STI
 	HLT
@@ -191,14 +191,14 @@ TEXT ·haltUntilInterrupt(SB),NOSPLIT,$0
 TEXT ·swap(SB),NOSPLIT,$0-24
 	MOVQ p+0(FP), BX
 	MOVQ value+8(FP), AX
-	XCHGQ AX, (BX)            // locked without being told, and a full barrier
+	XCHGQ AX, (BX)            // always locked, also without LOCK, and a full barrier
 	MOVQ AX, old+16(FP)
 	RET
 
 // func store(p *uint64, value uint64)
 //
-// A plain store, which no earlier one of this processor overtakes; a function, so that
-// the compiler moves nothing across it either.
+// A plain store: on x86 no earlier store of this processor becomes visible after it. It is
+// a function so that the compiler moves nothing across it either.
 TEXT ·store(SB),NOSPLIT,$0-16
 	MOVQ p+0(FP), BX
 	MOVQ value+8(FP), AX
@@ -206,8 +206,6 @@ TEXT ·store(SB),NOSPLIT,$0-16
 	RET
 
 // func advance(p *int64, to int64) (latest int64)
-//
-// advance raises *p to a value, unless it is there or beyond, and returns what it is then.
 TEXT ·advance(SB),NOSPLIT,$0-24
 	MOVQ p+0(FP), BX
 	MOVQ to+8(FP), CX
@@ -216,7 +214,7 @@ again:
 	CMPQ AX, CX
 	JGE done
 	LOCK
-	CMPXCHGQ CX, (BX)         // AX is what was there, if that has changed
+	CMPXCHGQ CX, (BX)         // if *p was not AX, AX is now *p
 	JNE again
 	MOVQ CX, AX
 done:

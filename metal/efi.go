@@ -4,9 +4,9 @@ package metal
 
 import "unsafe"
 
-// What the kernel uses of the UEFI specification 2.10, by its names in lower camel
-// case; section numbers stand beside the structs. efi_test.go holds every offset
-// against the specification.
+// What the kernel uses of the UEFI specification 2.10, with its names in lower camel
+// case and section numbers beside the structs. layout_test.go holds every offset against
+// the specification.
 
 // efiTableHeader is EFI_TABLE_HEADER (4.2).
 type efiTableHeader struct {
@@ -73,7 +73,7 @@ const (
 	efiConventionalMemory = 7
 
 	efiMemoryWB = 1 << 3
-	efiMemorySP = 1 << 18 // specific purpose: not for everybody's use
+	efiMemorySP = 1 << 18 // specific-purpose memory, reserved for drivers that know it
 
 	efiAllocateAddress = 2
 )
@@ -216,10 +216,10 @@ const (
 	efiNotFound          = efiError | 14
 	efiAccessDenied      = efiError | 15
 	efiAborted           = efiError | 21
-	efiOEM               = efiError | 1<<62 // appendix D: the range left to the program's maker
+	efiOEM               = efiError | 1<<62 // appendix D: the range reserved for the maker of a program
 )
 
-// statusName gives the specification's name of a status.
+// statusName returns the specification's name of a status.
 func statusName(status uintptr) string {
 	switch status {
 	case efiSuccess:
@@ -261,15 +261,15 @@ func statusName(status uintptr) string {
 var (
 	imageHandle        uintptr // EFI_HANDLE of this program
 	systemTableAddress uintptr // *efiSystemTable
-	worldEntered       bool    // the boot processor is in the kernel's world, not the firmware's
+	worldEntered       bool    // enterKernelWorld has run: callFirmware must change worlds
 	inFirmware         uint64  // 1 during a call
 	callArgs           [8]uintptr
 )
 
-// firmware calls a firmware function, on the boot processor. What it is given to read
-// or write must be memory that the firmware sees too: variables of this package or
-// physical pages, never the stack or heap of the Go program. No lock may be held: a
-// call takes as long as it takes.
+// firmware calls a firmware function, on the boot processor. What the function reads or
+// writes must be memory that the firmware has mapped, too: variables of this package or
+// physical pages, never the stack or heap of the Go program. No lock may be held: there is
+// no limit to how long a call takes.
 func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 	for i := range callArgs {
 		callArgs[i] = 0
@@ -287,17 +287,17 @@ func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 func systemTable() *efiSystemTable   { return at[efiSystemTable](systemTableAddress) }
 func bootServices() *efiBootServices { return at[efiBootServices](systemTable().bootServices) }
 
-// at gives the T that lies at an address: the one place where numbers become pointers.
+// at returns the T at an address: the one place where numbers become pointers.
 func at[T any](a uintptr) *T { return *(**T)(unsafe.Pointer(&a)) }
 
 // address is the inverse of at.
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
-// firmwareResult is where a firmware function puts what it returns by a pointer. It is
-// read at once: the next call may overwrite it.
+// firmwareResult is where a firmware function stores what it returns through a pointer.
+// The caller reads it at once: the next call may overwrite it.
 var firmwareResult uintptr
 
-// handleProtocol finds an interface on a handle; 0 if it has none.
+// handleProtocol finds the interface of a protocol on a handle; 0 if there is none.
 func handleProtocol(handle uintptr, id *guid) uintptr {
 	if firmware(bootServices().handleProtocol, handle, address(id), address(&firmwareResult)) != efiSuccess {
 		return 0
@@ -305,7 +305,7 @@ func handleProtocol(handle uintptr, id *guid) uintptr {
 	return firmwareResult
 }
 
-// locateProtocol finds an interface that the firmware has once.
+// locateProtocol finds the first interface of a protocol on any handle.
 func locateProtocol(id *guid) (found, status uintptr) {
 	status = firmware(bootServices().locateProtocol, address(id), 0, address(&firmwareResult))
 	return firmwareResult, status

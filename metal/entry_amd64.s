@@ -3,9 +3,9 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The doors between three worlds: the firmware, the kernel (package metal) and
-// the Go program. Offsets come from go_asm.h, which the toolchain writes from
-// the structs core, thread and firmwareState.
+// The ways between three worlds: the firmware, the kernel (package metal) and the Go
+// program. Offsets come from go_asm.h, which the toolchain writes from the structs core,
+// processor, firmwareState and registers.
 
 #define FIRMWARE core_processor+processor_firmware // of a core: its firmwareState
 
@@ -14,7 +14,7 @@
 
 // A g begins with stack.lo, stack.hi, stackguard0, stackguard1 (runtime/runtime2.go);
 // function prologues compare SP with stackguard0. Go code without a stack check may
-// use up to 800 bytes below the guard, so it stands 1 KiB above the end.
+// use up to 800 bytes below the guard, so the guard is 1 KiB above the end of the stack.
 #define G_LO 0
 #define G_HI 8
 #define G_GUARD0 16
@@ -28,8 +28,9 @@
 	MOVL msr, CX \
 	WRMSR
 
-// MAKE_G makes the g at field g of core BX, for the stack between two fields,
-// and stores the g where FS:-8 finds it once FS base is fs. Clobbers AX, CX.
+// MAKE_G fills the g at field g of core BX, for a stack of that core, stores its address in
+// the first word of field tls, and in field fs the FS base with which FS:-8 is that word.
+// Clobbers AX, CX.
 #define MAKE_G(g, stack, size, tls, fs) \
 	LEAQ (stack)(BX), CX \
 	MOVQ CX, (g+G_LO)(BX) \
@@ -43,9 +44,9 @@
 	LEAQ (tls+8)(BX), AX \
 	MOVQ AX, (fs)(BX)
 
-// SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes what
-// the convention lets the callee not touch, leaving SP aligned to 16. The way back from
-// there is returnToFirmware.
+// SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes the
+// registers that the convention protects and leaves SP aligned to 16. returnToFirmware
+// undoes it.
 #define SAVE_FIRMWARE \
 	PUSHFQ \
 	CLI \
@@ -71,8 +72,9 @@
 	MOVUPS X15, 144(SP) \
 	STMXCSR 160(SP)
 
-// ENTER_KERNEL makes core BX this processor's and goes to its kernel stack. MXCSR gets
-// the value with which Linux and UEFI start it: all exceptions masked. Clobbers AX, CX, DX.
+// ENTER_KERNEL makes core BX the core of this processor and changes to its kernel stack.
+// MXCSR gets the value that it has at the start of Linux and UEFI programs: all exceptions
+// masked. Clobbers AX, CX, DX.
 #define ENTER_KERNEL \
 	MOVQ SP, (FIRMWARE+firmwareState_sp)(BX) \
 	MOVL MSR_FS_BASE, CX \
@@ -114,9 +116,9 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	JMP ·resume(SB)
 
 // apEntry is the procedure that the firmware calls on every other processor (PI 1.7
-// volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core that was
-// made for it; one that comes without finding a core goes back at once. The firmware's
-// page tables map the cores, which are memory of its own giving.
+// volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core of that
+// number; a processor for which there is no core returns at once. The firmware's page
+// tables map the cores, since they are in memory that it has allocated.
 TEXT ·apEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	SAVE_FIRMWARE
 	MOVL $1, BX
@@ -136,10 +138,10 @@ back:
 	MOVQ SP, BX
 	JMP ·returnToFirmware(SB)
 
-// syscallEntry is where the SYSCALL instruction of the Go runtime lands (LSTAR).
-// The CPU has put the return address in CX and the flags in R11, masked IF, and
-// left SP on the goroutine's stack. All registers go into the thread; vector
-// registers need no saving, because none is live across a call in Go.
+// syscallEntry is where the SYSCALL instruction of the Go runtime jumps to (LSTAR).
+// The CPU has put the return address in CX and the flags in R11, cleared IF, and
+// left SP on the goroutine's stack. All registers are saved in the thread, except the
+// vector registers, because Go keeps nothing in them across a call.
 TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ SP, (core_processor+processor_scratch)(GS)
 	MOVQ core_thread(GS), SP
@@ -171,9 +173,9 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 	CALL ·syscall(SB)
 	JMP ·resume(SB)
 
-// resume enters the thread that the kernel chose for this core, with every
-// register as the thread has it: a system call's return, a signal handler's
-// start and rt_sigreturn are the same to it. X15 is zero in Go code.
+// resume continues the thread that the kernel has chosen for this core, with all registers
+// from struct thread: after a system call, at the start of a signal handler and after
+// rt_sigreturn alike. X15 is zero in Go code.
 TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ core_thread(GS), BX
 	MOVQ registers_fs(BX), AX
@@ -188,7 +190,7 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ registers_ip(BX)
 	MOVQ $0, core_inKernel(GS)
 	PUSHQ registers_bp(BX)
-	POPQ BP                   // by way of the stack: go vet takes a MOVQ for a lost frame pointer
+	POPQ BP                   // through the stack: go vet would report a MOVQ as a lost frame pointer
 	MOVQ registers_ax(BX), AX
 	MOVQ registers_cx(BX), CX
 	MOVQ registers_dx(BX), DX
@@ -206,8 +208,8 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	XORPS X15, X15
 	IRETQ
 
-// vectors holds one five-byte CALL per exception: the return address it pushes
-// tells trap which of them was taken.
+// vectors has a CALL of five bytes for each exception: from the return address that it
+// pushes, trap computes which exception it was.
 #define EIGHT \
 	CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB) \
 	CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB); CALL ·trapEntry(SB)
@@ -217,9 +219,9 @@ TEXT ·vectors(SB),NOSPLIT|NOFRAME,$0
 	EIGHT
 	EIGHT
 
-// trapEntry runs on a stack of the interrupt stack table: under a goroutine's
-// stack there is no room for even the CPU's own frame. It completes the trapFrame
-// that vectors and the CPU began.
+// trapEntry runs on a stack of the interrupt stack table: a goroutine's stack may have no
+// room for even the frame that the CPU pushes. It completes the trapFrame of which the
+// CPU and vectors have pushed the first part.
 TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ R15
 	PUSHQ R14
@@ -248,11 +250,12 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	CALL ·trap(SB)
 	JMP ·resume(SB)
 
-// nmiEntry takes the NMI by which a core that wants the program to end gets through to
-// one that runs it (nudge, bringHome): interrupts are off there, so nothing else would.
-// In the kernel there is nothing to do, because that looks for itself. In the program,
-// the program is abandoned in the middle of things; the IRETQ makes the processor take
-// NMIs again. Any other NMI is the machine's, and an exception like others.
+// nmiEntry handles the NMI that a core sends to another when the program ends (reach).
+// The other core may run the program, with interrupts off, so that nothing but an NMI
+// interrupts it. If the NMI arrives in the kernel, it only counts it: kernel code looks at
+// ending itself. If it arrives in the program, it does not return there but to abandoned,
+// by IRETQ, after which the processor accepts NMIs again. While the program does not end,
+// an NMI comes from the machine, and is an exception like others.
 TEXT ·nmiEntry(SB),NOSPLIT|NOFRAME,$0
 	CMPQ ·ending(SB), $0
 	JEQ hardware
@@ -275,20 +278,21 @@ abandon:
 	XORPS X15, X15
 	IRETQ
 hardware:
-	PUSHQ AX                  // what the CALL of exception 2 in vectors would push
+	PUSHQ AX                  // replaced below by what the CALL of exception 2 in vectors pushes
 	LEAQ ·vectors(SB), AX
 	ADDQ $(3*const_vectorStride), AX
 	XCHGQ AX, 0(SP)
 	JMP ·trapEntry(SB)
 
+// abandoned is where a core goes that was interrupted in the program.
 TEXT ·abandoned(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	CALL ·stop(SB)
 	INT $3
 
-// interruptEntry takes every interrupt that is not an exception, which can come only
-// while a core is in haltUntilInterrupt: that it has come is all there is to it. The
-// end of interrupt goes to the local APIC by the way that APIC is in (Intel SDM volume
-// 3, 11.8.5 and 11.12.1.2).
+// interruptEntry handles all interrupts that are not exceptions. They can arrive only
+// while a core is in haltUntilInterrupt, and have no other purpose than to end that. It
+// writes to the end-of-interrupt register of the local APIC, by MSR or memory, depending
+// on the APIC's mode (Intel SDM volume 3, 11.8.5 and 11.12.1.2).
 TEXT ·interruptEntry(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ AX
 	PUSHQ CX
@@ -319,11 +323,11 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 //
 // callFirmware calls a firmware function in the Microsoft x64 convention, in the
 // firmware's own world: its page tables, descriptor tables, CR4, segment bases and
-// stack, with interrupts on. Every service that raises the task priority ends with
-// STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI comes first on the way back;
-// and a service may have changed its own tables, so they are read again. The firmware's
-// stack and descriptors may lie in memory that our page tables do not map: nothing of
-// them is touched before CR3.
+// stack, with interrupts on. Every service that raises the task priority ends with STI
+// (EDK2 CoreRestoreTpl), whatever IF was, so CLI comes first after the call. A service
+// may have changed the firmware's tables, so they are read again. Our page tables may not
+// map the memory of the firmware's stack and descriptors: both are used only after CR3
+// has the firmware's page tables.
 TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
@@ -394,8 +398,8 @@ back:
 
 // func leaveTo(c *core, status uintptr)
 //
-// leaveTo returns from entry or apEntry: the firmware's tables are in force again, its
-// registers come from its stack. home is the last thing written to memory of ours.
+// leaveTo returns from entry or apEntry. The firmware's tables are in use again; its
+// registers come from its stack. The last write to memory of ours is that of returning.
 TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
 	MOVQ c+0(FP), BX
 	MOVQ status+8(FP), SI
@@ -408,7 +412,7 @@ TEXT ·leaveTo(SB),NOSPLIT|NOFRAME,$0-16
 	MOVQ (FIRMWARE+firmwareState_sp)(BX), BX
 	JMP ·returnToFirmware(SB)
 
-// returnToFirmware undoes SAVE_FIRMWARE and returns AX; BX is what SP was behind it.
+// returnToFirmware undoes SAVE_FIRMWARE and returns AX; BX is the SP that SAVE_FIRMWARE left.
 TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	MOVUPS 0(BX), X6
 	MOVUPS 16(BX), X7
@@ -430,7 +434,7 @@ TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ 224(BX)
 	POPQ BP
 	LEAQ 248(BX), SP          // at the return address
-	PUSHQ 240(BX)             // the flags: they lie there already
+	PUSHQ 240(BX)             // the flags, which are at that place already
 	MOVQ 232(BX), BX
 	POPFQ
 	RET

@@ -7,7 +7,7 @@ import "unsafe"
 const (
 	maxFiles = 128
 
-	bounceBufferSize = 512 << 10 // one firmware read or write; larger ones are hardly faster
+	bounceBufferSize = 512 << 10 // of one firmware read or write; larger ones are hardly faster
 )
 
 const (
@@ -23,22 +23,22 @@ const (
 type file struct {
 	kind   uint64
 	handle uintptr // *efiFile
-	flags  uintptr // of open
+	flags  uintptr // of openat
 	offset uint64  // where the next read or write begins
 	inode  uint64
 
-	count     uint64 // of an eventfd
+	count     uint64 // value of an eventfd
 	watched   bool
 	watchData epollEvent
 }
 
-// Open descriptors belong to the boot processor. Event descriptors, and that an entry
-// is one, are under kernelLock: other cores use them.
+// Only the boot processor uses descriptors, except those of events: other cores use them,
+// too, so that such a descriptor, and whether it is one, is under kernelLock.
 var (
 	files        [maxFiles]file
-	bootVolume   uintptr // *efiFile: the root of the volume that the program came from
-	bounceBuffer uintptr // memory that firmware reads into and writes from
-	ioSize       uintptr // BufferSize of a firmware call: how much it may write, and has written
+	bootVolume   uintptr // *efiFile: root directory of the volume that the program was loaded from
+	bounceBuffer uintptr // memory that the firmware reads into and writes from
+	ioSize       uintptr // BufferSize of a firmware call: the buffer's size, then what was transferred
 )
 
 // namedInfo is EFI_FILE_INFO with the name that follows it.
@@ -59,7 +59,7 @@ func (i *namedInfo) nameSize() (n int) {
 	return n
 }
 
-// nameHash stands in for an inode number, which FAT has not.
+// nameHash serves as the inode number, which FAT lacks.
 func (i *namedInfo) nameHash() uint64 {
 	h := uint64(14695981039346656037) // FNV-1a
 	for k := range i.nameSize() {
@@ -69,7 +69,8 @@ func (i *namedInfo) nameHash() uint64 {
 }
 
 // initFiles opens the standard descriptors and the volume that the image was loaded
-// from. An image that came another way (from the network, say) has no files.
+// from. An image that was not loaded from a volume (but from the network, say) has no
+// files.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
 		files[fd].kind = kindConsole
@@ -112,7 +113,7 @@ func isConsoleOutput(fd uintptr) bool {
 
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
-// freeFile finds the lowest free descriptor; maxFiles: there is none.
+// freeFile finds the lowest free descriptor; maxFiles if there is none.
 func freeFile() (fd int) {
 	for fd < maxFiles && files[fd].kind != kindClosed {
 		fd++
@@ -120,7 +121,7 @@ func freeFile() (fd int) {
 	return fd
 }
 
-// statusErrno gives the error number for a firmware status.
+// statusErrno returns the error number for a status of the firmware; 0 for success.
 func statusErrno(status uintptr) uint64 {
 	switch status {
 	case efiSuccess:
@@ -145,7 +146,7 @@ func statusErrno(status uintptr) uint64 {
 
 const atFDCWD = ^uintptr(99) // -100
 
-// openPath opens a path with a firmware mode, relative to a directory.
+// openPath opens a path in one of the firmware's modes, relative to a directory.
 func openPath(directory, name uintptr, mode, attributes uint64) (handle uintptr, e uint64) {
 	path, e := convertPath(name)
 	if e != 0 {
@@ -183,7 +184,7 @@ func getInfo(handle uintptr) (info *namedInfo, e uint64) {
 	return &infoBuffer, statusErrno(status)
 }
 
-// setInfo writes back what getInfo has read and the caller has changed.
+// setInfo writes what getInfo has read and the caller has changed.
 func setInfo(handle uintptr, info *namedInfo) (e uint64) {
 	size := unsafe.Sizeof(efiFileInfo{}) + uintptr(info.nameSize()+1)*2
 	info.size = uint64(size)
@@ -286,7 +287,7 @@ func write(fd, p, n uintptr) uint64 {
 		if fd == stdin {
 			return errno(ebadf)
 		}
-		drainOutput() // what other cores have written came before
+		drainOutput() // other cores have written that before
 		consoleWrite(int(fd), p, n)
 		return uint64(n)
 	case kindFile:
@@ -318,7 +319,7 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 	return transfer(&files[fd], p, n, uint64(offset), out)
 }
 
-// transferNext reads or writes a file where the last call ended.
+// transferNext reads or writes a file at the descriptor's offset, and moves that on.
 func transferNext(f *file, p, n uintptr, out bool) uint64 {
 	result := transfer(f, p, n, f.offset, out)
 	if int64(result) > 0 {
@@ -327,8 +328,8 @@ func transferNext(f *file, p, n uintptr, out bool) uint64 {
 	return result
 }
 
-// transfer reads or writes a file from an offset on. What was done before an error
-// counts; the error comes again with the next call.
+// transfer reads or writes a file from an offset on. If an error comes after some bytes
+// were transferred, it returns their number; the error will come again with the next call.
 func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
 	done, e := transferChunks(f, p, n, offset, out)
 	if done == 0 && e != 0 {
@@ -337,8 +338,8 @@ func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
 	return done
 }
 
-// transferChunks goes through the bounce buffer: the firmware knows nothing of the
-// program's addresses.
+// transferChunks copies through the bounce buffer, since the firmware's page tables do not
+// have the program's addresses.
 func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uint64) {
 	switch access := f.flags & oAccess; {
 	case out && access == 0, !out && access == 1:
@@ -358,7 +359,7 @@ func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uin
 		}
 		status := firmware(fn, f.handle, address(&ioSize), bounceBuffer)
 		if status == efiDeviceError && !out {
-			// The specification's answer to a read that begins behind the end (13.5.4).
+			// What the specification wants for a read that begins after the end (13.5.4).
 			if info, e := getInfo(f.handle); e == 0 && offset+done >= info.fileSize {
 				return done, 0
 			}
@@ -483,7 +484,7 @@ func fcntl(fd, command uintptr) uint64 {
 		return errno(ebadf)
 	}
 	switch command {
-	case getFD, setFD, setFL: // neither exec nor non-blocking files here
+	case getFD, setFD, setFL: // they matter for exec and non-blocking files, which do not exist here
 		return 0
 	case getFL:
 		if files[fd].kind == kindConsole {
@@ -501,10 +502,11 @@ func fsync(fd uintptr) uint64 {
 	if files[fd].kind != kindFile {
 		return errno(einval)
 	}
-	if status := firmware(at[efiFile](files[fd].handle).flush, files[fd].handle); status != efiSuccess && status != efiAccessDenied {
-		return errno(statusErrno(status))
-	} // EFI_ACCESS_DENIED: the file was opened for reading, there is nothing to flush
-	return 0
+	status := firmware(at[efiFile](files[fd].handle).flush, files[fd].handle)
+	if status == efiAccessDenied { // the file was opened for reading: there is nothing to flush
+		return 0
+	}
+	return errno(statusErrno(status))
 }
 
 func ftruncate(fd, size uintptr) uint64 {
@@ -611,7 +613,7 @@ func unlinkat(directory, name, flags uintptr) uint64 {
 		closeHandle(handle)
 		return errno(e)
 	}
-	// Delete closes the handle, whatever it answers (13.5.3).
+	// Delete closes the handle, whatever status it returns (13.5.3).
 	switch firmware(at[efiFile](handle).delete, handle) {
 	case efiSuccess:
 		return 0
@@ -624,14 +626,14 @@ func unlinkat(directory, name, flags uintptr) uint64 {
 	return errno(eio)
 }
 
-// renameat moves a file to a new name, also into another directory of the volume.
-// The firmware has no call that replaces: it refuses, and then the file in the way is
-// deleted and the rename tried again. A power cut between the two leaves the file
-// whole under its old name.
+// renameat gives a file a new name, also one in another directory of the volume. The
+// firmware has no call that replaces a file: it refuses; then the file that has the new
+// name is deleted, and the rename tried again. If the power fails between the two, the
+// file is complete under its old name.
 func renameat(oldDirectory, oldName, newDirectory, newName uintptr) uint64 {
 	first := *at[byte](newName)
 	if first != '/' && first != '\\' && uintptr(int32(newDirectory)) != atFDCWD {
-		return errno(enosys) // relative to an open directory: the firmware wants a path
+		return errno(enosys) // relative to an open directory: the firmware needs a path
 	}
 	handle, e := openPath(oldDirectory, oldName, efiFileModeRead|efiFileModeWrite, 0)
 	if e != 0 {
@@ -666,7 +668,8 @@ func setName(handle, name uintptr) (e uint64) {
 	return setInfo(handle, info)
 }
 
-// removeFile removes the file that a rename of source replaces; directories stay.
+// removeFile removes the file that a rename of source replaces; it does not remove
+// directories.
 func removeFile(name, source uintptr) (e uint64) {
 	info, e := getInfo(source)
 	if e != 0 {

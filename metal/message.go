@@ -2,7 +2,7 @@
 
 package metal
 
-// The kernel's own words, on the same way as the program's stderr.
+// Messages of the kernel itself. They go where the program's standard error goes.
 
 func say(s string) {
 	if len(s) > 0 {
@@ -54,7 +54,7 @@ func sayStatus(status uintptr) {
 	say(")\n")
 }
 
-// warn reports a firmware call that failed where the program can go on.
+// warn reports that a firmware call has failed, and the program goes on without it.
 func warn(what string, status uintptr) {
 	say("metal: ")
 	say(what)
@@ -62,7 +62,7 @@ func warn(what string, status uintptr) {
 	sayStatus(status)
 }
 
-// fail reports why the machine cannot start the program, and goes back to the firmware.
+// fail reports why the program cannot start, and returns to the firmware.
 func fail(what string, status uintptr) {
 	warn(what, status)
 	leave(status|efiError, statusCrash)

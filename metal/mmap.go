@@ -3,21 +3,21 @@
 package metal
 
 const (
-	userBase = 0x6000_0000_0000 // addresses for mmap without a hint: above Go's hints
+	userBase = 0x6000_0000_0000 // first address for mmap without a hint: above the hints that Go gives
 	userTop  = 0x7FFF_FFFF_0000
 
 	maxSpans = 1024
 )
 
-// span is a range of addresses that mmap has given away.
+// span is a range of addresses that mmap has reserved.
 type span struct{ start, end uintptr }
 
 var (
-	spans     [maxSpans]span
+	spans     [maxSpans]span // sorted; no two touch each other
 	spanCount int
 )
 
-// Linux mmap's arguments (mman.h) as the Go runtime uses them.
+// Arguments of mmap and madvise (mman.h) that the Go runtime uses.
 const (
 	protExec     = 0x4
 	mapFixed     = 0x10
@@ -38,13 +38,13 @@ func mmap(hint, n, prot, flags uintptr) uint64 {
 		return errno(eacces)
 	}
 	acquire(&memoryLock)
-	start := mapAnywhere(hint, (n+pageSize-1)&^(pageSize-1), prot, flags)
+	start := mmapLocked(hint, (n+pageSize-1)&^(pageSize-1), prot, flags)
 	release(&memoryLock)
 	return start
 }
 
-// mapAnywhere is mmap with its arguments checked and under the lock.
-func mapAnywhere(hint, n, prot, flags uintptr) uint64 {
+// mmapLocked is mmap under memoryLock, with arguments that have been checked.
+func mmapLocked(hint, n, prot, flags uintptr) uint64 {
 	start := hint &^ (pageSize - 1)
 	inside := start >= identityEnd && start <= userTop && n <= userTop-start
 	switch {
@@ -66,8 +66,8 @@ func mapAnywhere(hint, n, prot, flags uintptr) uint64 {
 	return uint64(start)
 }
 
-// munmap gives the addresses back. Pages that lie behind them stay, for whatever is
-// mapped there next: so no processor ever holds a stale translation.
+// munmap gives the addresses back. Their pages stay mapped, for the next mmap there: so
+// no processor ever holds a translation that is no longer right.
 func munmap(start, n uintptr) uint64 {
 	n = (n + pageSize - 1) &^ (pageSize - 1)
 	if start%pageSize != 0 || n == 0 || start < identityEnd || start > userTop || n > userTop-start {
@@ -79,8 +79,8 @@ func munmap(start, n uintptr) uint64 {
 	return errno(e)
 }
 
-// madvise: MADV_DONTNEED promises zeroes and the heap relies on it; the rest is advice.
-// No mapping changes, so that it needs no lock.
+// madvise writes zeroes for MADV_DONTNEED, since the heap relies on reading zeroes
+// afterwards, and ignores other advice. It changes no mapping, and so needs no lock.
 func madvise(start, n, advice uintptr) uint64 {
 	if start < identityEnd || start > userTop || n > userTop-start {
 		return errno(einval)
@@ -99,8 +99,7 @@ func madvise(start, n, advice uintptr) uint64 {
 	return 0
 }
 
-// The spans are sorted and do not touch each other.
-
+// overlaps says whether any of n bytes at start is reserved.
 func overlaps(start, n uintptr) bool {
 	for i := 0; i < spanCount; i++ {
 		if s := &spans[i]; start < s.end && s.start < start+n {
@@ -110,8 +109,8 @@ func overlaps(start, n uintptr) bool {
 	return false
 }
 
-// freeAddresses finds n bytes of unused addresses from userBase on, large ranges
-// aligned for large pages; 0 if there are none.
+// freeAddresses finds n unreserved bytes of addresses from userBase on, aligned for large
+// pages if n is large; 0 if there are none.
 func freeAddresses(n uintptr) uintptr {
 	align := uintptr(pageSize)
 	if n >= largePageSize {
@@ -134,7 +133,8 @@ func freeAddresses(n uintptr) uintptr {
 	return start
 }
 
-// reserve adds a range, merging it with what it touches; false when the table is full.
+// reserve adds a range to the spans, merged with those that it touches; false if the table
+// is full.
 func reserve(start, end uintptr) bool {
 	i := 0
 	for i < spanCount && spans[i].end < start {
@@ -152,7 +152,7 @@ func reserve(start, end uintptr) bool {
 	return true
 }
 
-// releaseSpan removes a range.
+// releaseSpan removes a range from the spans.
 func releaseSpan(start, end uintptr) (e uint64) {
 	i := 0
 	for i < spanCount && spans[i].end <= start {
@@ -182,7 +182,7 @@ func releaseSpan(start, end uintptr) (e uint64) {
 	return 0
 }
 
-// replaceSpans puts a and b, where not empty, in the place of spans[i:j].
+// replaceSpans replaces spans[i:j] by those of a and b that are not empty.
 func replaceSpans(i, j int, a, b span) {
 	n := 0
 	if a.end != 0 {

@@ -4,16 +4,16 @@ package metal
 
 var (
 	rootTable   uintptr // level 4 table
-	identityEnd uintptr // physical memory is mapped at its own address up to here
+	identityEnd uintptr // physical memory, mapped at its own addresses, ends here
 )
 
-// initPaging builds page tables of our own. The firmware's are never edited, nor relied
-// on: some firmware unmaps free memory or changes mappings with each allocation. In
-// ours, the memory of the firmware's map is mapped at its own address, never executable
-// and page 0 not at all, so that a nil pointer faults; nothing else is, as a processor
-// may read ahead from what is mapped as memory, which device registers do not bear. The
-// image has its text read-only, its constants too, its data not executable. Go's heap
-// and stacks get addresses of their own.
+// initPaging builds page tables of our own. The firmware's are neither changed nor used:
+// some firmware unmaps free memory or changes mappings with each allocation. In ours, all
+// memory of the firmware's map is mapped at its own addresses, not executable, except
+// page 0, so that a nil pointer faults. Nothing else is mapped there: a processor may read
+// ahead from what is mapped as memory, and a read can have an effect on a device. The
+// image's text and constants are read-only, its data is not executable. Go's heap and
+// stacks get other addresses (mmap).
 func initPaging(c *core) {
 	image := at[efiLoadedImage](loadedImage)
 	imageStart := image.imageBase &^ (pageSize - 1)
@@ -38,8 +38,8 @@ func initPaging(c *core) {
 	}
 }
 
-// mapIdentity maps memory at its own address, in pages as large as fit; false when there
-// is none for tables.
+// mapIdentity maps memory at its own addresses, in pages as large as fit; false if there is
+// no memory for tables.
 func mapIdentity(start, end uintptr) bool {
 	huge := hasHugePages()
 	for p := start; p < end; {
@@ -54,7 +54,7 @@ func mapIdentity(start, end uintptr) bool {
 		if e == nil {
 			return false
 		}
-		if *e == 0 { // else ranges of the firmware's map overlap
+		if *e == 0 { // not 0 only if ranges of the firmware's map overlap
 			*e = dataEntry(p, level > 12)
 		}
 		p += size
@@ -62,8 +62,8 @@ func mapIdentity(start, end uintptr) bool {
 	return true
 }
 
-// sectionEntry gives the entry for the page of the image at p by its PE section
-// (Microsoft PE format): the firmware keeps the headers at the image's base.
+// sectionEntry returns the entry for the page of the image at p, by its PE section
+// (Microsoft PE format): the firmware loads the headers to the image's base.
 func sectionEntry(base, p uintptr) uint64 {
 	const (
 		sectionExecute = 0x20000000
@@ -89,9 +89,9 @@ func sectionEntry(base, p uintptr) uint64 {
 	return constantEntry(p)
 }
 
-// entryFor finds the entry for an address in the table whose entries span 1<<level
-// bytes (12, 21 or 30), making the tables above it, or the entry of a larger page that is
-// there; nil when memory is out.
+// entryFor finds the entry for an address in the table whose entries cover 1<<level bytes
+// each (level 12, 21 or 30), and makes the tables above it. If a larger page covers the
+// address, it returns the entry of that page; nil if memory is out.
 func entryFor(va uintptr, level uint) *uint64 {
 	table := rootTable
 	for shift := uint(39); ; shift -= 9 {
@@ -110,8 +110,8 @@ func entryFor(va uintptr, level uint) *uint64 {
 	}
 }
 
-// mapZeroed puts zeroed memory behind a range. It maps eagerly: no fault is ever
-// taken to fill a page, so that a page fault always means a bug.
+// mapZeroed maps zeroed memory at n bytes of addresses from va on; false if memory is out.
+// It maps all of it at once, so that a page fault always means a bug.
 func mapZeroed(va, n uintptr) bool {
 	for last := va + n; va < last; {
 		e := entryFor(va, 21)
@@ -148,7 +148,7 @@ func mapZeroed(va, n uintptr) bool {
 	return true
 }
 
-// mappedEnd returns where the page around va ends and whether there is one.
+// mappedEnd returns where the page that contains va ends, and whether it is mapped.
 func mappedEnd(va uintptr) (next uintptr, mapped bool) {
 	table := rootTable
 	for shift := uint(39); ; shift -= 9 {

@@ -4,18 +4,18 @@ package metal
 
 const maxPath = 1024
 
-// firmwarePath is a path as the firmware wants it: UTF-16 with a zero at the end,
+// firmwarePath is a path in the firmware's form: UTF-16 with a zero at the end, and
 // backslashes between the elements.
 type firmwarePath [maxPath]uint16
 
 var pathBuffer firmwarePath
 
-// convertPath turns a Linux path into the firmware's, in pathBuffer: backslashes, no empty,
-// "." or ".." elements (there are no links here, so ".." can be taken back). A person at
-// the UEFI shell types backslashes, so they separate elements too.
+// convertPath turns a Linux path into the firmware's form, in pathBuffer. It leaves out
+// empty elements and ".", and for ".." removes the element before: there are no links. A
+// backslash separates elements, too, since that is what people type at the UEFI shell.
 func convertPath(name uintptr) (path *firmwarePath, e uint64) {
 	path = &pathBuffer
-	size, mark := 0, 0 // mark: start of the element
+	size, mark := 0, 0 // mark: where the current element begins
 	var d utf8Decoder
 	for i := uintptr(0); ; i++ {
 		if i == maxPath {
@@ -58,7 +58,7 @@ func convertPath(name uintptr) (path *firmwarePath, e uint64) {
 	return path, 0
 }
 
-// parent gives the end of p[:end] without its last element and separator.
+// parent returns where p[:end] ends without its last element and separator.
 func (p *firmwarePath) parent(end int) int {
 	if end > 0 {
 		end--

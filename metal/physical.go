@@ -10,24 +10,24 @@ const (
 	hugePageSize  = 1 << 30
 
 	maxRegions = 64
-	// The firmware keeps an eighth of the memory, at most 32 MiB, for what its
+	// An eighth of the memory, at most 32 MiB, is left to the firmware, for what its
 	// services allocate: file buffers, events, the shell's next program.
 	firmwareReserve = 32 << 20
 )
 
-// region is physical memory taken from the firmware with AllocatePages. Small pages
-// are given out upwards from low, large ones downwards from high.
+// region is a range of physical memory taken from the firmware with AllocatePages. Small
+// pages are allocated upwards from low, large ones downwards from high.
 type region struct {
 	base, size uintptr
 	low, high  uintptr
 }
 
-// Memory says where the program's memory stands, in bytes.
+// Memory is how much memory the program has, in bytes.
 type Memory struct {
-	Free      uintptr // that the firmware had free at start
-	Taken     uintptr // taken from the firmware at start, given back at exit
+	Free      uintptr // free in the firmware's map at start
+	Taken     uintptr // taken from the firmware at start, and given back at the end
 	Above4GiB uintptr // the part of Taken above the first 4 GiB
-	Used      uintptr // given out as pages, page tables included
+	Used      uintptr // the part of Taken that is allocated, page tables included
 }
 
 var (
@@ -40,12 +40,12 @@ var (
 	mapSize, mapKey, mapStride, mapVersion uintptr
 )
 
-// MemoryStatus reports the memory of the bare machine; all zero under an operating system.
+// MemoryStatus returns the memory of the bare machine; all zero under an operating system.
 func MemoryStatus() Memory { return memoryUse }
 
-// initMemory takes the free memory of the firmware's map (UEFI 2.10, 7.2): what
-// AllocatePages gives of its own choice lies below 4 GiB even when more is free above
-// (EDK2), so each range is asked for by address.
+// initMemory takes the free memory of the firmware's map (UEFI 2.10, 7.2), each range by
+// its address: without one, EDK2's AllocatePages returns memory below 4 GiB only, also
+// when more is free above.
 func initMemory() {
 	mapSize = uintptr(len(memoryMap))
 	status := firmware(bootServices().getMemoryMap, address(&mapSize), address(&memoryMap), address(&mapKey), address(&mapStride), address(&mapVersion))
@@ -89,7 +89,7 @@ func initMemory() {
 	}
 }
 
-// memoryDescriptor gives an entry of the memory map.
+// memoryDescriptor returns entry i of the memory map.
 func memoryDescriptor(i uintptr) *efiMemoryDescriptor {
 	return at[efiMemoryDescriptor](address(&memoryMap) + i*mapStride)
 }
@@ -98,18 +98,19 @@ func (d *efiMemoryDescriptor) start() uintptr { return uintptr(d.physicalStart) 
 func (d *efiMemoryDescriptor) size() uintptr  { return uintptr(d.numberOfPages) * pageSize }
 func (d *efiMemoryDescriptor) end() uintptr   { return d.start() + d.size() }
 
-// isRAM tells memory from device registers and unusable ranges (UEFI 2.10, table 7.6).
+// isRAM says whether a range of that type is memory, not device registers or unusable
+// (UEFI 2.10, table 7.6).
 func isRAM(typ uint32) bool { return typ >= 1 && typ <= 7 || typ == 9 || typ == 10 || typ == 14 }
 
-// usable says whether a range is worth taking: ordinary free memory, not the first
-// MiB, which belongs to old conventions, and not scraps.
+// usable says whether a range is to be taken: free memory without special attributes, of
+// 2 MiB or more, not in the first MiB, whose use BIOS conventions fix.
 func usable(d *efiMemoryDescriptor) bool {
 	return d.typ == efiConventionalMemory && d.attribute&efiMemoryWB != 0 && d.attribute&efiMemorySP == 0 &&
 		d.physicalStart >= 1<<20 && d.numberOfPages >= largePageSize/pageSize && d.physicalStart < 1<<46 && d.numberOfPages < 1<<34
 }
 
-// take asks for one range. A refusal is not an error: the memory map was a moment
-// ago, and what the firmware wants to keep it may keep.
+// takeRange takes one range. If the firmware refuses that is no error: it may have
+// allocated from the range since it made the memory map.
 func takeRange(base, size uintptr) {
 	if size == 0 {
 		return
@@ -130,7 +131,7 @@ func takeRange(base, size uintptr) {
 	}
 }
 
-// allocPages gives n adjacent small pages, zeroed; 0 when there are none.
+// allocPages allocates n adjacent small pages, zeroed; 0 if there are none.
 func allocPages(n uintptr) uintptr {
 	for i := 0; i < regionCount; i++ {
 		if r := &regions[i]; r.high-r.low >= n*pageSize {
@@ -144,7 +145,7 @@ func allocPages(n uintptr) uintptr {
 	return 0
 }
 
-// allocLargePage gives one large page, aligned and zeroed; 0 when there is none.
+// allocLargePage allocates one large page, aligned and zeroed; 0 if there is none.
 func allocLargePage() uintptr {
 	for i := regionCount - 1; i >= 0; i-- {
 		r := &regions[i]
@@ -159,7 +160,7 @@ func allocLargePage() uintptr {
 	return 0
 }
 
-// freeMemory gives every page back.
+// freeMemory gives all regions back to the firmware.
 func freeMemory() {
 	for ; regionCount > 0; regionCount-- {
 		r := &regions[regionCount-1]

@@ -2,9 +2,8 @@
 
 package metal
 
-// What the runtime's network poller needs for its timers: one epoll set, and
-// eventfds in it. Nothing else here can be polled; EPERM says so, as Linux does
-// for regular files.
+// What the runtime's network poller needs for its timers: one epoll set with eventfds in
+// it. No other descriptor can be polled: EPERM, as Linux says for regular files.
 
 const (
 	epollIn     = 1
@@ -22,9 +21,9 @@ func epollCreate() uint64 {
 	return newEventFile(file{kind: kindEpoll})
 }
 
-// newEventFile opens a descriptor that other cores use, too. It is the boot processor
-// that gives descriptors out, so that one which openat has chosen stays free until the
-// firmware has opened the file.
+// newEventFile opens a descriptor that other cores use, too. Only the boot processor opens
+// descriptors: one that openat has chosen must stay free until the firmware has opened
+// the file.
 func newEventFile(f file) uint64 {
 	fd := freeFile()
 	if fd == maxFiles {
@@ -61,7 +60,7 @@ func epollCtl(ep, op, fd, event uintptr) uint64 {
 	return 0
 }
 
-// epollWait gives one event at a time, in the program's own words.
+// epollWait returns one event at a time, with the data that epoll_ctl gave for it.
 func epollWait(t *thread, ep, events, max, milliseconds uintptr) uint64 {
 	if !isOpen(ep) || files[ep].kind != kindEpoll {
 		return errno(ebadf)

@@ -8,19 +8,20 @@ var (
 	randomBytes       [32]byte
 )
 
-// initRandom finds a source of random numbers: RDRAND, else the firmware's
-// EFI_RNG_PROTOCOL.
+// initRandom finds the sources of random numbers: the processor's instruction, and the
+// firmware's EFI_RNG_PROTOCOL for when that fails.
 func initRandom() {
 	useHardwareRandom = hasHardwareRandom()
 	if _, ok := randomWord(); useHardwareRandom && !ok {
-		useHardwareRandom = false // announced but dead: some processors after sleep
+		useHardwareRandom = false // some processors announce it, and it always fails after sleep
 	}
 	if found, status := locateProtocol(&rngGUID); status == efiSuccess {
 		rngProtocol = found
 	}
 }
 
-// randomWord asks RDRAND up to ten times, as Intel's guide advises.
+// randomWord tries the processor's instruction up to ten times, as Intel's guide for
+// RDRAND advises.
 func randomWord() (value uint64, ok bool) {
 	for try := 0; useHardwareRandom && try < 10 && !ok; try++ {
 		value, ok = hardwareRandom()
@@ -28,8 +29,8 @@ func randomWord() (value uint64, ok bool) {
 	return value, ok
 }
 
-// getrandom fills a buffer with random numbers fit for keys. Where the machine has no
-// source of them it fails rather than pretend.
+// getrandom fills a buffer with random numbers that are good enough for keys. If the
+// machine has no source of such numbers, it fails.
 func getrandom(p, n uintptr) uint64 {
 	for done := uintptr(0); done < n; {
 		chunk := min(n-done, 8)
@@ -46,8 +47,9 @@ func getrandom(p, n uintptr) uint64 {
 	return uint64(n)
 }
 
-// seed gives a word for the runtime's hash functions and math/rand, which need
-// variety but not secrecy: without a true source, it comes from the clock's jitter.
+// seed returns a word for the runtime's hash functions and math/rand, which need
+// different values but not secret ones: without a source of random numbers, it is made of
+// the counter's variations.
 func seed() uint64 {
 	var value uint64
 	if getrandom(address(&value), 8) == 8 && value != 0 {

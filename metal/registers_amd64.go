@@ -2,8 +2,8 @@
 
 package metal
 
-// registers are what the program has in the processor while a thread runs; they lie in
-// its thread while the kernel runs.
+// registers are the program's registers of a thread, while it does not run on a core. They
+// are first in struct thread, where entry_amd64.s finds them.
 type registers struct {
 	ax, bx, cx, dx, si, di, bp           uint64
 	r8, r9, r10, r11, r12, r13, r14, r15 uint64
@@ -11,7 +11,7 @@ type registers struct {
 	fs                                   uint64 // FS base: the Go runtime's thread-local storage
 }
 
-// Where Linux's system calls have their number, arguments and result (syscall(2)).
+// Linux has the number, arguments and result of a system call in these (syscall(2)).
 
 func (r *registers) callNumber() uint64 { return r.ax }
 
@@ -24,12 +24,12 @@ func (r *registers) setResult(v uint64)         { r.ax = v }
 func (r *registers) setStackPointer(sp uintptr) { r.sp = uint64(sp) }
 func (r *registers) setTLS(base uintptr)        { r.fs = uint64(base) }
 
-// begin makes a thread start at an instruction on a stack.
+// begin makes a thread start at instruction ip with stack pointer sp.
 func (r *registers) begin(ip, sp uintptr) {
 	r.ip, r.sp, r.flags = uint64(ip), uint64(sp), flagsOfHandler
 }
 
-// archPrctl sets what arch_prctl(2) sets of a thread's registers.
+// archPrctl is arch_prctl(2), which the runtime uses to set FS base.
 func archPrctl(t *thread, code, value uintptr) uint64 {
 	const setFS = 0x1002
 	if code != setFS {

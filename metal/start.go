@@ -6,8 +6,9 @@ import "unsafe"
 
 var loadedImage uintptr // *efiLoadedImage
 
-// start turns a firmware application into a machine that a Go program can run on.
-// It returns into resume, which enters the Go runtime's first instruction.
+// startKernel prepares the machine for the Go program: entry calls it, with the firmware's
+// state in the processor, and after it resume, which jumps to the Go runtime's first
+// instruction.
 func startKernel() {
 	c := getCore()
 	cores[0] = address(c)
@@ -24,7 +25,7 @@ func startKernel() {
 	initTraps(c)
 	initVectors(c)
 	enterKernelWorld(c)
-	worldEntered = true // from here on callFirmware changes worlds for each call
+	worldEntered = true // from here on callFirmware changes to the firmware's world and back
 	initClock()
 	initRandom()
 	initFiles()
@@ -33,8 +34,8 @@ func startKernel() {
 	startCores()
 }
 
-// On reports whether the program runs on the bare machine; the same program under an
-// operating system sees false.
+// On reports whether the program runs on the bare machine; it is false when the same
+// program runs under an operating system.
 func On() bool { return systemTableAddress != 0 }
 
 const (
@@ -50,8 +51,9 @@ const (
 	atRandom = 25
 )
 
-// process is the stack that Linux gives a new program: arguments, environment and
-// auxiliary vector, with the strings above them.
+// initialStack builds what Linux puts on the stack of a new program: arguments,
+// environment and auxiliary vector, with the strings above them. word is where the next
+// word of the vectors goes, text where the next byte of the strings goes.
 type initialStack struct{ word, text, textEnd uintptr }
 
 func (p *initialStack) push(v uint64) {
@@ -59,7 +61,7 @@ func (p *initialStack) push(v uint64) {
 	p.word += 8
 }
 
-// initProcess makes thread 1 and its stack.
+// initFirstThread makes thread 1 and its stack.
 func initFirstThread() {
 	stack := freeAddresses(processStackSize)
 	if stack == 0 || !reserve(stack, stack+processStackSize) || !mapZeroed(stack, processStackSize) {
@@ -75,11 +77,11 @@ func initFirstThread() {
 	p.push(0)
 	*at[uint64](count) = p.arguments()
 	p.push(0)
-	// A tight loop without calls cannot be interrupted, as no timer interrupt is
-	// enabled: asynchronous preemption would only send signals that never arrive. And
-	// the runtime makes a table of 1.4 MiB for the stacks of profiles before the first
-	// instruction of main, in programs without profiles, too (Go 1.26: schedinit's
-	// mProfStackInit allocates, and that is sampled), unless their depth is 0.
+	// asyncpreemptoff: without a timer interrupt a loop that makes no calls cannot be
+	// interrupted, and the signals of asynchronous preemption would never arrive.
+	// profstackdepth: if it is not 0, the runtime makes a table of 1.4 MiB for the stacks
+	// of profiles before main begins, in programs without profiles, too (Go 1.26:
+	// schedinit's mProfStackInit allocates, and that is sampled).
 	p.push(p.string("GODEBUG=asyncpreemptoff=1,profstackdepth=0"))
 	p.push(p.memoryLimit())
 	p.push(0)
@@ -98,7 +100,7 @@ func initFirstThread() {
 	bootCore.thread = address(t)
 }
 
-// string puts a zero-terminated string above the vectors.
+// string stores a string with a zero at its end above the vectors and returns its address.
 func (p *initialStack) string(s string) uint64 {
 	start := p.text
 	for i := 0; i < len(s); i++ {
@@ -116,7 +118,7 @@ func (p *initialStack) byte(b byte) {
 	p.text++
 }
 
-// utf16 puts a UTF-16 string there as UTF-8.
+// utf16 stores a UTF-16 string there, as UTF-8.
 func (p *initialStack) utf16(s uintptr) uint64 {
 	start := p.text
 	var d utf16Decoder
@@ -130,9 +132,10 @@ func (p *initialStack) utf16(s uintptr) uint64 {
 	return uint64(start)
 }
 
-// arguments pushes the program's arguments: as the UEFI shell took them apart, or
-// else, for a boot option with optional data or another loader, the words of the load
-// options; none, and the program's name alone.
+// arguments pushes the program's arguments and returns their number. If the UEFI shell
+// started the program, they are the words into which the shell has split the line; if a
+// boot option with optional data or another loader did, the words of the load options.
+// If there are none, the program gets a name only.
 func (p *initialStack) arguments() (n uint64) {
 	if shell := handleProtocol(imageHandle, &shellParametersGUID); shell != 0 {
 		s := at[efiShellParameters](shell)
@@ -149,8 +152,8 @@ func (p *initialStack) arguments() (n uint64) {
 	return n
 }
 
-// loadOptions splits the image's load options at blanks. They may be anything, binary
-// data too: only UTF-16 text without control characters counts.
+// loadOptions splits the image's load options at blanks. They may be any bytes: only
+// UTF-16 text without control characters counts.
 func (p *initialStack) loadOptions() (n uint64) {
 	image := at[efiLoadedImage](loadedImage)
 	size := uintptr(image.loadOptionsSize)
@@ -189,11 +192,11 @@ func (p *initialStack) loadOptions() (n uint64) {
 	return n
 }
 
-// memoryLimit tells the garbage collector how much memory there is: close to nine
-// tenths of it, it collects harder instead of asking for more.
+// memoryLimit stores a GOMEMLIMIT of nine tenths of the memory: close to it, the garbage
+// collector works more often instead of asking for more memory.
 func (p *initialStack) memoryLimit() uint64 {
 	start := p.string("GOMEMLIMIT=")
-	p.text-- // over the zero
+	p.text-- // the digits follow, in place of the zero
 	v := uint64(memoryUse.Taken) / 10 * 9
 	divisor := uint64(1)
 	for v/divisor >= 10 {

@@ -13,9 +13,9 @@ type utf8Decoder struct {
 	need        int
 }
 
-// decode takes a byte and returns the character it completes, or noRune. If again is
-// true the byte did not belong to the sequence before it, for which the character
-// stands, and is to be given once more.
+// decode takes a byte and returns the character that it completes, or noRune. If again is
+// true, the byte does not belong to the incomplete sequence before it: the replacement
+// character is for that sequence, and the caller passes the byte once more.
 func (d *utf8Decoder) decode(b byte) (r uint32, again bool) {
 	if d.need > 0 {
 		if b&0xC0 != 0x80 {
@@ -52,8 +52,8 @@ type utf16Decoder struct {
 	utf8 [4]byte
 }
 
-// decode takes a unit and returns how many bytes of utf8 it completed. A lone
-// surrogate becomes the replacement character.
+// decode takes a unit and returns how many bytes of utf8 hold the character that it
+// completes. A surrogate without its pair becomes the replacement character.
 func (d *utf16Decoder) decode(u uint16) int {
 	r := uint32(u)
 	switch {
