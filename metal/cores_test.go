@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// TestCores runs the same on one, two and four processor cores: all of them run
-// goroutines at the same time, with the same vector state, fault as Go programs do,
-// write and read files, agree about the time, wake each other; and what they compute
-// is the same.
+// TestCores runs the same exercises on one, two and four processor cores: all cores run
+// goroutines at the same time, with the same vector state, fault as in Go programs, write
+// and read files, show the same time, wake each other; and they compute the same
+// checksum.
 func TestCores(t *testing.T) {
 	t.Parallel()
 	sums := make(chan string, 3)
@@ -49,8 +49,8 @@ func TestCores(t *testing.T) {
 	}
 }
 
-// checkWorld wants every line of every core whole and in its order, and every long
-// write in one piece.
+// checkWorld checks that every line of every core is complete and in order, and that no
+// other text is inside a long write.
 func checkWorld(t *testing.T, out string, n int) {
 	t.Helper()
 	for id := range n {
@@ -59,20 +59,20 @@ func checkWorld(t *testing.T, out string, n int) {
 			line := fmt.Sprintf("\nworld: processor %d line %d of 5, é\n", id, round)
 			i := strings.Index(out[at:], line)
 			if i < 0 {
-				t.Errorf("%q is not there or not in its turn", line)
+				t.Errorf("%q is missing or not in order", line)
 				break
 			}
 			at += i
 		}
 		if !strings.Contains(out, strings.Repeat(string(rune('a'+id)), 20000)) {
-			t.Errorf("the long write of goroutine %d is not in one piece", id)
+			t.Errorf("the long write of goroutine %d is interrupted by other text", id)
 		}
 	}
 }
 
-// TestCoresSpeed compares two cores with one for the same work, in two large pieces and
-// in many short ones, with the main goroutine writing now and then. The host is shared
-// with others: the best of several tries counts.
+// TestCoresSpeed compares two cores with one for the same work, divided into two large
+// parts and into many short ones, while the main goroutine writes now and then. Other
+// programs use the host, too: the best of several tries counts.
 func TestCoresSpeed(t *testing.T) {
 	best := map[string]int{}
 	for try := 0; try < 3 && (best["speed"] < 150 || best["pool"] < 150); try++ {
@@ -92,8 +92,8 @@ func TestCoresSpeed(t *testing.T) {
 
 // TestCoresEnd starts seventeen programs from one shell on four cores and ends them in
 // every way while the other cores are in loops that make no system call, the last two
-// while the boot processor is in the firmware: nothing is lost, and every processor has
-// the firmware's registers again.
+// while the boot processor is in the firmware. The firmware must have all its memory
+// again, and every processor the firmware's registers.
 func TestCoresEnd(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "cores 4", "loops ap exit", "memory", "loops boot exit", "memory",
@@ -113,23 +113,23 @@ func TestCoresEnd(t *testing.T) {
 	if len(all) != 8 {
 		t.Fatalf("the registers of %d cores", len(all))
 	}
-	slices.Sort(all[:4]) // they come in any order
+	slices.Sort(all[:4]) // the cores have numbers in the order in which they arrived
 	slices.Sort(all[4:])
 	if !slices.Equal(all[:4], all[4:]) {
 		t.Errorf("before the first program: %q\nbefore the last: %q", all[:4], all[4:])
 	}
 	said := b.Err.String()
 	if n := strings.Count(said, "panic: as asked"); n != 2 {
-		t.Errorf("%d panics were told", n)
+		t.Errorf("%d panics were printed", n)
 	}
 	const failed = "metal: the kernel failed: exception 14 (page fault), error code 0x0000000000000000, address 0x0000123456789000\nin system call 1 of thread "
 	if strings.Count(said, failed) != 2 || strings.Count(said, "on another processor than the boot processor\n") != 1 {
-		t.Error("the kernel's failures on the boot processor and on another were not told")
+		t.Error("the kernel's failures on the boot processor and on another were not printed")
 	}
 }
 
 // TestCoresRefused makes the firmware refuse to start processors, as the specification
-// lets it, and then say that it did when it did not.
+// allows, and then return success without starting any.
 func TestCoresRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "refuse 3", "cores 1", "refuse 0", "cores 1")
@@ -145,8 +145,8 @@ func TestCoresRefused(t *testing.T) {
 	}
 }
 
-// TestCoresIdle looks at how much of the host's time a machine takes while its program
-// waits for a key: four cores hardly more than one.
+// TestCoresIdle measures how much of the host's processor time a machine takes while its
+// program waits for a key: with one core and with four, less than a quarter of a core.
 func TestCoresIdle(t *testing.T) {
 	for _, n := range []int{1, 4} {
 		t.Run(fmt.Sprint(n, " cores"), func(t *testing.T) {
@@ -177,7 +177,7 @@ func idle(t *testing.T, cores int) {
 	m.wait()
 }
 
-// processorTime is what the QEMU with a disk has used of the host's processors.
+// processorTime is the processor time that the QEMU process with a disk has used.
 func processorTime(t *testing.T, disk string) time.Duration {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -186,7 +186,7 @@ func processorTime(t *testing.T, disk string) time.Duration {
 	}
 	for _, name := range lines {
 		if line, err := os.ReadFile(name); err != nil || !bytes.Contains(line, []byte(disk)) {
-			continue // or a process that has ended since
+			continue // another process, or one that has ended since
 		}
 		stat, err := os.ReadFile(filepath.Join(filepath.Dir(name), "stat"))
 		if err != nil {

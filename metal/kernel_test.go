@@ -44,7 +44,8 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// checkSpans wants exactly the taken pages in the table, sorted, with gaps between.
+// checkSpans checks that the table has exactly the taken pages, sorted, with gaps between
+// the spans.
 func checkSpans(t *testing.T, taken []bool) {
 	t.Helper()
 	i := 0
@@ -67,7 +68,7 @@ func checkSpans(t *testing.T, taken []bool) {
 	}
 }
 
-// checkFree wants the first gap that is large enough.
+// checkFree checks that freeAddresses finds the first gap that is large enough.
 func checkFree(t *testing.T, taken []bool, n int) {
 	t.Helper()
 	run := 0
@@ -87,7 +88,7 @@ func checkFree(t *testing.T, taken []bool, n int) {
 	}
 }
 
-// TestSpansFull fills the table: it must say no, not lose what it has.
+// TestSpansFull fills the table: then it must refuse another span and keep those it has.
 func TestSpansFull(t *testing.T) {
 	defer func() { spanCount = 0 }()
 	for i := range uintptr(maxSpans) {
@@ -97,10 +98,10 @@ func TestSpansFull(t *testing.T) {
 	}
 	far := uintptr(userBase + 1<<40)
 	if reserve(far, far+pageSize) || spanCount != maxSpans {
-		t.Fatalf("a span more than there is room for; %d spans", spanCount)
+		t.Fatalf("a span was added to a full table; %d spans", spanCount)
 	}
 	if !reserve(userBase+pageSize, userBase+2*pageSize) || spanCount != maxSpans-1 {
-		t.Fatalf("closing a gap needs no room; %d spans", spanCount)
+		t.Fatalf("a span that closes a gap was refused; %d spans", spanCount)
 	}
 }
 
@@ -124,7 +125,8 @@ func TestMmapArguments(t *testing.T) {
 	}
 }
 
-// TestUnicode compares the decoders with the standard library's, split at every byte.
+// TestUnicode compares the decoders, which get one byte or unit at a time, with the
+// standard library's.
 func TestUnicode(t *testing.T) {
 	inputs := []string{"plain", "é日本🙂", "\xff", "a\xc3", "a\xc3b", "\xc3\xa9\xe6\x97", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "é\x80é"}
 	for _, s := range inputs {

@@ -14,7 +14,7 @@ type layout struct {
 	got, want uintptr
 }
 
-// TestLayouts holds the offsets of firmware and Linux structures against their
+// TestLayouts compares the offsets of firmware and Linux structures with their
 // specifications: UEFI 2.10 (section in efi.go beside each struct), Linux's
 // asm-generic/signal.h, and those of archLayouts.
 func TestLayouts(t *testing.T) {
@@ -102,7 +102,7 @@ func TestLayouts(t *testing.T) {
 		t.Error("the stacks of a core are not in the order that trap relies on")
 	}
 	if unsafe.Offsetof(threads[0].registers) != 0 {
-		t.Error("the registers do not lie first in a thread, where the assembly looks for them")
+		t.Error("the registers are not first in a thread, where the assembly looks for them")
 	}
 }
 

@@ -13,19 +13,19 @@ import (
 	"bootllama/internal/efi"
 )
 
-// What kernel code may call besides itself. The panics are bugs: without an m they
-// fault at once, which ends in the kernel's dump.
+// kernelMayCall are the functions outside the package that kernel code may call. The
+// panics are for bugs: without an m they fault at once, and the kernel prints the fault.
 var kernelMayCall = map[string]bool{
 	"runtime.morestack_noctxt": true, // in every prologue, for a stack that is never full
 	"runtime.panicBounds":      true,
 	"runtime.panicdivide":      true,
 }
 
-// The one place where the kernel calls an address that it got from elsewhere.
+// callsFirmware is the one function that calls an address which it got as a value.
 const callsFirmware = "bootllama/metal.callFirmware"
 
-// instruction is what TestKernelCalls wants to know of one; decode (lint_amd64_test.go and
-// so on) reads it.
+// instruction is what TestKernelCalls needs to know of an instruction. decode, in
+// lint_amd64_test.go, reads one.
 type instruction struct {
 	size         int    // in bytes; 0: unknown
 	direct       bool   // a call or any jump to
@@ -90,12 +90,12 @@ func TestKernelCalls(t *testing.T) {
 		}
 	}
 	if kernel < 100 {
-		t.Errorf("found %d kernel functions: the test looks at the wrong place", kernel)
+		t.Errorf("found %d kernel functions: the test does not look where the kernel is", kernel)
 	}
 	t.Logf("%d functions, calls outside: %v", kernel, slices.Sorted(maps.Keys(called)))
 }
 
-// functionAt names the function around an address.
+// functionAt returns the name of the function that contains an address.
 func functionAt(functions []elf.Symbol, address uint64) string {
 	i, _ := slices.BinarySearchFunc(functions, address+1, func(s elf.Symbol, a uint64) int { return int(int64(s.Value) - int64(a)) })
 	if i == 0 || address >= functions[i-1].Value+functions[i-1].Size {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLinuxNumbers holds every number of a system call, a flag, an error and a signal against
-// package syscall's, or x/sys/unix's where syscall is too old for it.
+// TestLinuxNumbers compares every number of a system call, a flag, an error and a signal
+// with package syscall's, or x/sys/unix's if the system call is newer than that package.
 func TestLinuxNumbers(t *testing.T) {
 	numbers := map[string]struct{ got, want uint64 }{
 		"sysRead":             {sysRead, linux.SYS_READ},
@@ -140,13 +140,13 @@ func TestLinuxNumbers(t *testing.T) {
 			}
 		}
 		if n < 5 {
-			t.Errorf("%s has %d numbers %s...: the test looks at the wrong place", file, n, prefix)
+			t.Errorf("%s has %d numbers %s...: the test does not find them", file, n, prefix)
 		}
 	}
 }
 
-// TestLinuxStructs holds the structs that the program and the kernel share against
-// package syscall's: size, and offset and size of each field.
+// TestLinuxStructs compares the structs that the program and the kernel share with package
+// syscall's: size, and offset and size of each field.
 func TestLinuxStructs(t *testing.T) {
 	type field struct{ offset, size uintptr }
 	var (

@@ -18,7 +18,8 @@ import (
 	"bootllama/internal/vm/vmtest"
 )
 
-// forcedBase is an image base where no memory is, so that the firmware must relocate.
+// forcedBase is an image base at which there is no memory, so that the firmware must
+// relocate the image.
 const forcedBase = 0x1000000000
 
 // application builds the exercises as an EFI application, once for each image base.
@@ -55,13 +56,13 @@ func newBench(t *testing.T, app []byte, free int64, lines ...string) *vmtest.Ben
 	return vmtest.New(t, []disk.File{vmtest.Content("EX.EFI", app)}, free, lines...)
 }
 
-// expect runs the machine and wants status 0 and an ok from every exercise.
+// expect runs the machine and checks that every exercise ends with status 0 and prints ok.
 func expect(t *testing.T, b *vmtest.Bench, exercises ...string) {
 	t.Helper()
 	b.WantStatuses(t, make([]int, len(exercises))...)
 	for _, name := range exercises {
 		if !strings.Contains(b.Out.String(), name+": ok\n") {
-			t.Errorf("%s did not say ok", name)
+			t.Errorf("%s did not print ok", name)
 		}
 	}
 }
@@ -85,7 +86,7 @@ func start(t *testing.T, b *vmtest.Bench) *session {
 	return &session{t, b, run, ctx}
 }
 
-// await waits until the machine has said a text, after the last that was awaited.
+// await waits until the machine has printed a text, after the last that was awaited.
 func (m *session) await(text string) {
 	m.t.Helper()
 	if err := m.run.Await(m.ctx, vm.Stdout, text); err != nil {
@@ -93,6 +94,7 @@ func (m *session) await(text string) {
 	}
 }
 
+// say types on the machine's keyboard.
 func (m *session) say(keys string) {
 	m.t.Helper()
 	if err := m.run.Type(keys); err != nil {
@@ -108,7 +110,7 @@ func (m *session) wait() {
 	}
 }
 
-// figure finds a number in what the machine said.
+// figure finds a number in what the machine has printed.
 func figure(t *testing.T, text, pattern string) int {
 	t.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -138,8 +140,8 @@ func TestExercises(t *testing.T) {
 	}
 }
 
-// TestSoak is the issue's: 64 goroutines with channels, maps, collections, timers and
-// deep stacks for 30 s.
+// TestSoak runs 64 goroutines with channels, maps, collections, timers and deep stacks for
+// 30 s.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, forcedBase), 0, "soak 30 64")
@@ -147,7 +149,7 @@ func TestSoak(t *testing.T) {
 	expect(t, b, "soak")
 }
 
-// TestMachines boots where memory and processor differ.
+// TestMachines boots machines with different memory and processors.
 func TestMachines(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -159,7 +161,7 @@ func TestMachines(t *testing.T) {
 		{"256MiB", 256, "max", 0, 96},
 		{"qemu64", 512, "qemu64", 0, 200}, // no AVX, no RDRAND, no 1 GiB pages
 		{"relocated", 512, "max", forcedBase, 200},
-		{"6GiB", 6 << 10, "max", 0, 4200}, // more than there is below 4 GiB
+		{"6GiB", 6 << 10, "max", 0, 4200}, // more memory than there is below 4 GiB
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testing.Short() && c.memory > 1024 {
@@ -178,7 +180,8 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// TestEnds looks at what the firmware gets from each way a program can end.
+// TestEnds checks the status that the firmware gets for each way in which a program can
+// end.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	show := "!echo last %lasterror%"
@@ -190,7 +193,7 @@ func TestEnds(t *testing.T) {
 	for _, want := range []string{"0x0", "0x7", "0x2", "0x2", "0x15", "0x0"} {
 		i := strings.Index(console[at:], "last "+want+"\r\n")
 		if i < 0 {
-			t.Errorf("the shell's lasterror was not %s in its turn:\n%s", want, console)
+			t.Errorf("the shell's lasterror was not %s when it should be:\n%s", want, console)
 			break
 		}
 		at += i + 1
@@ -205,19 +208,19 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestNothingLost runs programs one after another from one shell, also some that
-// fail, and compares what memory the firmware has free, and its registers, before each.
+// TestNothingLost runs programs one after another from one shell, some of which fail, and
+// compares the firmware's free memory and its registers before each.
 func TestNothingLost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "memory", "crash", "memory", "files", "memory", "exit 3", "memory", "throw", "memory")
 	b.WantStatuses(t, 0, 0, 134, 0, 0, 0, 3, 0, 2, 0)
 	free := regexp.MustCompile(`memory: (\d+) pages free, taken \d+ MiB`).FindAllString(b.Out.String(), -1)
 	if len(free) != 6 {
-		t.Fatalf("%d programs told the firmware's free memory", len(free))
+		t.Fatalf("%d programs printed the firmware's free memory", len(free))
 	}
 	registers := regexp.MustCompile(`registers: \{.*\}`).FindAllString(b.Out.String(), -1)
 	if len(registers) != len(free) {
-		t.Fatalf("%d programs told the firmware's registers", len(registers))
+		t.Fatalf("%d programs printed the firmware's registers", len(registers))
 	}
 	for i := range free {
 		if registers[i] != registers[0] {
@@ -261,7 +264,7 @@ func typeLines(t *testing.T, cores int) {
 	m := start(t, b)
 	for _, step := range []struct {
 		await string
-		ended int // programs that have ended: a key that comes before is the program's, and lost with it
+		ended int // how many programs must have ended before the keys are typed: earlier keys would be lost with a program
 		typed string
 	}{
 		{"lines: ready\n", 0, "plain\r"},
@@ -271,8 +274,8 @@ func typeLines(t *testing.T, cores int) {
 		{"\"été 日本\"\n", 0, "\x04"},
 		{"lines: ok\n", 0, ""},
 		{"signals: waiting for Ctrl-C\n", 1, "\x03"},
-		{"signals: ok\n", 2, "EX.EFI lines\r"}, // the shell too has seen Ctrl-C, and left its script
-		{"lines: ready\n", 2, "\x03"},          // nobody asked for the signal: it ends the program
+		{"signals: ok\n", 2, "EX.EFI lines\r"}, // the shell has seen Ctrl-C, too, and has ended its script
+		{"lines: ready\n", 2, "\x03"},          // the program does not handle the signal: it ends the program
 		{"^C\n", 3, "reset -s\r"},
 	} {
 		m.await(step.await)

@@ -20,15 +20,14 @@ import (
 	"bootllama/metal"
 )
 
-// gathering is where goroutines, each with a thread of its own, come together on
-// different cores.
+// gathering is a barrier for goroutines that each have a thread and a core of their own.
 type gathering struct{ there atomic.Int32 }
 
 // join returns when n goroutines are in it at the same time, none of which has made a
-// system call since it came: each has a core, and keeps it until its next system call.
-// But one that waits so may be on the core of which another has need: the boot
-// processor, where alone thread 1 can run, and with it goroutines that are not begun. So
-// who waits in vain goes away, for a moment, and tries again.
+// system call since it entered: each has a core, and keeps it until its next system call.
+// But a goroutine that waits so may occupy the core that another needs: the boot
+// processor, the only one that runs thread 1 and goroutines that thread 1 has yet to
+// start. So one that has waited too long leaves, sleeps for a moment, and tries again.
 func (g *gathering) join(n int) {
 	for !g.wait(int32(n)) {
 		time.Sleep(time.Millisecond)
@@ -37,7 +36,7 @@ func (g *gathering) join(n int) {
 
 func (g *gathering) wait(n int32) bool {
 	g.there.Add(1)
-	for range 1 << 22 { // milliseconds, emulated a tenth of a second; the clock would be a system call
+	for range 1 << 22 { // takes milliseconds, emulated a tenth of a second; to read the clock would be a system call
 		if g.there.Load() == n {
 			return true
 		}
@@ -53,9 +52,8 @@ func (g *gathering) wait(n int32) bool {
 	}
 }
 
-// onEveryCore runs f on every processor core at the same time: as many goroutines, each
-// with a thread of its own, begin when all are there, and must find themselves on
-// different cores.
+// onEveryCore runs f on every processor core at the same time: it starts one goroutine for
+// each core, with a thread of its own; they begin together, and must be on different cores.
 func onEveryCore(f func(id uint32) error) error {
 	n := runtime.NumCPU()
 	var all gathering
@@ -63,7 +61,7 @@ func onEveryCore(f func(id uint32) error) error {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			runtime.LockOSThread() // and the thread ends with the goroutine
+			runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 			all.join(n)
 			ids[i] = processorID()
 			errs[i] = f(ids[i])
@@ -77,7 +75,7 @@ func onEveryCore(f func(id uint32) error) error {
 	return errors.Join(errs...)
 }
 
-// coreCount wants n cores that run at once, each with the same vector state enabled.
+// coreCount checks that n cores run at once, all with the same vector state enabled.
 func coreCount(args []string) error {
 	n := number(args, 0, 1)
 	fmt.Printf("cores: NumCPU %d, GOMAXPROCS %d\n", runtime.NumCPU(), runtime.GOMAXPROCS(0))
@@ -104,12 +102,12 @@ func coreCount(args []string) error {
 		fmt.Printf("registers of core: %+v\n", metal.FirmwareRegisters(i))
 	}
 	if metal.FirmwareRegisters(n) != (metal.Registers{}) || n > 1 && metal.FirmwareRegisters(n-1) == (metal.Registers{}) {
-		return errors.New("there are not as many cores as there are")
+		return errors.New("there are more or fewer registers of cores than cores")
 	}
 	return nil
 }
 
-// checksums is work that depends on nothing but its number.
+// checksums is work whose result depends on nothing but the job's number.
 func checksums(job int) uint32 {
 	sum := uint32(job)
 	block := make([]byte, 4096)
@@ -122,8 +120,8 @@ func checksums(job int) uint32 {
 	return sum ^ uint32(descend(200, uint64(job)))
 }
 
-// same computes the checksums of many jobs by as many goroutines as there are cores,
-// and twice as many, and prints their sum: it is the same on every machine.
+// same computes the checksums of many jobs with one goroutine, with one for each core and
+// with more than two for each, and prints their checksum: it is the same on every machine.
 func same([]string) error {
 	const jobs = 400
 	var first uint32
@@ -159,7 +157,7 @@ func same([]string) error {
 
 var sink atomic.Uint64
 
-// burn computes for some time.
+// burn computes for a time proportional to n.
 func burn(n int) {
 	x := uint64(n)
 	for range n {
@@ -168,8 +166,8 @@ func burn(n int) {
 	sink.Add(x)
 }
 
-// speed compares one goroutine with two for the same work, while the main goroutine,
-// locked to thread 1, computes as one of the two and writes now and then.
+// speed compares two goroutines with one for the same work. The main goroutine, locked to
+// thread 1, is one of the two, and writes now and then.
 func speed([]string) error {
 	const total, pieces = 200_000_000, 40
 	runtime.LockOSThread()
@@ -206,9 +204,9 @@ func speed([]string) error {
 	return nil
 }
 
-// pool shares many short jobs with a goroutine that looks for the next one for a while
-// before it sleeps, as a worker pool does between two matrix products, and compares
-// with doing them alone; every few jobs the main goroutine writes.
+// pool divides many short jobs between two goroutines and compares that with one. The
+// second polls for the next job for a while before it sleeps, as a worker pool does
+// between two matrix products; every few jobs the main goroutine writes.
 func pool([]string) error {
 	const jobs, size, spin = 600, 1_000_000, 200 * time.Microsecond
 	runtime.LockOSThread()
@@ -273,8 +271,8 @@ func pool([]string) error {
 	return nil
 }
 
-// pingPong sends a token to and fro between two goroutines on threads of their own,
-// over channels, and then the same with futexes by hand.
+// pingPong sends a value back and forth between two goroutines on threads of their own,
+// first over channels, then with futex system calls.
 func pingPong(args []string) error {
 	rounds := number(args, 0, 2000)
 	there, back := make(chan int), make(chan int)
@@ -321,9 +319,9 @@ func futex(word *uint32, op int, value uint32) {
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op|128), uintptr(value), 0, 0, 0)
 }
 
-// handOver lets pairs of threads wake each other in turns, after ever different short
-// times: a wake that comes between a thread's look at the word and its wait, and is
-// lost, leaves both asleep for ever.
+// handOver lets pairs of threads wake each other in turn, after short times that differ
+// from round to round: if a wake were lost because it comes between a thread's look at the
+// word and its wait, both would sleep for ever.
 func handOver(args []string) error {
 	rounds := number(args, 0, 20000)
 	n := max(2, runtime.NumCPU()&^1)
@@ -359,7 +357,7 @@ func handOver(args []string) error {
 	return nil
 }
 
-// faults faults on every core at once, many times.
+// faults makes every core fault many times, all at once.
 func faults([]string) error {
 	return onEveryCore(func(id uint32) error {
 		for range 200 {
@@ -393,7 +391,7 @@ func world([]string) error {
 	if err != nil {
 		return err
 	}
-	// More than the kernel keeps for a core that cannot write itself.
+	// More text than the kernel queues for a core that cannot call the firmware.
 	var wg sync.WaitGroup
 	for i := range runtime.NumCPU() {
 		wg.Go(func() {
@@ -406,8 +404,8 @@ func world([]string) error {
 	return nil
 }
 
-// clockOrder looks at the clock from every core in turn: nobody may see a time before
-// one that another has seen.
+// clockOrder reads the clock on every core in turn: no core may get a time that is before
+// one that another has got.
 func clockOrder([]string) error {
 	var mu sync.Mutex
 	var last time.Time
@@ -426,9 +424,9 @@ func clockOrder([]string) error {
 	})
 }
 
-// loops ends on the boot processor ("boot") or another ("ap") while every other core is in
-// a loop that makes no system call. Which goroutine comes to which core is left to chance:
-// even the main one may have left thread 1 before it is locked to its thread.
+// loops ends the program on the boot processor ("boot") or another ("ap") while every other
+// core is in a loop that makes no system call. Any goroutine may be on any core: even the
+// main one may have left thread 1 before it is locked to its thread.
 func loops(args []string) error {
 	n, end := runtime.NumCPU(), uint32(0) // QEMU's boot processor has the APIC ID 0
 	if args[0] == "ap" {
@@ -456,8 +454,8 @@ func loops(args []string) error {
 	return nil
 }
 
-// chatter ends from another core while the boot processor calls the firmware again and
-// again.
+// chatter ends the program on another core while the boot processor calls the firmware
+// again and again.
 func chatter([]string) error {
 	runtime.LockOSThread()
 	go func() {
@@ -469,7 +467,7 @@ func chatter([]string) error {
 	}
 }
 
-// idle waits for a line, when everything else waits, too.
+// idle waits for a line while all cores are idle.
 func idle([]string) error {
 	onEveryCore(func(uint32) error { burn(1000); return nil })
 	return lines(nil)
@@ -478,13 +476,13 @@ func idle([]string) error {
 //go:linkname mpServices bootllama/metal.mpServices
 var mpServices uintptr
 
-// refuse makes the firmware's StartupAllAPs answer with a status from now on, for the
-// programs that are started after this one: its code is overwritten. All memory can be
-// written in metal's page tables.
+// refuse makes the firmware's StartupAllAPs return a status at once, for the programs that
+// are started after this one: it overwrites its code. The firmware's code is writable in
+// metal's page tables.
 func refuse(args []string) error {
 	status := uint64(1)<<63 | uint64(number(args, 0, 3))
 	if number(args, 0, 3) == 0 {
-		status = 0 // success, but nobody will come
+		status = 0 // success, without starting any
 	}
 	services := *(**[3]uintptr)(unsafe.Pointer(&mpServices))
 	overwrite(services[2], status)

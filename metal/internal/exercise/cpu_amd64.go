@@ -7,14 +7,14 @@ import (
 	"unsafe"
 )
 
-const sysGetrandom = 318 // package syscall has it not
+const sysGetrandom = 318 // which package syscall lacks
 
 func xcr0() uint64
 func processorID() uint32
 func hasOSXSAVE() bool
 func addAVX(sum, a, b *[8]float32)
 
-// vectorState returns XCR0, where it can be read, and checks that AVX works if it is
+// vectorState returns XCR0, or 0 if it cannot be read, and checks that AVX works if it is
 // enabled there.
 func vectorState() (state uint64, err error) {
 	if !hasOSXSAVE() {

@@ -27,8 +27,8 @@ func index(s []int, i int) int { return s[i] }
 
 var constant = "text that is not to be written to"
 
-// panics takes the faults that Go turns into panics, several times each, and checks
-// that what is read-only is.
+// panics causes the faults that Go turns into panics, a hundred times each, and checks
+// that text and constants cannot be written.
 func panics([]string) error {
 	cases := []struct {
 		want string
@@ -70,7 +70,7 @@ func recovered(f func()) (err error) {
 	return nil
 }
 
-// deepPanics faults at the bottom of deep stacks in several goroutines at once.
+// deepPanics faults at the end of deep recursions in several goroutines at once.
 func deepPanics([]string) error {
 	done := make(chan error)
 	for g := range 16 {
@@ -107,8 +107,8 @@ func throw([]string) error {
 	return errors.New("an unlocked mutex was unlocked")
 }
 
-// signals waits for Ctrl-C, which comes as SIGINT, and checks that a signal the
-// program sends itself arrives.
+// signals checks that a signal which the program sends to itself arrives, and, with a
+// number of seconds, that Ctrl-C arrives as SIGINT.
 func signals(args []string) error {
 	own := make(chan os.Signal, 1)
 	signal.Notify(own, syscall.SIGUSR1)

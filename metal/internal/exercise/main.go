@@ -1,7 +1,7 @@
 //go:build linux && amd64
 
 // The program that metal's tests boot: each exercise is a command line from the UEFI
-// shell, prints `NAME: ok` when what it checked held, and exits with status 1 if not.
+// shell, and prints `NAME: ok` if all its checks have passed; if not, it exits with status 1.
 package main
 
 import (

@@ -18,7 +18,7 @@ import (
 	"bootllama/metal"
 )
 
-// memoryStatus prints what metal took of the machine, and how it found it.
+// memoryStatus prints how much memory metal has taken, and the firmware's registers.
 func memoryStatus([]string) error {
 	m := metal.MemoryStatus()
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
@@ -27,8 +27,8 @@ func memoryStatus([]string) error {
 	return nil
 }
 
-// grow fills n MiB with a pattern that tells each word's place and reads it back: a
-// page given out twice or not there shows.
+// grow fills n MiB with a pattern in which every word is different and reads it back, to
+// find a page that was allocated twice or is not there.
 func grow(args []string) error {
 	const block = 16 << 20
 	n := number(args, 0, 64) << 20 / block
@@ -54,8 +54,8 @@ func grow(args []string) error {
 	return nil
 }
 
-// zero gives memory back with MADV_DONTNEED, by hand and through the runtime, and
-// looks whether it comes again as zeroes.
+// zero gives memory back with MADV_DONTNEED, by system calls and through the runtime, and
+// checks that it reads as zeroes afterwards.
 func zero([]string) error {
 	const n = 8 << 20
 	p, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
@@ -67,7 +67,7 @@ func zero([]string) error {
 			p[i] = byte(i | 1)
 		}
 		start, end := 0, n
-		if round == 1 { // inside a large page, in odd places
+		if round == 1 { // begins and ends inside a large page
 			start, end = 3*4096, n-5*4096
 		}
 		if err := syscall.Madvise(p[start:end], syscall.MADV_DONTNEED); err != nil {
@@ -107,7 +107,7 @@ func zero([]string) error {
 	return nil
 }
 
-// node makes garbage that the collector has to follow.
+// node is garbage with pointers, which the collector has to follow.
 type node struct {
 	left, right *node
 	sum         uint32
@@ -140,8 +140,8 @@ func descend(depth int, seed uint64) uint64 {
 	return seed
 }
 
-// soak runs goroutines that talk over channels, grow maps, trees and stacks and
-// sleep, each checking its own sums, while the collector runs.
+// soak runs goroutines that send over channels, grow maps, trees and stacks, and sleep,
+// while the collector runs; each checks its own checksums.
 func soak(args []string) error {
 	seconds, workers := number(args, 0, 30), number(args, 1, 64)
 	deadline := time.Now().Add(time.Duration(seconds) * time.Second)
@@ -186,7 +186,7 @@ func soak(args []string) error {
 	if total == 0 || stats.NumGC == 0 {
 		return fmt.Errorf("%d rounds, %d collections: nothing was tested", total, stats.NumGC)
 	}
-	if ticks < seconds { // cooperative: with all workers busy a tick waits its turn
+	if ticks < seconds { // fewer than 20 a second, since the ticker waits for its turn while all workers are busy
 		return fmt.Errorf("the 50 ms ticker ticked %d times in %d s", ticks, seconds)
 	}
 	select {
@@ -217,7 +217,7 @@ func soakRound(w int, want uint64, in, out chan []byte) error {
 	if got := descend(2000, 1); got != want {
 		return fmt.Errorf("a deep stack gave %#x, want %#x", got, want)
 	}
-	select { // hand it to the neighbour, who checks that it came whole
+	select { // send it to the next worker, which checks that it is complete
 	case out <- binary.LittleEndian.AppendUint32(block, sum):
 	default:
 	}
@@ -235,13 +235,13 @@ func soakRound(w int, want uint64, in, out chan []byte) error {
 	return nil
 }
 
-// crash hands the kernel an address that is not there.
+// crash passes an address at which nothing is mapped to the kernel.
 func crash([]string) error {
 	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(os.Stdout.Fd()), 0x1234_5678_9000, 10)
 	return fmt.Errorf("the kernel read memory that is not there")
 }
 
-// protected says whether writing to an address faults; the address is left alone.
+// protected says whether a write to an address faults; it writes what is there.
 func protected(p unsafe.Pointer) (faulted bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { faulted = recover() != nil }()
@@ -250,7 +250,7 @@ func protected(p unsafe.Pointer) (faulted bool) {
 	return false
 }
 
-// store is a function of its own because the compiler drops a store of what was just loaded.
+// store is a function of its own because the compiler removes a store of what was just loaded.
 //
 //go:noinline
 func store(p *byte, v byte) { *p = v }

@@ -52,7 +52,7 @@ func clocks([]string) error {
 	return nil
 }
 
-// random checks that random numbers differ, or that there is an honest refusal.
+// random checks that random numbers differ, or that getrandom fails.
 func random(args []string) error {
 	a, b := make([]byte, 32), make([]byte, 32)
 	if err := rawRandom(a); err != nil {
@@ -75,7 +75,7 @@ func rawRandom(b []byte) error {
 	return nil
 }
 
-// files does with the boot volume all that package os offers for it.
+// files does on the boot volume all that package os can do with files.
 func files(args []string) error {
 	dir := "/EXERCISE"
 	if len(args) > 0 {
@@ -87,7 +87,7 @@ func files(args []string) error {
 	if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("making a directory twice: %v", err)
 	}
-	data := make([]byte, 3<<20+12345) // several bounces, the last one odd
+	data := make([]byte, 3<<20+12345) // several bounce buffers, the last not full
 	for i := range data {
 		data[i] = byte(i * 7 >> 3)
 	}
@@ -242,8 +242,8 @@ func names(dir, name string) error {
 	return nil
 }
 
-// full writes until the volume has no room, by the rule of this project: to a
-// temporary name, which goes away when it cannot be completed.
+// full writes a file until the volume is full. By the rule of this project it writes to a
+// temporary name, and removes that file if it cannot be completed.
 func full([]string) error {
 	err := save("/BIG.BIN", 1<<40)
 	if !errors.Is(err, syscall.ENOSPC) {
@@ -255,7 +255,7 @@ func full([]string) error {
 			return fmt.Errorf("%s was left behind: %v", name, err)
 		}
 	}
-	return save("/SMALL.BIN", 1000) // there is room again
+	return save("/SMALL.BIN", 1000) // there is space again
 }
 
 func save(name string, size int64) error {
