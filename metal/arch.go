@@ -6,7 +6,7 @@ package metal
 // (files that end in _amd64) are
 //
 //	registers     of a thread, with callNumber, arguments, result, setResult, setStackPointer, setTLS, begin; archPrctl
-//	processor     of a core; initCPU, initTraps, initVectors, initSyscall, enterKernelWorld, changed, restoreCPU
+//	processor     of a core; initCPU, initTraps, enterKernelWorld, changed, restoreCPU
 //	page tables   tableEntry, textEntry, constantEntry, dataEntry, isLarge, entryAddress, hasHugePages, usePageTables
 //	signals       deliver, sigreturn
 //	other cores   startCores, awaitReturn, returnCore, sendWake, reach, reachPending

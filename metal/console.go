@@ -97,12 +97,12 @@ func consoleWrite(stream int, p, n uintptr) {
 // outputQueue holds what threads on other cores have written, until the boot processor's
 // next workForOthers, so that they need not wait for it. It is under kernelLock. The texts
 // are in the order of the calls; before each are its stream (1 byte) and size (2 bytes).
-const outputHeader = 3
-
 var (
 	outputQueue               [8 << 10]byte
 	queuedSize, queuedWritten int
 )
+
+const outputHeader = 3
 
 // queueOutput queues what a thread writes; false if it does not fit: then the thread must
 // wait for the boot processor.

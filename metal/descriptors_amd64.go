@@ -53,11 +53,13 @@ func initTraps(c *core) {
 	c.gdt[n+1] = tss >> 32
 	c.gdtr.set(address(&c.gdt), (n+2)*8)
 
+	if c.isBoot() {
+		fillIDT(c)
+	}
 	c.idtr.set(address(&idt), uintptr(len(idt))*16)
 }
 
-// initVectors fills the IDT.
-func initVectors(c *core) {
+func fillIDT(c *core) {
 	_, vectors, nmi, interrupt, _ := addresses()
 	for i := range idt {
 		stub, ist := uint64(vectors)+uint64(i)*vectorStride, uint64(1)
@@ -74,9 +76,11 @@ func initVectors(c *core) {
 	}
 }
 
-// enterKernelWorld makes the processor use our page tables and descriptor tables.
+// enterKernelWorld makes the processor use our page tables and descriptor tables, and
+// SYSCALL enter the kernel.
 func enterKernelWorld(c *core) {
 	writeCR3(c.cr3)
 	loadTables(&c.gdtr, &c.idtr, c.dataSelector)
 	loadTaskRegister(uint64(c.gdtr.limit) + 1 - 16) // the last descriptor, which takes two entries
+	initSyscall(c)
 }

@@ -85,7 +85,6 @@ func startAP() {
 	c.cr3 = bootCore.cr3
 	initTraps(c)
 	enterKernelWorld(c)
-	initSyscall(c)
 	enterAPIC(c)
 	acquire(&kernelLock)
 	c.online = 1

@@ -23,13 +23,11 @@ func startKernel() {
 	initMemory()
 	initPaging(c)
 	initTraps(c)
-	initVectors(c)
 	enterKernelWorld(c)
 	worldEntered = true // from here on callFirmware changes to the firmware's world and back
 	initClock()
 	initRandom()
 	initFiles()
-	initSyscall(c)
 	initFirstThread()
 	startCores()
 }
