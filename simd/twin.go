@@ -11,62 +11,50 @@ import (
 
 // tileF32 sets out (32,) to the products of a tile w (n, 32) with x (n,).
 func tileF32(out, x, w *float32, n int) {
-	o := (*[TileF32]float32)(unsafe.Pointer(out))
-	xs := unsafe.Slice(x, n)
-	ws := unsafe.Slice((*[TileF32]float32)(unsafe.Pointer(w)), n)
-	// Eight rows at a time: as many sums as registers hold.
+	o, xs, ws := unsafe.Slice(out, TileF32), unsafe.Slice(x, n), unsafe.Slice(w, TileF32*n)
+	clear(o)
 	for r := 0; r < TileF32; r += 8 {
-		var v0, v1, v2, v3, v4, v5, v6, v7 float32
-		for j, xj := range xs {
-			row := (*[8]float32)(ws[j][r:])
-			v0 += float32(row[0] * xj)
-			v1 += float32(row[1] * xj)
-			v2 += float32(row[2] * xj)
-			v3 += float32(row[3] * xj)
-			v4 += float32(row[4] * xj)
-			v5 += float32(row[5] * xj)
-			v6 += float32(row[6] * xj)
-			v7 += float32(row[7] * xj)
-		}
-		*(*[8]float32)(o[r:]) = [8]float32{v0, v1, v2, v3, v4, v5, v6, v7}
+		addColumns((*[8]float32)(o[r:]), xs, 1, ws[r:], TileF32, n)
 	}
 }
 
-// gemm is GemmF32. Eight columns at a time: as many sums as registers hold.
+// gemm is GemmF32.
 func gemm(out []float32, outStride int, x []float32, xRow, xColumn int, y []float32, yStride, rows, n, columns int, more bool) {
 	for i := range rows {
+		o := out[i*outStride:][:columns]
+		if !more {
+			clear(o)
+		}
 		j := 0
 		for ; j+8 <= columns; j += 8 {
-			o := (*[8]float32)(out[i*outStride+j:])
-			var v [8]float32
-			if more {
-				v = *o
-			}
-			v0, v1, v2, v3, v4, v5, v6, v7 := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
-			for t := range n {
-				xt, row := x[i*xRow+t*xColumn], (*[8]float32)(y[t*yStride+j:])
-				v0 += float32(row[0] * xt)
-				v1 += float32(row[1] * xt)
-				v2 += float32(row[2] * xt)
-				v3 += float32(row[3] * xt)
-				v4 += float32(row[4] * xt)
-				v5 += float32(row[5] * xt)
-				v6 += float32(row[6] * xt)
-				v7 += float32(row[7] * xt)
-			}
-			*o = [8]float32{v0, v1, v2, v3, v4, v5, v6, v7}
+			addColumns((*[8]float32)(o[j:]), x[i*xRow:], xColumn, y[j:], yStride, n)
 		}
 		for ; j < columns; j++ {
-			var v float32
-			if more {
-				v = out[i*outStride+j]
-			}
+			v := o[j]
 			for t := range n {
 				v += float32(y[t*yStride+j] * x[i*xRow+t*xColumn])
 			}
-			out[i*outStride+j] = v
+			o[j] = v
 		}
 	}
+}
+
+// addColumns adds n products to each of v: those of values of x, xStride apart, with the first
+// eight of rows of y, yStride apart. Eight sums at a time are what registers hold.
+func addColumns(v *[8]float32, x []float32, xStride int, y []float32, yStride, n int) {
+	v0, v1, v2, v3, v4, v5, v6, v7 := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
+	for t := range n {
+		xt, row := x[t*xStride], (*[8]float32)(y[t*yStride:])
+		v0 += float32(row[0] * xt)
+		v1 += float32(row[1] * xt)
+		v2 += float32(row[2] * xt)
+		v3 += float32(row[3] * xt)
+		v4 += float32(row[4] * xt)
+		v5 += float32(row[5] * xt)
+		v6 += float32(row[6] * xt)
+		v7 += float32(row[7] * xt)
+	}
+	*v = [8]float32{v0, v1, v2, v3, v4, v5, v6, v7}
 }
 
 // tileInt8 sets out (16,) to the products of a tile w (groups, (quads, 16, 4) values and (16,)
