@@ -99,6 +99,33 @@ done:
 	VMOVUPS b, 64(rOut)      \
 	ADDQ    rOutStride, rOut
 
+// ZERO8, LOAD8 and STORE8 are for the sums of rows 0 to 7, Z0 to Z15.
+#define ZERO8 \
+	ZERO4(Z0, Z1, Z2, Z3)     \
+	ZERO4(Z4, Z5, Z6, Z7)     \
+	ZERO4(Z8, Z9, Z10, Z11)   \
+	ZERO4(Z12, Z13, Z14, Z15)
+
+#define LOAD8 \
+	LOAD(Z0, Z1)   \
+	LOAD(Z2, Z3)   \
+	LOAD(Z4, Z5)   \
+	LOAD(Z6, Z7)   \
+	LOAD(Z8, Z9)   \
+	LOAD(Z10, Z11) \
+	LOAD(Z12, Z13) \
+	LOAD(Z14, Z15)
+
+#define STORE8 \
+	STORE(Z0, Z1)   \
+	STORE(Z2, Z3)   \
+	STORE(Z4, Z5)   \
+	STORE(Z6, Z7)   \
+	STORE(Z8, Z9)   \
+	STORE(Z10, Z11) \
+	STORE(Z12, Z13) \
+	STORE(Z14, Z15)
+
 #define rX9 R10
 #define rStride R11
 
@@ -140,23 +167,13 @@ TEXT ·f32sAVX512(SB), NOSPLIT, $0-49
 	SHLQ $2, rOutStride
 	CMPB more+48(FP), $0
 	JNE  continue
-	ZERO4(Z0, Z1, Z2, Z3)
-	ZERO4(Z4, Z5, Z6, Z7)
-	ZERO4(Z8, Z9, Z10, Z11)
-	ZERO4(Z12, Z13, Z14, Z15)
+	ZERO8
 	ZERO4(Z16, Z17, Z18, Z19)
 	ZERO4(Z20, Z21, Z22, Z23)
 	JMP  columns
 
 continue:
-	LOAD(Z0, Z1)
-	LOAD(Z2, Z3)
-	LOAD(Z4, Z5)
-	LOAD(Z6, Z7)
-	LOAD(Z8, Z9)
-	LOAD(Z10, Z11)
-	LOAD(Z12, Z13)
-	LOAD(Z14, Z15)
+	LOAD8
 	LOAD(Z16, Z17)
 	LOAD(Z18, Z19)
 	LOAD(Z20, Z21)
@@ -173,14 +190,7 @@ columns:
 	ADDQ    $128, rW
 	DECQ    rN
 	JNZ     columns
-	STORE(Z0, Z1)
-	STORE(Z2, Z3)
-	STORE(Z4, Z5)
-	STORE(Z6, Z7)
-	STORE(Z8, Z9)
-	STORE(Z10, Z11)
-	STORE(Z12, Z13)
-	STORE(Z14, Z15)
+	STORE8
 	STORE(Z16, Z17)
 	STORE(Z18, Z19)
 	STORE(Z20, Z21)
@@ -232,21 +242,11 @@ TEXT ·gemmAVX512(SB), NOSPLIT, $0-65
 	SHLQ $2, rOutStride
 	CMPB more+64(FP), $0
 	JNE  continue
-	ZERO4(Z0, Z1, Z2, Z3)
-	ZERO4(Z4, Z5, Z6, Z7)
-	ZERO4(Z8, Z9, Z10, Z11)
-	ZERO4(Z12, Z13, Z14, Z15)
+	ZERO8
 	JMP  columns
 
 continue:
-	LOAD(Z0, Z1)
-	LOAD(Z2, Z3)
-	LOAD(Z4, Z5)
-	LOAD(Z6, Z7)
-	LOAD(Z8, Z9)
-	LOAD(Z10, Z11)
-	LOAD(Z12, Z13)
-	LOAD(Z14, Z15)
+	LOAD8
 	MOVQ out+0(FP), rOut
 
 columns:
@@ -266,14 +266,7 @@ columns:
 	ADDQ    rYStride, rY
 	DECQ    rN
 	JNZ     columns
-	STORE(Z0, Z1)
-	STORE(Z2, Z3)
-	STORE(Z4, Z5)
-	STORE(Z6, Z7)
-	STORE(Z8, Z9)
-	STORE(Z10, Z11)
-	STORE(Z12, Z13)
-	STORE(Z14, Z15)
+	STORE8
 	VZEROUPPER
 	RET
 
