@@ -95,9 +95,7 @@ const (
 // and WCls only when it is separate. Every field is checked before it is used, and the
 // size of the file must be the one that the header implies.
 func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
-	rd := &reader{r: r, name: name}
-	h := Header{Name: name}
-	var l llama2c
+	rd, h, l := &reader{r: r, name: name}, Header{Name: name}, llama2c{}
 	var b [headerSize]byte
 	if size < legacyHeaderSize {
 		return h, rd.errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, legacyHeaderSize)

@@ -26,20 +26,18 @@ func ReadArgs(r io.Reader) ([]string, error) {
 		return nil, fmt.Errorf("more than %d bytes", maxArgs)
 	}
 	var args []string
-	n := 0
-	for line := range strings.SplitSeq(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
-		n++
+	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		switch {
 		case line == "" || line[0] == '#':
 		case line[0] == '"':
 			arg, err := strconv.Unquote(line)
 			if err != nil {
-				return nil, fmt.Errorf("line %d: not a complete quoted string: %s", n, line)
+				return nil, fmt.Errorf("line %d: not a complete quoted string: %s", i+1, line)
 			}
 			args = append(args, arg)
 		case !utf8.ValidString(line):
-			return nil, fmt.Errorf("line %d: not UTF-8", n)
+			return nil, fmt.Errorf("line %d: not UTF-8", i+1)
 		default:
 			args = append(args, line)
 		}

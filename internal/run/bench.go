@@ -128,8 +128,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	return r.print(stdout, c, reader.bytes)
 }
 
-// setLengths sets the number of tokens to the options, or to defaults that the model's context
-// holds.
+// setLengths sets the numbers of tokens to the options, or to defaults that fit the context.
 func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 	prefill, decode := o.prefill, o.decode
 	if prefill < 0 {
@@ -150,10 +149,9 @@ func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 
 // round adds one measurement of each kind.
 func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
-	vocab := t.Config.VocabSize
 	prompt := make([]int, r.Prefill.Tokens)
 	for i := range prompt {
-		prompt[i] = (7919*i + 1) % vocab
+		prompt[i] = (7919*i + 1) % t.Config.VocabSize
 	}
 	start := time.Now()
 	for pos := 0; pos < len(prompt); pos += llama.Batch {
@@ -177,10 +175,9 @@ func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 	r.Decode.TokS = append(r.Decode.TokS, float64(r.Decode.Tokens)/last.Sub(start).Seconds())
 
 	// For at least 20 ms: one pass over a small model is too short for the clock.
-	const enough = 20 * time.Millisecond
 	var bytes int64
 	start = time.Now()
-	for bytes == 0 || time.Since(start) < enough {
+	for bytes == 0 || time.Since(start) < 20*time.Millisecond {
 		reader.read()
 		bytes += reader.bytes
 	}
@@ -192,15 +189,9 @@ func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
 type weightReader struct {
 	kernels *simd.Kernels
 	team    *workers.Team[weightReader]
-	steps   []readStep
-	step    *readStep // the one that is read
-	bytes   int64     // of all of them
-}
-
-// readStep is the matrices of one product, in parts for the threads.
-type readStep struct {
-	parts [][]byte
-	bytes int
+	steps   [][][]byte // the matrices of each product, in parts for the threads
+	parts   [][]byte   // those of the step that is read
+	bytes   int64      // of all steps
 }
 
 func newWeightReader(w llama.Weights, threads int, kernels *simd.Kernels) *weightReader {
@@ -217,27 +208,28 @@ func newWeightReader(w llama.Weights, threads int, kernels *simd.Kernels) *weigh
 
 // add adds a step. Its parts get smaller, as those of a product do.
 func (r *weightReader) add(matrices ...llama.Matrix) {
-	var step readStep
+	var parts [][]byte
 	for _, m := range matrices {
-		b := m.Bytes()
-		step.bytes += len(b)
-		for len(b) > 0 {
+		for b := m.Bytes(); len(b) > 0; {
 			n := min(len(b), max(len(b)/(2*r.team.Size()), 16<<10))
-			step.parts, b = append(step.parts, b[:n]), b[n:]
+			parts, b = append(parts, b[:n]), b[n:]
+			r.bytes += int64(n)
 		}
 	}
-	r.steps = append(r.steps, step)
-	r.bytes += int64(step.bytes)
+	r.steps = append(r.steps, parts)
 }
 
 func (r *weightReader) read() {
-	for i := range r.steps {
-		r.step = &r.steps[i]
-		r.team.Do(r, len(r.step.parts), r.step.bytes, (*weightReader).readPart)
+	for _, r.parts = range r.steps {
+		size := 0
+		for _, b := range r.parts {
+			size += len(b)
+		}
+		r.team.Do(r, len(r.parts), size, (*weightReader).readPart)
 	}
 }
 
-func (r *weightReader) readPart(_, part int) { r.kernels.Read(r.step.parts[part]) }
+func (r *weightReader) readPart(_, part int) { r.kernels.Read(r.parts[part]) }
 
 // summarize fills in what follows from the rounds.
 func (r *benchReport) summarize() {
