@@ -32,8 +32,8 @@ func load[T any](name string, read func(r io.Reader, size int64) (T, error)) (v 
 }
 
 // ReadCheckpoint reads a model in one of llama2.c's formats from r, which holds size bytes;
-// name is for error messages. Nothing is allocated before the size of the file has borne
-// out the header: see ReadHeader. The rest is Load's.
+// name is for error messages. Nothing is allocated before the header has been compared with
+// the size of the file: see ReadHeader. The weights are read by Load.
 func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, total int64)) (*Checkpoint, error) {
 	h, err := ReadHeader(r, size, name)
 	if err != nil {
@@ -57,9 +57,9 @@ type llama2c struct {
 	dropped          int  // and so many columns of w2 have no part: see checkGroupSize
 }
 
-// Largest values a header may hold, far above any published Llama model. They
-// keep every product of sizes below 2**64, what math.go computes exact, and the sum of
-// a group of int8 products within int32.
+// The largest values that a header may have, far above those of any published Llama model.
+// They ensure that products of sizes are below 2**63, that math.go is exact, and that the
+// sum of the int8 products of a group fits an int32.
 const (
 	maxDim       = 1 << 17
 	maxHiddenDim = 1 << 19
@@ -131,7 +131,7 @@ func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
 	return h, nil
 }
 
-// formats are the versions, for a person.
+// formats describes the versions for a person.
 var formats = [...]string{
 	"llama2.c legacy format, float32",
 	"llama2.c format with magic ak42, float32",
@@ -224,7 +224,7 @@ func (l *llama2c) checkGroupSize(h Header, offset int64) error {
 	return nil
 }
 
-// arrays lists what follows the header, in order.
+// arrays lists the arrays behind the header, in the order of the file.
 func (l *llama2c) arrays() []array {
 	as := l.config.arrays(&Weights{}) // wcls is the last
 	if l.version == 0 {
@@ -242,7 +242,7 @@ func (l *llama2c) arrays() []array {
 	return as
 }
 
-// layer describes a layer of a, but for its place in the file.
+// layer describes one layer of a. Its Offset is not set.
 func (l *llama2c) layer(a *array, layer int) Tensor {
 	t := Tensor{Name: a.name, Weight: a.name, Layer: layer, Rows: a.rows, Columns: a.columns, Bytes: 4 * int64(a.rows) * int64(a.columns)}
 	if a.name == "freq_cis" {

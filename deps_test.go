@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,6 +59,24 @@ module bootllama/bench: how fast it is beside others.
 	bootllama/bench/internal/quiet :
 	bootllama/bench/compare     : bootllama/bench/internal/quiet
 `
+
+// TestDesign: DESIGN.md has a line for every room.
+func TestDesign(t *testing.T) {
+	design, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(allowedImports) {
+		name, _, ok := strings.Cut(strings.TrimSpace(line), " ")
+		room := strings.TrimPrefix(name, "bootllama/")
+		if !ok || room == name || strings.HasSuffix(strings.TrimSpace(line), "*") {
+			continue // the module's line, the root, what is for tests
+		}
+		if parent := path.Dir(room); !strings.Contains(string(design), room) && (parent == "." || !strings.Contains(string(design), parent)) {
+			t.Errorf("DESIGN.md has no line for %s", room)
+		}
+	}
+}
 
 // standardOnly are the packages that may use even of the standard library no more
 // than this: the kernel runs below the runtime.

@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// Generator is what it takes to generate text. Its parts have the same
-// vocabulary size.
+// Generator generates text. Its parts have the same vocabulary size.
 type Generator struct {
 	Transformer *Transformer
 	Tokenizer   *Tokenizer
 	Sampler     *Sampler
 }
 
-// Stats tells what a generation did.
+// Stats counts what a generation did.
 type Stats struct {
 	Positions int           // positions that went through the model
 	Prompt    int           // of them, those of the prompt, BOS included
@@ -29,8 +28,8 @@ func (s Stats) TokensPerSecond() float64 {
 	return float64(s.Positions-s.Prompt) / max(s.Elapsed, 1).Seconds()
 }
 
-// Steps returns how many positions a request for steps means: 0, or more than
-// the model has, is all of them.
+// Steps returns the number of positions for an option steps: 0, or more than the model
+// has, means all of them.
 func (g *Generator) Steps(steps int) int {
 	if seqLen := g.Transformer.Config.SeqLen; steps <= 0 || steps > seqLen {
 		return seqLen
@@ -53,8 +52,8 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 	stats.Prompt = min(len(known), steps)
 	var start time.Time
 	for stats.Positions < steps && ctx.Err() == nil {
-		// What is known of the text goes through the model in batches: the prompt, then one
-		// token after the other.
+		// All known tokens go through the model in batches: first those of the prompt, then
+		// each token that was sampled.
 		n := min(len(known), Batch, steps-stats.Positions)
 		g.Transformer.Prefill(known[:n], stats.Positions)
 		for i, token := range known[:n] {
@@ -83,8 +82,8 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 	return stats, ctx.Err()
 }
 
-// GenerateText generates like Generate and writes the text to w as it comes,
-// with a newline after it however it ends.
+// GenerateText generates like Generate and writes each piece to w at once, and a newline
+// at the end, also after an error.
 func (g *Generator) GenerateText(ctx context.Context, w io.Writer, prompt string, steps int) (Stats, error) {
 	text := NewTextWriter(w)
 	stats, err := g.Generate(ctx, prompt, steps, func(_ int, piece string) error {
@@ -103,7 +102,7 @@ func (g *Generator) GenerateText(ctx context.Context, w io.Writer, prompt string
 // consoles cannot put it together from parts.
 type TextWriter struct {
 	w   io.Writer
-	buf []byte // what waits for the rest of its character, and scratch
+	buf []byte // the beginning of a character that is not complete yet
 }
 
 // NewTextWriter returns a TextWriter on w.
@@ -120,10 +119,10 @@ func (t *TextWriter) WritePiece(piece string) error {
 	return t.write(complete(t.buf))
 }
 
-// Flush writes what waits, also if it is no complete character: at the end of a text.
+// Flush writes the rest at the end of a text, even if it is no complete character.
 func (t *TextWriter) Flush() error { return t.write(len(t.buf)) }
 
-// write writes the first n bytes that wait.
+// write writes the first n bytes of buf.
 func (t *TextWriter) write(n int) error {
 	if n == 0 {
 		return nil
@@ -133,7 +132,7 @@ func (t *TextWriter) write(n int) error {
 	return err
 }
 
-// end flushes and ends the line, in one Write.
+// end writes the rest and a newline, in one Write.
 func (t *TextWriter) end() error {
 	t.buf = append(t.buf, '\n')
 	return t.Flush()

@@ -106,8 +106,8 @@ type runState struct {
 	valueCache []float32 // (layer, n_kv_heads) matrices (head_size, seq_len) in tiles
 }
 
-// batch says what goes through the layers. Prefill writes it between the steps; the steps,
-// which run on all workers, only read it.
+// batch is the input of Prefill and the layer that it is in. Prefill writes it between two
+// steps; the steps, which run on all workers, only read it.
 type batch struct {
 	tokens []int // 1 to Batch
 	pos    int   // of the first token
@@ -177,7 +177,7 @@ func newRunState(m *arena.Arena, p Config, group, threads int) runState {
 	}
 }
 
-// newState allocates what may be large. When there is no memory for it, the Go heap says so.
+// newState allocates an array that may be large. Without memory for it, make panics.
 func newState[T any](m *arena.Arena, n int) []T {
 	s, err := arena.Make[T](m, n)
 	if err != nil {

@@ -22,7 +22,7 @@ type Header struct {
 	Format    string // what the format is, for a person
 	Version   int    // of the format
 	Config    Config
-	Tensors   []Tensor          // in the order of the file, one behind the other
+	Tensors   []Tensor          // in the order of the file, without gaps
 	Warnings  []string          // what a person should know before the model is used
 	Tokenizer *Tokenizer        // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
@@ -121,7 +121,7 @@ func (a *array) matrix(layer int) *Matrix {
 	return &(*a.perLayer)[layer]
 }
 
-// place is a tensor and the array that it is, or is a layer of; nil: it is not used.
+// place is a tensor and its array in Weights, or nil if the tensor is not used.
 type place struct {
 	*Tensor
 	array *array
@@ -185,7 +185,7 @@ func (h Header) errorf(offset int64, format string, a ...any) error {
 
 // Memory is what a model takes when it runs, in bytes.
 type Memory struct {
-	Weights int64 // in tiles, without what is not used: the size of the file, or a little more
+	Weights int64 // in tiles, unused tensors excluded: the size of the file, or a little more
 	Cache   int64 // keys and values of all positions
 	State   int64 // activations, rotations, logits and what sampling needs
 }
@@ -194,9 +194,9 @@ type Memory struct {
 // tokenizer, buffers.
 const Overhead = 48 << 20
 
-// Memory tells what Load, NewTransformer and NewSampler will allocate.
+// Memory returns what Load, NewTransformer and NewSampler will allocate.
 func (h Header) Memory() (m Memory) {
-	places, _ := h.places(&Weights{}) // Load says what is wrong
+	places, _ := h.places(&Weights{}) // Load returns the error
 	for _, p := range places {
 		switch {
 		case p.array == nil:
@@ -221,8 +221,8 @@ type Checkpoint struct {
 	arena arena.Arena // of the tiles, and of the state of Transformers
 }
 
-// Close gives the memory of the weights and of the Transformers of c back. Neither may
-// be used afterwards. A program that runs one model to its end need not call it.
+// Close frees the memory of the weights and of the Transformers of c. Neither may be used
+// afterwards. A program that runs one model until it exits need not call it.
 func (c *Checkpoint) Close() error {
 	c.Weights = Weights{}
 	return c.arena.Free()
@@ -293,8 +293,8 @@ func (c *Checkpoint) allocateWeights(places []place) error {
 	return nil
 }
 
-// loader reads tensors and puts them into tiles. The file is read in order, a band of rows
-// at a time, by the goroutine that has nothing to pack; so one reads while the others pack.
+// loader reads tensors and puts them into tiles on several goroutines. The file is read in
+// order, one band of rows at a time: while one goroutine reads, the others pack.
 type loader struct {
 	places []place
 
@@ -317,8 +317,8 @@ type band struct {
 }
 
 const (
-	// bandBytes is about how much is read at once: enough for the file system of a firmware
-	// to be quick, and little enough to be in the cache still when it is put into tiles.
+	// bandBytes is the approximate size of a read: large, since the file systems of firmware
+	// are slow with small reads, but small enough that it is still in the cache when packed.
 	bandBytes = 256 << 10
 	// maxPackers bounds the goroutines, each of which has a buffer.
 	maxPackers = 4
@@ -327,7 +327,7 @@ const (
 // bandRows returns the number of rows in a band: whole tiles, of either type.
 func (t *Tensor) bandRows(scales bool) int {
 	if scales && t.Columns%t.Group != 0 {
-		return t.Rows // two rows may share a group, and so a scale
+		return t.Rows // two rows may have a group in common, and so a scale
 	}
 	tile := simd.TileF32
 	return min(t.Rows, max(1, bandBytes/(t.bytes(scales, 0, 1)*tile))*tile)
@@ -400,15 +400,15 @@ func (l *loader) read(buf []byte) (b band, ok bool) {
 	return b, true
 }
 
-// fail keeps the error that stands first in the file.
+// fail keeps the error with the lowest offset in the file.
 func (l *loader) fail(at int64, err error) {
 	if at < l.at {
 		l.at, l.err = at, err
 	}
 }
 
-// pack puts the numbers of a band where they belong. It returns the index of the first
-// float32 that is not finite, or -1: nothing but noise comes out of a model that has one.
+// pack puts the numbers of a band into Weights. It returns the index of the first float32
+// that is not finite, or -1. A model with such a number generates only noise.
 func (b *band) pack(src []byte) (bad int) {
 	if b.array == nil {
 		return -1

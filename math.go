@@ -38,7 +38,9 @@ func ln(x float64) float64 {
 	for i := 23.0; i >= 1; i -= 2 {
 		sum = 1/i + float64(s2*sum)
 	}
-	return float64(float64(e)*ln2) + float64(2*float64(s*sum))
+	// ln(2) in two parts; the first has 33 bits, so that its product with e is exact.
+	const ln2a, ln2b = 0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33
+	return float64(float64(e)*ln2a) + (float64(2*float64(s*sum)) + float64(float64(e)*ln2b))
 }
 
 // sincosf returns the sine and cosine of x rounded to float32: run.c's sinf

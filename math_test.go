@@ -20,7 +20,7 @@ func ulps(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / ulp
 }
 
-// TestRoPEMath: pow10000 is within a hair of correct rounding, sine and cosine as close
+// TestRoPEMath: powf is within a hair of correct rounding, sine and cosine as close
 // as the polynomials that glibc has too. That they are glibc's bit for bit is shown by
 // the logits of run.c: see TestLogits.
 func TestRoPEMath(t *testing.T) {
@@ -28,6 +28,17 @@ func TestRoPEMath(t *testing.T) {
 		y := float32(i) / (1 << 16)
 		if u := ulps(powf(10000, y), math.Pow(10000, float64(y))); u > 0.5001 {
 			t.Fatalf("powf(10000, %g) = %g, exactly %g", y, powf(10000, y), math.Pow(10000, float64(y)))
+		}
+	}
+	if got, want := ln(10000), 9.21034037197618273607196581873745683040; got != want {
+		t.Errorf("ln(10000) = %.17g, want %.17g", got, want)
+	}
+	for _, base := range []float32{1, 1.5, 2, 1000, 500000, 1e6, 1e9} {
+		for i := 0; i <= 1<<10; i++ {
+			y := float32(i) / (1 << 10)
+			if u := ulps(powf(base, y), math.Pow(float64(base), float64(y))); u > 0.5001 {
+				t.Fatalf("powf(%g, %g) = %g, exactly %g", base, y, powf(base, y), math.Pow(float64(base), float64(y)))
+			}
 		}
 	}
 	check := func(x float32) {

@@ -7,8 +7,8 @@ import (
 	"bootllama/simd"
 )
 
-// How the work of a step is divided among the workers, and the products, in which nearly
-// all of the time is spent.
+// The matrix products, which take nearly all of the time, and how they are divided among
+// the workers.
 
 // Matrix is (rows, columns) in tiles, which package simd describes. It is float32, or int8
 // in groups of neighbours in a row that share a scale (runq.c's QuantizedTensor).
@@ -36,7 +36,7 @@ func (m *Matrix) row(x []float32, row int) {
 	}
 }
 
-// tileRows returns the number of rows of a tile of m, and tiles that of its tiles.
+// tileRows returns the number of rows in a tile of m; tiles returns the number of tiles.
 func (m *Matrix) tileRows() int {
 	if m.Group == 0 {
 		return simd.TileF32
@@ -46,8 +46,8 @@ func (m *Matrix) tileRows() int {
 
 func (m *Matrix) tiles() int { return (m.Rows + m.tileRows() - 1) / m.tileRows() }
 
-// activation is a batch of vectors on their way into one or more matmuls. For int8
-// weights they are int8 too, in groups like theirs.
+// activation is a batch of vectors that are the input of one or more matmuls. For int8
+// weights there is an int8 copy, in groups of the same size.
 type activation struct {
 	n, stride int
 	f32       []float32 // (batch, stride), of which each row has n
@@ -57,8 +57,8 @@ type activation struct {
 	g                      []simd.Group // (batch, groups)
 }
 
-// linePad keeps rows apart whose length is a power of two: they would share a few lines
-// of a cache.
+// linePad is added to the length of rows: rows with the length of a power of two would
+// compete for a few lines of the cache.
 const linePad = 64
 
 func newActivation(m *arena.Arena, batch, n, group int) activation {
@@ -76,7 +76,7 @@ func newActivation(m *arena.Arena, batch, n, group int) activation {
 // row returns the vector of a token.
 func (a *activation) row(i int) []float32 { return a.f32[i*a.stride:][:a.n] }
 
-// each does a step for every i below n, in an order and on workers that are left open.
+// each does a step for every i below n, on all workers and in any order.
 func (t *Transformer) each(n int, step func(t *Transformer, worker, i int)) {
 	t.team.Each(t, n, step)
 }
@@ -89,12 +89,12 @@ type product struct {
 	w      *Matrix
 }
 
-// sharedProduct is the matmul that the workers share. matmul and gatedMatmul write it, and
-// the workers, which begin after that and end before the next, only read it.
+// sharedProduct describes the matmul that the workers compute together. matmul and
+// gatedMatmul write it before the workers begin; the workers only read it.
 type sharedProduct struct {
 	x       *activation
 	tokens  int
-	outputs [3]product        // those after the last have no w
+	outputs [3]product        // w is nil behind the last
 	bounds  [maxParts + 1]int // tiles: part i is those from bounds[i] to bounds[i+1]
 }
 
@@ -114,8 +114,8 @@ func (t *Transformer) gatedMatmul(n int, x *activation, gate, up product) {
 	t.team.Do(t, t.divide(tiles/2), n*tiles*x.n, (*Transformer).multiplyGated)
 }
 
-// begin sets what the workers are to compute, makes x int8 where the weights are, and
-// returns how many tiles the weights have.
+// begin fills in t.product, quantizes x if the weights are int8, and returns how many tiles
+// the weights have together.
 func (t *Transformer) begin(n int, x *activation, outputs []product) (tiles int) {
 	s := &t.product
 	s.x, s.tokens = x, n
@@ -135,9 +135,9 @@ func (t *Transformer) quantize(_, i int) {
 	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
 }
 
-// divide divides tiles into parts and sets their bounds. They get smaller and smaller: long ones, since memory is read fastest in long runs, and short ones in the end,
-// so that nobody waits long for the last. It is the guided self-scheduling of Polychronopoulos
-// and Kuck (1987).
+// divide divides tiles into parts and sets their bounds. The first parts are long, since
+// memory is read fastest in long runs; the last ones are short, so that all workers finish
+// at about the same time: guided self-scheduling (Polychronopoulos and Kuck 1987).
 func (t *Transformer) divide(tiles int) (parts int) {
 	threads := t.team.Size()
 	for end := 0; end < tiles; parts++ {
@@ -151,7 +151,8 @@ func (t *Transformer) divide(tiles int) (parts int) {
 	return parts
 }
 
-// multiply computes a part of the products: some tiles, counted through all of them.
+// multiply computes one part: tiles are numbered through all outputs, and a part may end
+// within one output and begin within another.
 func (t *Transformer) multiply(_, part int) {
 	s := &t.product
 	from, to := s.bounds[part], s.bounds[part+1]
@@ -168,7 +169,7 @@ func (t *Transformer) multiply(_, part int) {
 	}
 }
 
-// multiplyGated does the same for gatedMatmul: some tiles of both, and what joins them.
+// multiplyGated computes one part of gatedMatmul: the same tiles of both outputs, then SwiGLU.
 func (t *Transformer) multiplyGated(_, part int) {
 	s := &t.product
 	from, to := s.bounds[part], s.bounds[part+1]

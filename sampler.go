@@ -66,11 +66,11 @@ func sampleMult(probabilities []float32, coin float32) int {
 // sampleTopP samples from the likeliest tokens that exceed topP together.
 //
 // run.c sorts them with qsort, which leaves the order of equal probabilities
-// open. glibc's qsort, which the goldens were made with, is a merge sort and
-// stable: equals stay in the order of their tokens. Here that is part of the
-// order, so that no sort can do otherwise.
+// open. glibc's qsort, which the goldens were made with, is a stable merge sort: equal
+// probabilities stay in the order of their tokens. Here the order compares tokens, too, so
+// that any sort gives the same result.
 func (s *Sampler) sampleTopP(probabilities []float32, coin float32) int {
-	// Smaller values cannot be in the set; leaving them out saves sorting them.
+	// Tokens below the cutoff cannot be in the set and need not be sorted.
 	cutoff := (1 - s.topP) / float32(len(probabilities)-1)
 	candidates := s.probIndex[:0]
 	for i, p := range probabilities {

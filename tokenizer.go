@@ -29,7 +29,7 @@ type Tokenizer struct {
 	BOS int // beginning of a sequence: the model generates it when a text is complete
 	EOS int // end of a turn in a chat
 
-	byteTokens [256]int // of text that has no piece of its own; -1: there is none
+	byteTokens [256]int // the token of each byte, for characters that have none; -1: no such token
 
 	vocab  []string    // (vocab_size,): the piece of each token
 	scores []float32   // (vocab_size,): pairs merge in the order of their scores, highest first
@@ -43,7 +43,7 @@ func LoadTokenizer(name string, vocabSize int) (*Tokenizer, error) {
 	return load(name, func(r io.Reader, size int64) (*Tokenizer, error) { return ReadTokenizer(r, size, name, vocabSize) })
 }
 
-// pieceHeader is the size of what stands before each piece: score and length.
+// pieceHeader is the size of the score and the length before each piece.
 const pieceHeader = 8
 
 // ReadTokenizer reads llama2.c's tokenizer.bin from r, which holds size bytes;
@@ -84,7 +84,7 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 		}
 	}
 	piece := make([]byte, maxLen)
-	var pieces strings.Builder // one after another: 32,000 strings of their own take twice the memory
+	var pieces strings.Builder // all pieces in one string: 32,000 allocations would take twice the memory
 	pieces.Grow(int(min(size-int64(vocabSize*pieceHeader), 8*int64(vocabSize))))
 	for id := range t.vocab {
 		start := rd.offset
@@ -138,11 +138,10 @@ func (t *Tokenizer) lookup(piece string) (id int, ok bool) {
 // VocabSize returns the number of tokens.
 func (t *Tokenizer) VocabSize() int { return len(t.vocab) }
 
-// Encode returns the tokens of text, with BOS before and EOS after them when
-// asked for: those that run.c's encode returns, also for text that is not valid
-// UTF-8. Text that is not empty gets a space in front, as SentencePiece does.
-// Where run.c would read outside its tables there is an error: a vocabulary
-// without byte tokens cannot express every text.
+// Encode returns the tokens of text, those of run.c's encode, also for text that is not
+// valid UTF-8. bos and eos add these tokens in front and at the end. Text that is not empty
+// gets a space in front, as in SentencePiece. Where run.c would read outside its tables,
+// Encode returns an error: a vocabulary without byte tokens cannot express every text.
 func (t *Tokenizer) Encode(text string, bos, eos bool) ([]int, error) {
 	tokens := make([]int, 0, len(text)+3)
 	if bos {
@@ -214,11 +213,10 @@ func (p *pairs) Pop() any {
 	return last
 }
 
-// merge joins the pair of neighbouring tokens with the highest score, again and
-// again until no pair is a piece, as run.c does. run.c looks at all pairs anew
-// after each merge, which takes quadratic time; here a heap keeps them, the
-// tokens are a linked list, and a pair that a merge has torn apart is passed
-// over when its turn comes.
+// merge replaces the pair of neighbouring tokens with the highest score by the token of
+// both, until no pair is a piece, as run.c does. run.c compares all pairs again after each
+// merge, which takes quadratic time. Here the tokens are a linked list and the pairs are in
+// a heap; a pair of which a token has been merged since is skipped when it is removed.
 func (t *Tokenizer) merge(tokens []int) []int {
 	const minScore float32 = -1e10 // run.c never merges at or below it
 	next := make([]int, len(tokens))
@@ -281,7 +279,7 @@ func (t *Tokenizer) Decode(prev, token int) string {
 }
 
 // byteToken returns the byte that a piece like <0x0A> stands for. Like run.c's
-// sscanf(piece, "<0x%02hhX>") it wants one or two digits and looks no further.
+// sscanf(piece, "<0x%02hhX>") it reads one or two digits and ignores the rest.
 func byteToken(piece string) (b byte, ok bool) {
 	digits, ok := strings.CutPrefix(piece, "<0x")
 	n := 0
