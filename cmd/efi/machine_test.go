@@ -113,10 +113,10 @@ func TestGoldensOnMetal(t *testing.T) {
 			for i, c := range cases {
 				// To start the application takes seconds: TestLogitsOnMetal has all the others.
 				args := c.In(root).Args()
-				if all || i%8 == 0 {
+				if all || i%16 == 0 {
 					s.add(t, args, c.Text())
 				}
-				if all || i%8 == 4 {
+				if all || i%16 == 8 {
 					s.add(t, append(args, "--ids"), c.IDs())
 				}
 			}
