@@ -3,22 +3,9 @@ package llama
 import (
 	"math"
 	"testing"
-)
 
-// ulps returns the distance between got and the exact value want in units of
-// the last place of want rounded to float32.
-func ulps(got float32, want float64) float64 {
-	w := float32(want)
-	if got == w || (got != got && w != w) {
-		return 0
-	}
-	if math.IsInf(float64(got), 0) || math.IsInf(float64(w), 0) || got != got || w != w {
-		return math.Inf(1)
-	}
-	a := float32(math.Abs(float64(w)))
-	ulp := float64(math.Nextafter32(a, float32(math.Inf(1)))) - float64(a)
-	return math.Abs(float64(got)-want) / ulp
-}
+	"bootllama/internal/ulp"
+)
 
 // TestRoPEMath: powf is within a hair of correct rounding, sine and cosine as close
 // as the polynomials that glibc has too. That they are glibc's bit for bit is shown by
@@ -26,7 +13,7 @@ func ulps(got float32, want float64) float64 {
 func TestRoPEMath(t *testing.T) {
 	for i := 0; i <= 1<<16; i++ {
 		y := float32(i) / (1 << 16)
-		if u := ulps(powf(10000, y), math.Pow(10000, float64(y))); u > 0.5001 {
+		if u := ulp.Distance(powf(10000, y), math.Pow(10000, float64(y))); u > 0.5001 {
 			t.Fatalf("powf(10000, %g) = %g, exactly %g", y, powf(10000, y), math.Pow(10000, float64(y)))
 		}
 	}
@@ -36,17 +23,17 @@ func TestRoPEMath(t *testing.T) {
 	for _, base := range []float32{1, 1.5, 2, 1000, 500000, 1e6, 1e9} {
 		for i := 0; i <= 1<<10; i++ {
 			y := float32(i) / (1 << 10)
-			if u := ulps(powf(base, y), math.Pow(float64(base), float64(y))); u > 0.5001 {
+			if u := ulp.Distance(powf(base, y), math.Pow(float64(base), float64(y))); u > 0.5001 {
 				t.Fatalf("powf(%g, %g) = %g, exactly %g", base, y, powf(base, y), math.Pow(float64(base), float64(y)))
 			}
 		}
 	}
 	check := func(x float32) {
 		s, c := sincosf(x)
-		if u := ulps(s, math.Sin(float64(x))); u > 0.57 {
+		if u := ulp.Distance(s, math.Sin(float64(x))); u > 0.57 {
 			t.Fatalf("sin(%g) = %g, exactly %g", x, s, math.Sin(float64(x)))
 		}
-		if u := ulps(c, math.Cos(float64(x))); u > 0.57 {
+		if u := ulp.Distance(c, math.Cos(float64(x))); u > 0.57 {
 			t.Fatalf("cos(%g) = %g, exactly %g", x, c, math.Cos(float64(x)))
 		}
 	}

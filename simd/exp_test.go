@@ -4,22 +4,9 @@ import (
 	"math"
 	"os"
 	"testing"
-)
 
-// ulps returns the distance between got and the exact value want in units of
-// the last place of want rounded to float32.
-func ulps(got float32, want float64) float64 {
-	w := float32(want)
-	if got == w || (got != got && w != w) {
-		return 0
-	}
-	if math.IsInf(float64(got), 0) || math.IsInf(float64(w), 0) || got != got || w != w {
-		return math.Inf(1)
-	}
-	a := float32(math.Abs(float64(w)))
-	ulp := float64(math.Nextafter32(a, float32(math.Inf(1)))) - float64(a)
-	return math.Abs(float64(got)-want) / ulp
-}
+	"bootllama/internal/ulp"
+)
 
 // TestExpf compares with math.Exp over all of float32: every 257th value, or
 // every one with BOOTLLAMA_EXHAUSTIVE=1 (a minute or two).
@@ -31,7 +18,7 @@ func TestExpf(t *testing.T) {
 	worst, at := 0.0, float32(0)
 	for b := uint64(0); b < 1<<32; b += step {
 		x := math.Float32frombits(uint32(b))
-		if u := ulps(expf(x), math.Exp(float64(x))); u > worst {
+		if u := ulp.Distance(expf(x), math.Exp(float64(x))); u > worst {
 			worst, at = u, x
 		}
 	}
