@@ -150,22 +150,26 @@ type spinner struct {
 	start time.Time
 }
 
-// exceeds pauses for a turn, and reports whether the loop has waited for longer than limit.
+// exceeds is called once a turn, and reports whether the loop has waited for longer than
+// limit.
 func (s *spinner) exceeds(limit time.Duration) bool {
-	pause()
-	if s.turns++; s.turns%spinsPerRead != 0 {
-		return false
-	}
+	s.turns++
+	return s.turns%spinsPerRead == 0 && s.waited() > limit
+}
+
+// waited reads the clock. It is a function of its own so that exceeds can be inlined.
+func (s *spinner) waited() time.Duration {
 	now := time.Now()
 	if s.start.IsZero() {
 		s.start = now
 	}
-	return now.Sub(s.start) > limit
+	return now.Sub(s.start)
 }
 
 // join waits until all parts are done.
 func (team *Team[T]) join(parts uint32) {
 	for s := (spinner{}); team.done.Load() != parts; {
+		pause()
 		if s.exceeds(spinCaller) {
 			team.sleep(parts)
 			team.pace.stalled = true
@@ -198,7 +202,10 @@ func (team *Team[T]) help(h *helper, worker int) {
 			if team.left() {
 				team.work(worker)
 				s = spinner{}
-			} else if s.exceeds(spinHelper) {
+				continue
+			}
+			pause()
+			if s.exceeds(spinHelper) {
 				break
 			}
 		}
