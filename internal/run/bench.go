@@ -211,7 +211,7 @@ func (r *weightReader) add(matrices ...llama.Matrix) {
 	var parts [][]byte
 	for _, m := range matrices {
 		for b := m.Bytes(); len(b) > 0; {
-			n := min(len(b), max(len(b)/(2*r.team.Size()), 16<<10))
+			n := min(len(b), max(len(b)/(2*r.team.Size()), 64<<10))
 			parts, b = append(parts, b[:n]), b[n:]
 			r.bytes += int64(n)
 		}
