@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bootllama/internal/fusetest"
 	"bootllama/simd"
@@ -31,17 +33,67 @@ func TestForwardRestarts(t *testing.T) {
 	}
 }
 
-func TestForwardPanics(t *testing.T) {
-	tr := randomGenerator(t, 0, 0, 1).Transformer
-	for _, c := range [][2]int{{-1, 0}, {300, 0}, {0, -1}, {0, 64}} {
-		func() {
+// TestPanics: a caller's mistake is refused before anything is computed, in the package's name.
+func TestPanics(t *testing.T) {
+	g := randomGenerator(t, 0, 0, 1)
+	tr := g.Transformer
+	defer tr.Close()
+	const vocabSize, seqLen = 300, 64
+	prefill := func(pos int, tokens ...int) func() { return func() { tr.Prefill(tokens, pos) } }
+	tr.Prefill([]int{5, 6, 7}, seqLen-3) // what is allowed: to the last position,
+	tr.Prefill([]int{vocabSize - 1, 0}, 0)
+	tr.Logits(1) // and of the last token
+	for name, c := range map[string]struct {
+		f    func()
+		want string
+	}{
+		"token -1":         {prefill(0, -1), "Forward(token -1, pos 0): the model has 300 tokens and 64 positions"},
+		"token 300":        {prefill(0, 300), "Forward(token 300, pos 0)"},
+		"second token":     {prefill(7, 1, 300), "Forward(token 300, pos 8)"},
+		"position -1":      {prefill(-1, 0), "Forward(token 0, pos -1)"},
+		"position 64":      {prefill(64, 0), "Forward(token 0, pos 64)"},
+		"second position":  {prefill(63, 5, 6), "Forward(token 6, pos 64)"},
+		"no tokens":        {prefill(0), "Prefill of 0 tokens: must be 1 to 96"},
+		"97 tokens":        {prefill(0, make([]int, Batch+1)...), "Prefill of 97 tokens"},
+		"logits of -1":     {func() { tr.Logits(-1) }, "Logits(-1): the last batch had 2 tokens"},
+		"logits of 2":      {func() { tr.Logits(2) }, "Logits(2): the last batch had 2 tokens"},
+		"few logits":       {func() { g.Sampler.Sample(make([]float32, 299)) }, "Sample: 299 logits for a vocabulary of 300"},
+		"many logits":      {func() { g.Sampler.Sample(make([]float32, 301)) }, "Sample: 301 logits"},
+		"vocabulary of 2":  {func() { ReadTokenizer(strings.NewReader(""), 0, "t", 2) }, "ReadTokenizer: vocabSize is 2"},
+		"vocabulary of -1": {func() { ReadTokenizer(strings.NewReader(""), 0, "t", -1) }, "ReadTokenizer: vocabSize is -1"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "llama: Forward") {
-					t.Errorf("Forward(%d, %d): panic %v, want llama's own", c[0], c[1], s)
+				if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "llama: "+c.want) {
+					t.Errorf("panic %q, want %q", s, "llama: "+c.want)
 				}
 			}()
-			tr.Forward(c[0], c[1])
-		}()
+			c.f()
+		})
+	}
+}
+
+// TestThreads: a Transformer has as many goroutines as it was asked for, by default one for each processor that Go uses,
+// and Close ends them.
+func TestThreads(t *testing.T) {
+	c, err := LoadCheckpoint(randomModel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(5))
+	for threads, want := range map[int]int{1: 1, 2: 2, 3: 3, 8: 8, 0: 5, -1: 5} {
+		before := runtime.NumGoroutine()
+		tr := NewTransformer(c, Options{Threads: threads})
+		if got := runtime.NumGoroutine() - before + 1; got != want || tr.team.Size() != want {
+			t.Errorf("%d threads: %d goroutines, a team of %d, want %d", threads, got, tr.team.Size(), want)
+		}
+		tr.Forward(1, 0)
+		tr.Close()
+		for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+			if time.Since(start) > 10*time.Second {
+				t.Fatalf("%d threads: %d goroutines after Close, %d before", threads, runtime.NumGoroutine(), before)
+			}
+		}
 	}
 }
 
