@@ -123,7 +123,8 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 		return
 	}
 	tiles := (rows + TileF32 - 1) / TileF32
-	if len(x) < (tokens-1)*xStride+n || len(w) < (tiles-1)*stride+TileF32*n || len(out) < (tokens-1)*outStride+rows || stride < TileF32*n {
+	if len(x) < (tokens-1)*xStride+n || len(w) < (tiles-1)*stride+TileF32*n || len(out) < (tokens-1)*outStride+rows ||
+		stride < TileF32*n || tokens > 1 && (xStride < n || outStride < rows) {
 		panic(fmt.Sprintf("simd: MatMulF32: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
 	}
 	var last [TileF32]float32
@@ -190,7 +191,7 @@ func (k *Kernels) MatMulInt8(out []float32, outStride int, q []int8, qStride int
 	n, size := groups*Padded(group), sizeInt8(groups, group)
 	tiles := (rows + TileInt8 - 1) / TileInt8
 	if len(q) < (tokens-1)*qStride+n || len(g) < (tokens-1)*gStride+groups || len(out) < (tokens-1)*outStride+rows ||
-		len(w) < tiles*size {
+		len(w) < tiles*size || group < 1 || tokens > 1 && (qStride < n || gStride < groups || outStride < rows) {
 		panic(fmt.Sprintf("simd: MatMulInt8: out %d, q %d, g %d, w %d values for %d tokens, %d groups of %d, %d rows", len(out), len(q), len(g), len(w), tokens, groups, group, rows))
 	}
 	quads := Padded(group) / 4
@@ -286,6 +287,9 @@ func (k *Kernels) Add(x, y []float32) {
 // sample_argmax). NaNs are passed over; but if x[0] is one, the result is 0. x must not be
 // empty.
 func (k *Kernels) Argmax(x []float32) int {
+	if len(x) == 0 {
+		panic("simd: Argmax: no values")
+	}
 	if x[0] != x[0] {
 		return 0
 	}

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 )
 
@@ -21,10 +22,19 @@ func SizeInt8(rows, groups, group int) int {
 // sizeInt8 returns the size of one tile, in bytes.
 func sizeInt8(groups, group int) int { return groups * TileInt8 * (Padded(group) + 4) }
 
+// checkTiles panics unless tiles have room for what is put into them or taken out, of a shape that can be.
+func checkTiles(name string, have, need int, ok bool) {
+	if !ok || have < need {
+		panic(fmt.Sprintf("simd: %s: tiles of %d values, need %d, or a shape that cannot be", name, have, need))
+	}
+}
+
 // PackF32 fills tiles of w with src, little-endian float32 (rows, columns): those rows of the
 // matrix from row on, which begins a tile. It returns the index in src of the first value
 // that is not finite, or -1.
 func PackF32(w []float32, src []byte, row, columns int) (bad int) {
+	checkTiles("PackF32", len(w), SizeF32(row, columns)+SizeF32(len(src)/max(4*columns, 1), columns),
+		columns > 0 && row >= 0 && row%TileF32 == 0 && len(src)%(4*columns) == 0)
 	size := TileF32 * 4 * columns
 	for from := 0; from < len(src); from += size {
 		tile := w[SizeF32(row, columns):]
@@ -82,6 +92,7 @@ const infinite = 0x7F800000
 
 // RowF32 sets x (columns,) to a row of a float32 matrix in tiles w.
 func RowF32(x, w []float32, row int) {
+	checkTiles("RowF32", len(w), SizeF32(row+1, len(x)), row >= 0)
 	tile := w[row/TileF32*TileF32*len(x):][:TileF32*len(x)]
 	for j := range x {
 		x[j] = tile[j*TileF32+row%TileF32]
@@ -91,6 +102,8 @@ func RowF32(x, w []float32, row int) {
 // PackInt8 fills the values of tiles of w with src, int8 (rows, columns) as bytes: those rows
 // of the matrix from row on, which begins a tile. Columns behind the last group are left out.
 func PackInt8(w []uint8, src []byte, row, columns, groups, group int) {
+	checkTiles("PackInt8", len(w), SizeInt8(row, groups, group)+SizeInt8(len(src)/max(columns, 1), groups, group),
+		group > 0 && groups > 0 && groups*group <= columns && row >= 0 && row%TileInt8 == 0 && len(src)%columns == 0)
 	size := TileInt8 * columns
 	for from := 0; from < len(src); from += size {
 		packTileInt8(w[SizeInt8(row, groups, group):], src[from:min(from+size, len(src))], columns, groups, group)
@@ -139,6 +152,8 @@ func scaleInt8(row, g, groups, group int) int {
 // after the other: where groups straddle rows, the scale of a group is here that of its
 // first value, as in runq.c.
 func PackScales(w []uint8, src []byte, row, rows, columns, groups, group int) {
+	checkTiles("PackScales", len(w), SizeInt8(row+rows, groups, group), group > 0 && groups > 0 && groups*group <= columns &&
+		row >= 0 && rows >= 0 && len(src) == 4*((row+rows)*columns/group-row*columns/group))
 	first := row * columns / group
 	for r := row; r < row+rows; r++ {
 		for g := range groups {
@@ -150,7 +165,8 @@ func PackScales(w []uint8, src []byte, row, rows, columns, groups, group int) {
 
 // RowInt8 sets x (groups*group,) to a row of an int8 matrix in tiles w.
 func RowInt8(x []float32, w []uint8, row, group int) {
-	groups, size := len(x)/group, TileInt8*(Padded(group)+4)
+	groups, size := len(x)/max(group, 1), TileInt8*(Padded(group)+4)
+	checkTiles("RowInt8", len(w), SizeInt8(row+1, groups, group), group > 0 && len(x) == groups*group && row >= 0)
 	tile := w[row/TileInt8*groups*size:][:groups*size]
 	for g := range groups {
 		scale := math.Float32frombits(binary.NativeEndian.Uint32(w[scaleInt8(row, g, groups, group):]))
@@ -168,6 +184,7 @@ func RowInt8(x []float32, w []uint8, row, group int) {
 
 // SetRowF32 sets a row of a matrix in tiles w to x (columns,).
 func SetRowF32(w, x []float32, row int) {
+	checkTiles("SetRowF32", len(w), SizeF32(row+1, len(x)), row >= 0)
 	tile := w[row/TileF32*TileF32*len(x):][:TileF32*len(x)]
 	for j, v := range x {
 		tile[j*TileF32+row%TileF32] = v
@@ -176,6 +193,7 @@ func SetRowF32(w, x []float32, row int) {
 
 // SetColumnF32 sets a column of a matrix of that many columns in tiles w to x (rows,).
 func SetColumnF32(w, x []float32, column, columns int) {
+	checkTiles("SetColumnF32", len(w), SizeF32(len(x), columns), column >= 0 && column < columns)
 	for r := 0; r < len(x); r += TileF32 {
 		copy(w[(r*columns)+column*TileF32:][:TileF32], x[r:])
 	}
