@@ -83,6 +83,7 @@ func (p *pace) decide(now time.Time) {
 		p.mode, p.hold = together, minHold
 		return
 	}
+	p.hold = max(p.hold, minHold) // 0 before the team has been the faster one for the first time
 	p.mode, p.until = holding, now.Add(p.hold)
 	p.hold = min(2*p.hold, maxHold)
 }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -148,4 +149,140 @@ func BenchmarkDo(b *testing.B) {
 		})
 		team.Close()
 	}
+}
+
+// TestStaleSignal: Do waits until the last part of its own step is done, although a helper that was delayed since the
+// step before wakes it, again and again; and it takes what a worker has sent, so that nothing is left for the next step.
+func TestStaleSignal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		team := New[sums](1) // the test is the helper
+		returned := make(chan bool, 1)
+		signal := func() { // as the end of work
+			synctest.Wait() // the caller sleeps
+			if !team.waiting.CompareAndSwap(true, false) {
+				t.Fatal("the caller does not wait")
+			}
+			team.last <- struct{}{}
+		}
+		go func() {
+			team.sleep(3)
+			returned <- true
+		}()
+		for i := range 3 {
+			team.done.Store(uint32(i))
+			signal()
+			if synctest.Wait(); len(returned) > 0 {
+				t.Fatalf("it returned when %d of 3 parts were done", i)
+			}
+		}
+		team.done.Store(3)
+		signal()
+		if synctest.Wait(); len(returned) == 0 {
+			t.Error("it sleeps though all parts are done")
+		}
+		if len(team.last) > 0 || team.waiting.Load() {
+			t.Errorf("%d signals are left, waiting %v", len(team.last), team.waiting.Load())
+		}
+		// All are done before it sleeps: no signal comes.
+		team.sleep(3)
+		if team.waiting.Load() {
+			t.Error("waiting, though it has returned")
+		}
+	})
+}
+
+// TestSleep: a caller whose helper takes long sleeps, and is woken by the helper that does the last part, whichever part
+// that is; the helper that does another one does not wake it. A caller that need not wait has not stalled.
+func TestSleep(t *testing.T) {
+	team := New[sums](1)
+	if team.join(0); team.pace.stalled {
+		t.Error("it stalled though nothing was left to do")
+	}
+	team.n, team.f = 2, func(s *sums, worker, part int) {}
+	team.step.Store(1<<32 | 2<<16)
+	returned := make(chan bool)
+	go func() {
+		team.join(3) // one part is done by nobody yet
+		returned <- team.pace.stalled
+	}()
+	for !team.waiting.Load() {
+		time.Sleep(spinCaller)
+	}
+	team.work(1)
+	select {
+	case <-returned:
+		t.Fatal("it returned before the last part was done")
+	case <-time.After(10 * spinCaller):
+	}
+	team.n = 3
+	team.step.Store(2<<32 | 3<<16 | 2)
+	team.work(1)
+	if !<-returned {
+		t.Error("it slept and says that it has not stalled")
+	}
+	if n := team.done.Load(); n != 3 {
+		t.Errorf("%d parts are done, want 3", n)
+	}
+}
+
+// TestParts: more parts than a step can have are refused; fewer go, as do the largest number of parts and of calls.
+func TestParts(t *testing.T) {
+	type count struct{ calls atomic.Int64 }
+	counting := New[count](2)
+	defer counting.Close()
+	for _, n := range []int{0, 1, 2, 15, 16, 17, MaxParts, MaxParts + 1} {
+		var c count
+		if counting.Each(&c, n, func(c *count, _, i int) { c.calls.Add(int64(i) + 1) }); c.calls.Load() != int64(n)*(int64(n)+1)/2 {
+			t.Errorf("Each of %d: the calls sum up to %d", n, c.calls.Load())
+		}
+	}
+	var c count
+	counting.Do(&c, MaxParts, 0, func(c *count, _, _ int) { c.calls.Add(1) })
+	if c.calls.Load() != MaxParts {
+		t.Errorf("%d calls, want %d", c.calls.Load(), MaxParts)
+	}
+	defer func() {
+		if v := recover(); v != "workers: too many parts" {
+			t.Errorf("panic %v", v)
+		}
+	}()
+	counting.Do(&c, MaxParts+1, 0, func(c *count, _, _ int) {})
+}
+
+// TestMeasures: Do gives the work of a step to the pace, unless it is 0 or there is nobody to share it with; Each does not.
+func TestMeasures(t *testing.T) {
+	for size, want := range map[int]int{1: 0, 2: 14} {
+		team := New[sums](size)
+		team.pace.start = time.Now().Add(time.Hour) // no window ends
+		var s sums
+		for range 2 {
+			team.Do(&s, 2, 7, (*sums).part)
+			team.Do(&s, 2, 0, (*sums).part)
+			team.Each(&s, 2, (*sums).part)
+		}
+		if team.pace.work != want || team.Size() != size {
+			t.Errorf("%d units of a team of %d, want %d of %d", team.pace.work, team.Size(), want, size)
+		}
+		// Alone, the caller does all parts.
+		team.pace.mode = holding
+		team.Do(&s, 64, 0, func(s *sums, worker, _ int) {
+			if worker != 0 {
+				t.Errorf("worker %d helps", worker)
+			}
+		})
+		team.Close()
+	}
+}
+
+// TestSpinner: the clock is read at every 64th turn, and the time counts from the first reading on.
+func TestSpinner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s spinner
+		for turn := 1; turn <= 4*spinsPerRead; turn++ {
+			time.Sleep(time.Microsecond)
+			if got, want := s.exceeds(100*time.Microsecond), turn == 3*64 || turn == 4*64; got != want {
+				t.Errorf("turn %d: %v, want %v", turn, got, want)
+			}
+		}
+	})
 }
