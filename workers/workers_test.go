@@ -2,6 +2,9 @@ package workers
 
 import (
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -64,59 +67,101 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestAllHelp: given enough time, every worker does parts, also after sleeping.
+// meeting is a step each of whose parts ends when all are in it: by as many workers as there
+// are parts.
+type meeting struct {
+	inside sync.WaitGroup
+	by     [3]atomic.Int32
+}
+
+func (m *meeting) part(worker, _ int) {
+	m.by[worker].Add(1)
+	m.inside.Done()
+	m.inside.Wait() // for ever if a helper does not help: the test runs out of time
+}
+
+// TestAllHelp: every worker does parts, all at the same time, also after sleeping.
 func TestAllHelp(t *testing.T) {
-	if runtime.GOMAXPROCS(0) < 2 {
-		t.Skip("SKIPPED, helpers were not seen to help: one processor")
-	}
-	type seen struct{ by [3]atomic.Int32 }
-	team := New[seen](3)
+	const size = 3
+	team := New[meeting](size)
 	defer team.Close()
-	for range 3 {
-		var s seen
-		for step := 0; step < 1000 && (s.by[1].Load() == 0 || s.by[2].Load() == 0); step++ {
-			time.Sleep(spinHelper * 2)
-			team.Do(&s, 30, 0, func(s *seen, worker, _ int) {
-				s.by[worker].Add(1)
-				time.Sleep(50 * time.Microsecond)
-			})
+	for round := range 300 {
+		if round%3 == 0 {
+			awaitSleep(team)
 		}
-		if s.by[1].Load() == 0 || s.by[2].Load() == 0 {
-			t.Fatal("a helper did not help")
+		var m meeting
+		m.inside.Add(size)
+		team.Do(&m, size, 0, (*meeting).part)
+		for worker := range m.by {
+			if n := m.by[worker].Load(); n != 1 {
+				t.Fatalf("round %d: worker %d did %d parts", round, worker, n)
+			}
 		}
+	}
+}
+
+// awaitSleep waits until all helpers of a team sleep: for ever, and so the test runs out of
+// time, if one does not.
+func awaitSleep[T any](team *Team[T]) {
+	for _, h := range team.helpers {
+		for !h.asleep.Load() {
+			time.Sleep(spinHelper)
+		}
+	}
+}
+
+// helping returns the states of all goroutines that help, of any team: "running", "chan receive".
+func helping() (states []string) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "/workers.(*Team[...]).help(") {
+			_, state, _ := strings.Cut(stack, " [")
+			state, _, _ = strings.Cut(state, "]")
+			states = append(states, state)
+		}
+	}
+	return states
+}
+
+// awaitEnd waits until no goroutine helps: for ever, and so the test runs out of time, if one of a
+// team that was closed does not end.
+func awaitEnd() {
+	for len(helping()) > 0 {
+		time.Sleep(time.Millisecond)
 	}
 }
 
 // TestClose: the goroutines end, those that sleep and those that do not.
 func TestClose(t *testing.T) {
-	before := runtime.NumGoroutine()
 	for i := range 10 {
 		team := New[sums](4)
 		var s sums
 		team.Do(&s, 10, 1, (*sums).part)
-		time.Sleep(time.Duration(i%2) * 3 * spinHelper)
+		if i%2 == 1 {
+			awaitSleep(team)
+			if got := helping(); len(got) < 3 {
+				t.Fatalf("of three helpers there are goroutines %q", got)
+			}
+		}
 		team.Close()
 	}
-	for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
-			t.Fatalf("%d goroutines, %d at first", runtime.NumGoroutine(), before)
-		}
-	}
+	awaitEnd()
 }
 
-// TestQuiet: helpers sleep when there has been no step for some time.
+// TestQuiet: helpers sleep, in the sense of the scheduler, when there has been no step for some time.
 func TestQuiet(t *testing.T) {
+	awaitEnd() // of the helpers of tests before
 	team := New[sums](4)
 	defer team.Close()
 	var s sums
 	team.Do(&s, 10, 1, (*sums).part)
-	for i, h := range team.helpers {
-		// On a busy machine it may take some time until a helper has run for spinHelper.
-		for start := time.Now(); !h.asleep.Load(); time.Sleep(spinHelper) {
-			if time.Since(start) > 10*time.Second {
-				t.Fatalf("helper %d is awake long after the last step", i)
-			}
-		}
+	awaitSleep(team)
+	asleep := func(state string) bool { return strings.HasPrefix(state, "chan receive") }
+	for states := helping(); slices.ContainsFunc(states, func(s string) bool { return !asleep(s) }); states = helping() {
+		time.Sleep(time.Millisecond) // until they do, or the test runs out of time
+	}
+	if n := len(helping()); n != 3 {
+		t.Errorf("%d helpers sleep, want 3", n)
 	}
 }
 
