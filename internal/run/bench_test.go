@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +19,13 @@ func TestBench(t *testing.T) {
 	if r.Model != "random.bin" || r.Threads != 3 || r.SIMD == "" || r.LoadMS <= 0 ||
 		r.Prefill.Tokens != 20 || r.Decode.Tokens != 12 || len(r.TokenUS) != 12 || len(r.Prefill.TokS) != 3 || len(r.Decode.TokS) != 3 || len(r.Read.GBS) != 3 {
 		t.Errorf("%+v", r)
+	}
+	var sum float64
+	for _, us := range r.TokenUS {
+		sum += us
+	}
+	if speed := r.Decode.TokS[2]; !(math.Abs(speed*sum/1e6-12) < 1e-6) {
+		t.Errorf("%g tokens per second, but 12 tokens took %g us", speed, sum)
 	}
 	// The model's 300 x 8 classifier and two layers, rows filled up to 32: see Header.Memory;
 	// and the keys and values of 20 + 6 positions.
