@@ -108,7 +108,11 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout) error {
 	if err := f.Truncate(size); err != nil {
 		return err
 	}
-	storage := osfile.New(f, false)
+	return writeStorage(ctx, osfile.New(f, false), size, t, l)
+}
+
+// writeStorage writes everything to storage, which has that size and reads as zeros.
+func writeStorage(ctx context.Context, storage backend.Storage, size int64, t *tree, l layout) error {
 	if err := writeGPT(storage, size, l); err != nil {
 		return err
 	}
