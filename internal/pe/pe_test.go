@@ -5,6 +5,9 @@ import (
 	"debug/elf"
 	coff "debug/pe"
 	"encoding/binary"
+	"errors"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -650,4 +653,124 @@ func smallELF() []byte {
 		{Tag: int64(elf.DT_HASH), Val: 0x402100}, {Tag: int64(elf.DT_SYMTAB), Val: 0x402200}, {Tag: int64(elf.DT_SYMENT), Val: 24},
 	}))
 	return b
+}
+
+// TestReaderFails: no program comes of a file of which a read fails, whichever it is.
+func TestReaderFails(t *testing.T) {
+	broken := errors.New("bad sector")
+	for _, file := range [][]byte{smallELF(), goELF(t, toolchains[0], true)} {
+		r := &failingReader{ReaderAt: bytes.NewReader(file), n: math.MaxInt, err: broken}
+		if _, err := Convert(r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range r.calls {
+			if out, err := Convert(&failingReader{ReaderAt: r.ReaderAt, n: n, err: broken}, Options{}); out != nil || !errors.Is(err, broken) {
+				t.Errorf("read %d of %d fails: %d bytes, %v", n, r.calls, len(out), err)
+			}
+		}
+	}
+}
+
+// failingReader fails from the n-th read on.
+type failingReader struct {
+	io.ReaderAt
+	n, calls int
+	err      error
+}
+
+func (r *failingReader) ReadAt(b []byte, off int64) (int, error) {
+	if r.calls++; r.calls > r.n {
+		return 0, r.err
+	}
+	return r.ReaderAt.ReadAt(b, off)
+}
+
+// TestPanics: what cannot be a file of the format is a bug of the package's own.
+func TestPanics(t *testing.T) {
+	for name, f := range map[string]func(){
+		"unpack":          func() { unpack(make([]byte, 7), new(uint64)) },
+		"unpack too many": func() { unpack(make([]byte, 9), new(uint64)) },
+		"pack":            func() { pack(nil, 1) }, // an int has no size
+		"image of 4 GiB":  func() { write(0, 0x1000, []section{{rva: 0x1000, size: 1<<32 - 0x1fff}}) },
+	} {
+		func() {
+			defer func() {
+				if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "pe: ") {
+					t.Errorf("%s: panic %q", name, s)
+				}
+			}()
+			f()
+		}()
+	}
+	if out := write(0, 0x1000, []section{{rva: 0x1000, size: 1<<32 - 0x2000 - 0x1000}}); len(out) != headersSize {
+		t.Errorf("the largest image has %d bytes", len(out))
+	}
+}
+
+// TestLayoutLimits: what is just allowed, and what is just too much.
+func TestLayoutLimits(t *testing.T) {
+	const table = 64
+	for _, c := range []struct {
+		name string
+		edit func(e *elfEditor)
+		want string // "": it is converted
+	}{
+		{"64 program headers", func(e *elfEditor) { e.u16(56, 64); clear(e.b[table+4*56 : table+64*56]) }, ""},
+		{"65 program headers", func(e *elfEditor) { e.u16(56, 65); clear(e.b[table+4*56 : table+65*56]) }, "e_phnum 65"},
+		{"headers of 57", func(e *elfEditor) { e.u16(54, 57) }, "e_phentsize 57"},
+		{"entry at the first byte of text", func(e *elfEditor) { e.u64(24, 0x401000) }, ""},
+		{"entry before it", func(e *elfEditor) { e.u64(24, 0x400fff) }, "outside .text"},
+		{"entry at the last byte", func(e *elfEditor) { e.u64(24, 0x401fff) }, ""},
+		{"entry behind it", func(e *elfEditor) { e.u64(24, 0x402000) }, "outside .text"},
+		{"2 GiB", func(e *elfEditor) { e.u64(table+2*56+pMemsz, 1<<31-0x3000) }, ""},
+		{"2 GiB and a byte", func(e *elfEditor) { e.u64(table+2*56+pMemsz, 1<<31-0x3000+1) }, "more than 0x80000000"},
+		{"no memory", func(e *elfEditor) { e.u64(table+2*56+pMemsz, 0); e.u64(table+2*56+pFilesz, 0) }, "outside what 32 bits"},
+		{"memory as large as the file", func(e *elfEditor) { e.u64(table+2*56+pMemsz, 0x1000) }, ""},
+		{"memory a byte less", func(e *elfEditor) { e.u64(table+2*56+pMemsz, 0xfff) }, "larger than p_memsz"},
+		{"relocation at the last 8 bytes", func(e *elfEditor) { e.u64(0x2000, 0x403ff8) }, ""},
+		{"relocation a byte later", func(e *elfEditor) { e.u64(0x2000, 0x403ff9) }, "not in the initialised part"},
+		{"relocation at the first", func(e *elfEditor) { e.u64(0x2000, 0x403000) }, ""},
+		{"relocation before it", func(e *elfEditor) { e.u64(0x2000, 0x402fff) }, "not in the initialised part"},
+		{"addend at the base", func(e *elfEditor) { e.u64(0x2010, 0x400000) }, ""},
+		{"addend before it", func(e *elfEditor) { e.u64(0x2010, 0x3fffff) }, "outside the image"},
+		{"addend at the end", func(e *elfEditor) { e.u64(0x2010, 0x406000) }, ""},
+		{"addend behind it", func(e *elfEditor) { e.u64(0x2010, 0x406001) }, "outside the image"},
+		{"the dynamic table up to the end", func(e *elfEditor) { e.u64(table+3*56+pVaddr, 0x403000); e.u64(table+3*56+pMemsz, 0x1000) }, ""},
+		{"and an entry more", func(e *elfEditor) { e.u64(table+3*56+pMemsz, 0x1010) }, "not a table inside"},
+		{"the relocations up to the end", func(e *elfEditor) { copy(e.b[0x2fe8:], e.b[0x2000:0x2018]); e.u64(e.dyn(elf.DT_RELA)+8, 0x402fe8) }, ""},
+		{"and beyond", func(e *elfEditor) { e.u64(e.dyn(elf.DT_RELA)+8, 0x402ff0) }, "not a table inside"},
+		{"one symbol", func(e *elfEditor) { e.u32(0x2104, 1) }, ""},
+		{"a symbol defined here", func(e *elfEditor) { e.u32(0x2104, 2); e.u16(0x2200+24+6, 1) }, ""},
+		{"a symbol of another file", func(e *elfEditor) { e.u32(0x2104, 2) }, "dynamic symbol 1"},
+		{"relocations one beside the other", func(e *elfEditor) { two(e, 0x403808) }, ""},
+		{"a byte less", func(e *elfEditor) { two(e, 0x403807) }, "overlap"},
+		{"thread-local storage of 8", func(e *elfEditor) { header(e, elf.PT_TLS, 0, 8) }, ""},
+		{"of 9", func(e *elfEditor) { header(e, elf.PT_TLS, 0, 9) }, "PT_TLS has p_memsz 9"},
+		{"with contents", func(e *elfEditor) { header(e, elf.PT_TLS, 1, 8) }, "PT_TLS"},
+		{"not readable", func(e *elfEditor) { e.u32(table+2*56+pFlags, 2) }, "not readable"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := &elfEditor{t, smallELF()}
+			c.edit(e)
+			out, err := Convert(bytes.NewReader(e.b), Options{})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || out != nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// two adds a relocation at an address.
+func two(e *elfEditor, at uint64) {
+	copy(e.b[0x2018:], e.b[0x2000:0x2018])
+	e.u64(0x2018, at)
+	e.u64(e.dyn(elf.DT_RELASZ)+8, 48)
+}
+
+// header adds a program header.
+func header(e *elfEditor, kind elf.ProgType, filesz, memsz uint64) {
+	e.u16(56, 5)
+	e.u32(64+4*56+pType, uint32(kind))
+	e.u64(64+4*56+pFilesz, filesz)
+	e.u64(64+4*56+pMemsz, memsz)
 }
