@@ -11,6 +11,7 @@ import (
 func TestArgmax(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	m := newMemory(t, 1<<12)
 	special := []float32{nan, inf, -inf, 0, float32(math.Copysign(0, -1)), math.MaxFloat32}
 	for i := range 3000 {
 		x := make([]float32, i%7+1+rng.IntN(100))[i%7:]
@@ -23,12 +24,19 @@ func TestArgmax(t *testing.T) {
 		if i%5 == 0 {
 			x[rng.IntN(len(x))] = 1
 		}
+		if i%4 == 0 {
+			x[len(x)-1] = 2 // the search goes to the end
+		}
 		want := argmax(x)
+		if i%2 == 0 { // the page behind cannot be read
+			x = filled(m, x, -1)
+		}
 		for _, k := range All() {
 			if got := k.Argmax(x); got != want {
 				t.Fatalf("%s: %d of %v, want %d", k.Name, got, x, want)
 			}
 		}
+		check(t, m)
 	}
 }
 

@@ -1,0 +1,57 @@
+package simd
+
+import (
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestSets: each set has the kernels of its instructions, where there are some, and else those of the set before it.
+func TestSets(t *testing.T) {
+	want := map[string]struct {
+		level     level
+		tokens    [3]int   // of f32s, int8s and the rows of gemm
+		functions []string // that end with the set's name in capitals
+		before    []string // with AVX2, in the set avx512
+	}{
+		"go":     {level: goTwin},
+		"sse2":   {level: sse2},
+		"avx2":   {avx2, [3]int{6, 2, 4}, []string{"f32s", "int8s", "gemm", "rmsNorm", "softmax", "swiGLU", "rotate", "quantize", "add", "read", "argmax"}, nil},
+		"avx512": {avx512, [3]int{12, 8, 8}, []string{"f32s", "int8s", "gemm", "softmax", "swiGLU", "quantize", "read"}, []string{"rmsNorm", "rotate", "add", "argmax"}},
+	}
+	for _, k := range All() {
+		w := want[k.Name]
+		if k.level != w.level || [3]int{k.f32Tokens, k.int8Tokens, k.gemmRows} != w.tokens {
+			t.Errorf("%s: level %d, %d, %d tokens, %d rows", k.Name, k.level, k.f32Tokens, k.int8Tokens, k.gemmRows)
+		}
+		v := reflect.ValueOf(k).Elem()
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			if v.Field(i).Kind() != reflect.Func {
+				continue
+			}
+			end := ""
+			switch {
+			case slices.Contains(w.functions, name):
+				end = strings.ToUpper(k.Name)
+			case slices.Contains(w.before, name):
+				end = "AVX2"
+			case v.Field(i).IsNil():
+				continue // there is no such twin
+			}
+			if got := runtime.FuncForPC(v.Field(i).Pointer()).Name(); got != "bootllama/simd."+name+end {
+				t.Errorf("%s: %s is %s", k.Name, name, got)
+			}
+		}
+	}
+	if best, all := Best(), All(); best.Name != all[len(all)-1].Name || all[0].Name != "go" {
+		t.Errorf("the best are %s, the first %s", best.Name, all[0].Name)
+	}
+	for _, k := range All() {
+		if got, err := Named(k.Name); err != nil || got.Name != k.Name || got.level != k.level {
+			t.Errorf("%s: %v, %v", k.Name, got, err)
+		}
+	}
+}
