@@ -46,6 +46,11 @@ func TestBadDescription(t *testing.T) {
 		{"int8 vector", 4, func(h *Header) { x := find(h, "rms_att_weight", 0); x.Type, x.Group = Int8, 4 }, "rms_att_weight of layer 0: groups of 4"},
 		{"int8 and not used", 4, func(h *Header) { find(h, "wk", 1).Weight = "" }, "wk of layer 1: groups of 4"},
 		{"no group", 4, func(h *Header) { find(h, "wk", 1).Group = 0 }, "wk of layer 1: groups of 0"},
+		{"no groups", 4, func(h *Header) {
+			for i := range h.Tensors {
+				h.Tensors[i].Group = 0
+			}
+		}, "groups of 0 values, where 0 can be"},
 		{"two groups", 4, func(h *Header) { find(h, "wk", 1).Group = 2 }, "groups of 2 values, where 4 can be"},
 		{"group beyond a row", 4, func(h *Header) {
 			for i := range h.Tensors {

@@ -41,12 +41,12 @@ func TestAdamW(t *testing.T) {
 		}
 		moved := 0.0
 		for i := range w {
-			if diff := math.Abs(float64(w[i]) - want[i]); diff > 2e-6 {
+			if diff := math.Abs(float64(w[i]) - want[i]); !(diff <= 2e-6) {
 				t.Errorf("matrix %v: weight %d is %g, want %g", matrix, i, w[i], want[i])
 			}
 			moved = max(moved, math.Abs(float64(m[i])))
 		}
-		if moved == 0 {
+		if !(moved > 0) {
 			t.Error("nothing moved")
 		}
 	}
@@ -90,14 +90,14 @@ func TestClip(t *testing.T) {
 			}
 			return math.Sqrt(sum)
 		}
-		if got := norm(tr.gradient.Data); math.Abs(got-r.GradNorm) > 1e-9*got || got < 0.02 {
+		if got := norm(tr.gradient.Data); !(math.Abs(got-r.GradNorm) <= 1e-9*got && got >= 0.02) {
 			t.Errorf("clip %g: the norm is %g, want %g", clip, r.GradNorm, got)
 		}
 		want := r.GradNorm
 		if clip > 0 {
 			want = min(want, clip)
 		}
-		if got := norm(tr.m.Data) / (1 - o.Beta1); math.Abs(got-want) > 1e-5*want {
+		if got := norm(tr.m.Data) / (1 - o.Beta1); !(math.Abs(got-want) <= 1e-5*want) {
 			t.Errorf("clip %g: the gradient has norm %g after clipping, want %g", clip, got, want)
 		}
 	}
@@ -126,7 +126,7 @@ func TestLearningRate(t *testing.T) {
 		if step >= 100 {
 			want = 1e-4 + 0.5*(1+math.Cos(math.Pi*float64(min(step, 1000)-100)/900))*9e-4
 		}
-		if got := o.learningRate(step); math.Abs(got-want) > 1e-17 {
+		if got := o.learningRate(step); !(math.Abs(got-want) <= 1e-17) {
 			t.Errorf("step %d: the rate is %g, want %g", step, got, want)
 		}
 	}

@@ -49,10 +49,10 @@ func TestEvaluate(t *testing.T) {
 			}
 		}
 		got, want := Evaluate(m, c, documents), sum/float64(predicted)
-		if math.Abs(got-want) > 1e-9 {
+		if !(math.Abs(got-want) <= 1e-9) {
 			t.Errorf("groups of %d: %v, want %v", shape.GroupSize, got, want)
 		}
-		if got < 3 || got > 9 {
+		if !(got >= 3 && got <= 9) {
 			t.Errorf("groups of %d: %v nats for random weights, want about %v", shape.GroupSize, got, math.Log(300))
 		}
 	}
@@ -84,7 +84,7 @@ func TestEvaluateStories(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := llama.NewTransformer(checkpoint, llama.Options{Threads: 1})
-		if story, salad := Evaluate(m, corpora[0], 1), Evaluate(m, corpora[1], 1); story > 1 || salad < 5 {
+		if story, salad := Evaluate(m, corpora[0], 1), Evaluate(m, corpora[1], 1); !(story > 0 && story <= 1 && salad >= 5 && salad < 20) {
 			t.Errorf("%s: %v nats for a story, %v for its words in any order", name, story, salad)
 		}
 		m.Close()

@@ -140,7 +140,7 @@ func TestWriteInt8(t *testing.T) {
 				}
 				bound := largest / 127 / 2 * (1 + 1e-5)
 				for i := g; i < g+group; i++ {
-					if d := math.Abs(float64(got[i]) - float64(want[i])); d > bound {
+					if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound) {
 						t.Errorf("%s: value %d is %v, want %v, not %v from it", name, i, got[i], want[i], d)
 					}
 				}
@@ -254,7 +254,7 @@ func TestPublishedExport(t *testing.T) {
 		const ulp = 1.0 / (1 << 24) // torch has another cosine
 		got := math.Float32frombits(binary.LittleEndian.Uint32(got0[i:]))
 		want := math.Float32frombits(binary.LittleEndian.Uint32(want0[i:]))
-		if math.Abs(float64(got)-float64(want)) > ulp {
+		if !(math.Abs(float64(got)-float64(want)) <= ulp) {
 			t.Errorf("rotation at offset %d is %v, want %v", i, got, want)
 		}
 	}

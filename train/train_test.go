@@ -83,7 +83,7 @@ func TestGradients(t *testing.T) {
 		}
 		r := newReference(tr.parameters)
 		d, loss := gradient(tr, tokens)
-		if want := r.loss(tokens); math.Abs(loss-want) > 1e-5*want {
+		if want := r.loss(tokens); !(math.Abs(loss-want) <= 1e-5*want) {
 			t.Errorf("%+v: the loss is %v, want %v", c, loss, want)
 		}
 		rng := rand.New(rand.NewPCG(8, 9))
@@ -92,7 +92,7 @@ func TestGradients(t *testing.T) {
 			for _, v := range *kind.data {
 				largest = max(largest, math.Abs(float64(v)))
 			}
-			if largest < 1e-4 {
+			if !(largest >= 1e-4) {
 				t.Errorf("%+v: %s: the largest gradient is %g: nothing is tested", c, kind.name, largest)
 			}
 			w := r.w[kind.name]
@@ -105,7 +105,7 @@ func TestGradients(t *testing.T) {
 				down := r.loss(tokens)
 				w[i] = before
 				want, got := (up-down)/(2*step), float64((*kind.data)[i])
-				if math.Abs(got-want) > tolerance*largest {
+				if !(math.Abs(got-want) <= tolerance*largest) {
 					t.Errorf("%+v: %s[%d]: the gradient is %g, want %g (the largest is %g)", c, kind.name, i, got, want, largest)
 				}
 			}
@@ -193,13 +193,13 @@ func TestOverfits(t *testing.T) {
 	tokens := randomTokens(plain, 2, 1)
 	first := tr.Step(tokens).Loss
 	// Logits of unit variance, which Init makes, cost half a nat more than none.
-	if want := math.Log(float64(plain.VocabSize)) + 0.5; math.Abs(first-want) > 0.25 {
+	if want := math.Log(float64(plain.VocabSize)) + 0.5; !(math.Abs(first-want) <= 0.25) {
 		t.Errorf("the first loss is %.3f, want about ln %d + 1/2 = %.3f", first, plain.VocabSize, want)
 	}
 	for tr.StepsDone < o.Steps {
 		tr.Step(tokens)
 	}
-	if loss := tr.Loss(tokens); loss > 0.02 {
+	if loss := tr.Loss(tokens); !(loss >= 0 && loss <= 0.02) {
 		t.Errorf("after %d steps the loss is %.3f, want near 0", o.Steps, loss)
 	}
 }
@@ -216,7 +216,7 @@ func TestIgnore(t *testing.T) {
 	tr := New(c, testOptions(2))
 	unsettle(tr.parameters)
 	loss := tr.Loss(tokens)
-	if want := newReference(tr.parameters).loss(tokens); math.Abs(loss-want) > 1e-5*want {
+	if want := newReference(tr.parameters).loss(tokens); !(math.Abs(loss-want) <= 1e-5*want) {
 		t.Errorf("the loss is %v, want %v", loss, want)
 	}
 	if got := tr.Loss(slices.Repeat([]uint16{Ignore}, c.SeqLen+1)); got != 0 {

@@ -16,7 +16,7 @@ func TestBench(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || strings.Count(out, "\n") != 1 {
 		t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
 	}
-	if r.Model != "random.bin" || r.Threads != 3 || r.SIMD == "" || r.LoadMS <= 0 ||
+	if r.Model != "random.bin" || r.Threads != 3 || r.SIMD == "" || !(r.LoadMS > 0) ||
 		r.Prefill.Tokens != 20 || r.Decode.Tokens != 12 || len(r.TokenUS) != 12 || len(r.Prefill.TokS) != 3 || len(r.Decode.TokS) != 3 || len(r.Read.GBS) != 3 {
 		t.Errorf("%+v", r)
 	}
@@ -34,7 +34,7 @@ func TestBench(t *testing.T) {
 		t.Errorf("%d bytes a token, want %d", r.Decode.BytesPerToken, want)
 	}
 	for _, v := range slices.Concat(r.Prefill.TokS, r.Decode.TokS, r.Read.GBS, r.TokenUS, []float64{r.Prefill.Median, r.Decode.Median, r.Decode.GBS, r.Read.Median, r.Share}) {
-		if v <= 0 {
+		if !(v > 0) {
 			t.Fatalf("a speed of %g: %+v", v, r)
 		}
 	}
