@@ -1,13 +1,16 @@
 package chat
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"bootllama"
 )
@@ -163,6 +166,87 @@ func TestFailures(t *testing.T) {
 		w := failing(n)
 		if err := s.Run(context.Background(), strings.NewReader("once\nonce\n"), &w); err == nil || err.Error() != "broken console" {
 			t.Errorf("a writer's error at write %d: %v", n, err)
+		}
+	}
+}
+
+// TestEveryWriteFails: a session and a conversation whose output breaks, at whichever write, end with that error.
+func TestEveryWriteFails(t *testing.T) {
+	const in = "once\nxyzxyzxyzxyxyzxyz xyzxyz\n" // the second is too long for 12 steps
+	for name, run := range map[string]func(r io.Reader, w io.Writer) error{
+		"session":      func(r io.Reader, w io.Writer) error { return session(t, 12).Run(context.Background(), r, w) },
+		"conversation": func(r io.Reader, w io.Writer) error { return conversation(t, 0).Run(context.Background(), r, w) },
+		"long lines": func(r io.Reader, w io.Writer) error {
+			return session(t, 5).Run(context.Background(), io.MultiReader(strings.NewReader(strings.Repeat("x", 2*maxLine)+"\n"), r), w)
+		},
+		"no tokens": func(r io.Reader, w io.Writer) error {
+			c := conversation(t, 0)
+			c.Generator.Tokenizer = smallTokenizer(t, templateCharacters+"be")
+			return c.Run(context.Background(), io.MultiReader(strings.NewReader("b\nx\n"), strings.NewReader("")), w)
+		},
+	} {
+		all := failing(1 << 20)
+		if err := run(strings.NewReader(in), &all); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		writes := 1<<20 - int(all)
+		for n := range writes {
+			w := failing(n)
+			if err := run(strings.NewReader(in), &w); err == nil || err.Error() != "broken console" {
+				t.Errorf("%s, write %d of %d: %v", name, n+1, writes, err)
+			}
+		}
+	}
+}
+
+// TestReadersGone: the goroutine that reads lines ends with the session, once its Read returns.
+func TestReadersGone(t *testing.T) {
+	s, c := session(t, 5), conversation(t, 20)
+	before := runtime.NumGoroutine()
+	for range 5 {
+		if err := s.Run(context.Background(), strings.NewReader("once\n"), io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Run(context.Background(), strings.NewReader("be kind\n"), io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// TestReadLine: the longest line is read, one byte more is too long, and an error comes after what was read before it.
+func TestReadLine(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	broken := errors.New("broken keyboard")
+	for _, c := range []struct {
+		in    string
+		end   error
+		lines []int // their lengths; -1: too long
+		err   error
+	}{
+		{x(maxLine) + "\n" + x(3), io.EOF, []int{maxLine, 3}, io.EOF},
+		{x(maxLine) + "\r\n\r\n\n", io.EOF, []int{maxLine, 0, 0}, io.EOF},
+		{x(maxLine), io.EOF, []int{maxLine}, io.EOF},
+		{x(maxLine+2) + "\n" + x(3) + "\n", io.EOF, []int{-1, 3}, io.EOF},
+		{x(5*maxLine) + "\n" + x(3) + "\n", io.EOF, []int{-1, 3}, io.EOF},
+		{x(5 * maxLine), io.EOF, []int{-1}, io.EOF},
+		{x(3), broken, nil, broken},
+		{x(3) + "\n", broken, []int{3}, broken},
+		{x(5 * maxLine), broken, nil, broken},
+	} {
+		r := bufio.NewReaderSize(io.MultiReader(strings.NewReader(c.in), iotest.ErrReader(c.end)), maxLine+2)
+		for i, want := range c.lines {
+			line, err := readLine(r)
+			if want < 0 && !errors.Is(err, bufio.ErrTooLong) || want >= 0 && (err != nil || line != x(want)) {
+				t.Errorf("%d bytes, line %d: %d bytes, %v, want %d", len(c.in), i, len(line), err, want)
+			}
+		}
+		if _, err := readLine(r); err != c.err {
+			t.Errorf("%d bytes: at the end %v, want %v", len(c.in), err, c.err)
 		}
 	}
 }
