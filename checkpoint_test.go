@@ -132,7 +132,7 @@ func TestBadCheckpoint(t *testing.T) {
 		{"vocab_size least", set(20, 0x80000000), "m: offset 20:|vocab_size is -2147483648"},
 		{"vocab_size few", set(20, 2), "m: offset 20:|vocab_size is 2|too few"},
 		{"seq_len", set(24, 0xfffffff0), "m: offset 24:|seq_len is -16"},
-		{"truncated", good[:len(good)-1], "m: offset 987:|truncated|988 bytes|has 987"},
+		{"truncated", good[:len(good)-1], "m: offset 987:|truncated: the header (dim 4, hidden_dim 3, n_layers 2, n_heads 2, n_kv_heads 1, vocab_size 5, seq_len 6) implies|988 bytes|has 987"},
 		{"header only", good[:28], "m: offset 28:|truncated|988 bytes|has 28"},
 		{"one byte more", append(bytes.Clone(good), 0), "m: offset 988:|too long|988 bytes|has 989"},
 		{"seq_len other", set(24, 7), "m: offset 988:|truncated|996 bytes"},

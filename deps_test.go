@@ -56,9 +56,10 @@ module bootllama/train: how the built-in model was made.
 	bootllama/train/run         : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
 	bootllama/train/cmd/train   : bootllama/internal/file bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag golang.org/x/term gonum.org/v1/plot
 
-module bootllama/bench: how fast it is beside others.
+module bootllama/bench: how fast it is beside others, and how well the tests notice mistakes.
 	bootllama/bench/internal/quiet :
 	bootllama/bench/compare     : bootllama/bench/internal/quiet
+	bootllama/bench/mutants     :
 `
 
 // TestDesign: DESIGN.md has a line for every room.

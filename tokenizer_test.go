@@ -203,6 +203,17 @@ func TestBadTokenizer(t *testing.T) {
 			wantError(t, err, c.want)
 		})
 	}
+	// What is just allowed: pieces of one byte, and a limit that no piece reaches.
+	short := append([]byte{1, 0, 0, 0}, bytes.Repeat([]byte{0, 0, 0, 0, 1, 0, 0, 0, 'x'}, 3)...)
+	for _, b := range [][]byte{short, set(0, uint32(len(good)))} {
+		vocab := 300
+		if len(b) == len(short) {
+			vocab = 3
+		}
+		if _, err := ReadTokenizer(bytes.NewReader(b), int64(len(b)), "t", vocab); err != nil {
+			t.Error(err)
+		}
+	}
 	_, err := ReadTokenizer(bytes.NewReader(good[:100]), int64(len(good)), "t", 300)
 	wantError(t, err, "t: offset 100:|ends here")
 	_, err = LoadTokenizer("testdata/missing.bin", 300)

@@ -191,12 +191,22 @@ func TestEveryWriteFails(t *testing.T) {
 		}
 		writes := 1<<20 - int(all)
 		for n := range writes {
-			w := failing(n)
+			w := failOnce(n)
 			if err := run(strings.NewReader(in), &w); err == nil || err.Error() != "broken console" {
 				t.Errorf("%s, write %d of %d: %v", name, n+1, writes, err)
 			}
 		}
 	}
+}
+
+// failOnce fails at one Write, the one after that many others.
+type failOnce int
+
+func (w *failOnce) Write(b []byte) (int, error) {
+	if *w--; *w == -1 {
+		return 0, errors.New("broken console")
+	}
+	return len(b), nil
 }
 
 // TestReadersGone: the goroutine that reads lines ends with the session, once its Read returns.

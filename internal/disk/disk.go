@@ -113,6 +113,16 @@ func writeImage(ctx context.Context, f *os.File, t *tree, l layout) error {
 
 // writeStorage writes everything to storage, which has that size and reads as zeros.
 func writeStorage(ctx context.Context, storage backend.Storage, size int64, t *tree, l layout) error {
+	kept := &keepingError{Storage: storage}
+	err := writeVolume(ctx, kept, size, t, l)
+	if kept.err != nil {
+		return kept.err
+	}
+	return err
+}
+
+// writeVolume does it; some errors of storage are lost.
+func writeVolume(ctx context.Context, storage backend.Storage, size int64, t *tree, l layout) error {
 	if err := writeGPT(storage, size, l); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ import (
 //     instead of 0; times are the clock's; the free count, the serial number and
 //     the hidden sectors are not filled in. fsck.vfat complains about the first
 //     two. finish corrects these in place.
+//   - A folder that cannot be read is taken for an empty one, and what was in it is lost
+//     without an error. So keepingError keeps the first error of a read or write.
 //   - A file is found by name also where the entry is the volume label. So the
 //     label is set last.
 
@@ -176,6 +178,42 @@ func createVolume(storage backend.Storage, l layout) (*volume, error) {
 		}
 	}
 	return v, nil
+}
+
+// keepingError is a storage that keeps the first error of a read or write.
+type keepingError struct {
+	backend.Storage
+	err error
+}
+
+func (s *keepingError) keep(err error) error {
+	if s.err == nil && err != io.EOF {
+		s.err = err
+	}
+	return err
+}
+
+func (s *keepingError) ReadAt(b []byte, off int64) (int, error) {
+	n, err := s.Storage.ReadAt(b, off)
+	return n, s.keep(err)
+}
+
+func (s *keepingError) Writable() (backend.WritableFile, error) {
+	w, err := s.Storage.Writable()
+	return keepingErrorFile{w, s}, s.keep(err)
+}
+
+// keepingErrorFile is its file.
+type keepingErrorFile struct {
+	backend.WritableFile
+	s *keepingError
+}
+
+func (f keepingErrorFile) ReadAt(b []byte, off int64) (int, error) { return f.s.ReadAt(b, off) }
+
+func (f keepingErrorFile) WriteAt(b []byte, off int64) (int, error) {
+	n, err := f.WritableFile.WriteAt(b, off)
+	return n, f.s.keep(err)
 }
 
 var le = binary.LittleEndian

@@ -671,7 +671,7 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// failingReader fails from the n-th read on.
+// failingReader fails once, after n reads.
 type failingReader struct {
 	io.ReaderAt
 	n, calls int
@@ -679,7 +679,7 @@ type failingReader struct {
 }
 
 func (r *failingReader) ReadAt(b []byte, off int64) (int, error) {
-	if r.calls++; r.calls > r.n {
+	if r.calls++; r.calls == r.n+1 {
 		return 0, r.err
 	}
 	return r.ReaderAt.ReadAt(b, off)

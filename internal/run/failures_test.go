@@ -18,13 +18,13 @@ import (
 
 var errBroken = errors.New("broken pipe of the test")
 
-// failAt is a writer whose n-th Write fails, and all behind it.
+// failAt is a writer of which one Write fails, the one after n others.
 type failAt struct {
 	n, writes int
 }
 
 func (w *failAt) Write(b []byte) (int, error) {
-	if w.writes++; w.writes > w.n {
+	if w.writes++; w.writes == w.n+1 {
 		return 0, errBroken
 	}
 	return len(b), nil
@@ -40,8 +40,8 @@ type session struct {
 func commands(t *testing.T) []session {
 	return []session{
 		{"run", "", []string{"run", model, "-z", tokenizer, "-n", "9", "-t", "0"}},
-		{"run --ids", "", []string{"run", model, "-z", tokenizer, "-n", "9", "--ids"}},
-		{"run with a warning", "", []string{"run", straddling(t), "-z", tokenizer, "-n", "2"}},
+		{"run --ids", "", []string{"run", model, "-z", tokenizer, "-n", "9", "-t", "0", "--ids"}},
+		{"run with a warning", "", []string{"run", straddling(t), "-z", tokenizer, "-n", "2", "-t", "0"}},
 		{"chat", "be kind\nonce\n", []string{"run", model, "-z", tokenizer, "-n", "20", "-t", "0", "-m", "chat"}},
 		{"console", "once\nand\n", []string{"console", model, "-z", tokenizer, "-n", "6", "-t", "0"}},
 		{"bench", "", []string{"bench", model, "--rounds", "1", "--decode", "2"}},

@@ -1,0 +1,46 @@
+//go:build unix
+
+package main
+
+import "strings"
+
+// check is a run of go test.
+type check struct {
+	args []string
+	vm   bool // it starts virtual machines
+}
+
+func (c check) String() string { return strings.Join(c.args, " ") }
+
+// room is a package of which mutants are made, and the tests that can see them: its own, and those of what imports it.
+// Cheap ones come first.
+type room struct {
+	folder string
+	checks []check
+}
+
+func host(args ...string) check { return check{args, false} }
+func vm(args ...string) check   { return check{args, true} }
+
+// cmd is those tests of the host command that start no machine.
+var cmd = host("-run", "Test(Usage|Help|BadFiles|Image|Info.*|CannotWrite)$", "./cmd/bootllama")
+
+var rooms = []room{
+	{"simd", []check{host("./simd"), host(".")}},
+	{".", []check{host("."), host("./chat", "./internal/run")}},
+	{"chat", []check{host("./chat"), host("./internal/run")}},
+	{"internal/run", []check{host("./internal/run"), host("./chat"), cmd}},
+	{"workers", []check{host("./workers"), host("."), host("./internal/run")}},
+	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
+	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},
+	{"metal", []check{host("-run", "Test(Spans.*|MmapArguments|Unicode|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*)$", "./metal"), vm("./metal")}},
+}
+
+func checksOf(folder string) []check {
+	for _, r := range rooms {
+		if r.folder == folder {
+			return r.checks
+		}
+	}
+	return nil
+}
