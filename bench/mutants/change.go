@@ -224,7 +224,7 @@ func (c *changes) returned(n *ast.ReturnStmt, results *ast.FieldList) {
 	}
 	for i, x := range n.Results {
 		switch text := c.text(x); {
-		case text == "nil":
+		case text == "nil" || text == `""`:
 		case types[i] == "error":
 			c.replace(lostError, x, "nil")
 		case types[i] == "bool":
