@@ -58,6 +58,7 @@ func TestSession(t *testing.T) {
 		{"too long for the steps", long + "\nonce\n/quit\n", prompt + "That line is 42 tokens long and the story may have 12. Try a shorter one.\n" + prompt + once + prompt},
 		{"a token too long", "xyzxyzxyzxy\n/quit\n", prompt + "That line is 13 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
 		{"too long to read", strings.Repeat("x", 3*maxLine) + "\nonce\n/quit\n", prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + once + prompt},
+		{"just not too long to read", strings.Repeat("x", maxLine) + "\n/quit\n", prompt + "That line is 65538 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
 		{"too long to read, then nothing", strings.Repeat("x", 3*maxLine), prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

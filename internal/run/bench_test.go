@@ -38,6 +38,14 @@ func TestBench(t *testing.T) {
 			t.Fatalf("a speed of %g: %+v", v, r)
 		}
 	}
+	// The same as int8 in groups of 4, rows filled up to 16: 5 bytes a group, and a scale.
+	status, out, errs = runMain("", "bench", modelInt8, "--prefill", "20", "--decode", "12", "--rounds", "1", "--json")
+	r = benchReport{}
+	err := json.Unmarshal([]byte(out), &r)
+	layer = 16*8*2*3 + 16*8*2 + 2*16*8*2 + 16*12*2
+	if want := int64(304*8*2 + 2*layer + 26*8*2*4); status != 0 || err != nil || r.Decode.BytesPerToken != want {
+		t.Errorf("int8: %d bytes a token, want %d; status %d, %q, %v", r.Decode.BytesPerToken, want, status, errs, err)
+	}
 	status, out, errs = runMain("", "bench", "--prefill", "0", model, "--rounds=1")
 	if status != 0 || errs != "" || strings.Contains(out, "prefill") || strings.Count(out, "\n") != 4 || !strings.Contains(out, "decode     64 tokens") {
 		t.Errorf("status %d, %q, %q", status, out, errs)

@@ -17,6 +17,7 @@ import (
 
 const (
 	model     = "../../testdata/random.bin"
+	modelInt8 = "../../testdata/random-q8.bin"
 	tokenizer = "../../testdata/random-tok.bin"
 )
 
