@@ -37,6 +37,7 @@ mutant that FILE has is not tried again, so that an interrupted run goes on wher
   -seed S       which ones (default 1): a seed draws the same mutants from the same code
   -rooms LIST   of which rooms, separated by commas (default all: see tests.go)
   -files REGEXP of which files of these rooms
+  -kinds LIST   of which kinds: condition, constant, statement, error, operand, return, register (default all)
   -vm COMMAND   starts the tests that start virtual machines, such as 'flock FILE'; "" (default): these are left out
   -list         prints the mutants and ends
   -o FILE       the results, JSON lines
@@ -51,6 +52,7 @@ type options struct {
 	seed            uint64
 	rooms           []string
 	files           *regexp.Regexp
+	kinds           []string // empty: all
 	list            bool
 }
 
@@ -74,7 +76,7 @@ func main() {
 
 func parse(args []string) (options, error) {
 	var o options
-	var only, files string
+	var only, files, some string
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.dir, "C", ".", "")
@@ -84,6 +86,7 @@ func parse(args []string) (options, error) {
 	flags.Uint64Var(&o.seed, "seed", 1, "")
 	flags.StringVar(&only, "rooms", "", "")
 	flags.StringVar(&files, "files", "", "")
+	flags.StringVar(&some, "kinds", "", "")
 	flags.BoolVar(&o.list, "list", false, "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -91,6 +94,14 @@ func parse(args []string) (options, error) {
 	var err error
 	if o.files, err = regexp.Compile(files); err != nil {
 		return o, err
+	}
+	if some != "" {
+		o.kinds = strings.Split(some, ",")
+	}
+	for _, k := range o.kinds {
+		if !slices.Contains(kinds, kind(k)) {
+			return o, fmt.Errorf("-kinds %s: %q is none", some, k)
+		}
 	}
 	for _, r := range rooms {
 		if only == "" || slices.Contains(strings.Split(only, ","), r.folder) {
@@ -148,6 +159,7 @@ func mutants(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		}
 		all = append(all, ms...)
 	}
+	all = slices.DeleteFunc(all, func(m mutant) bool { return len(o.kinds) > 0 && !slices.Contains(o.kinds, string(m.Kind)) })
 	all = draw(all, o.seed)
 	if o.list {
 		for _, m := range all[:min(o.n, len(all))] {

@@ -739,6 +739,8 @@ func TestLayoutLimits(t *testing.T) {
 		{"and an entry more", func(e *elfEditor) { e.u64(table+3*56+pMemsz, 0x1010) }, "not a table inside"},
 		{"the relocations up to the end", func(e *elfEditor) { copy(e.b[0x2fe8:], e.b[0x2000:0x2018]); e.u64(e.dyn(elf.DT_RELA)+8, 0x402fe8) }, ""},
 		{"and beyond", func(e *elfEditor) { e.u64(e.dyn(elf.DT_RELA)+8, 0x402ff0) }, "not a table inside"},
+		{"the hash table up to the end", func(e *elfEditor) { e.u32(0x2ff8, 1); e.u32(0x2ffc, 1); e.u64(e.dyn(elf.DT_HASH)+8, 0x402ff8) }, ""},
+		{"and beyond", func(e *elfEditor) { e.u64(e.dyn(elf.DT_HASH)+8, 0x402ff9) }, "without a DT_HASH"},
 		{"one symbol", func(e *elfEditor) { e.u32(0x2104, 1) }, ""},
 		{"a symbol defined here", func(e *elfEditor) { e.u32(0x2104, 2); e.u16(0x2200+24+6, 1) }, ""},
 		{"a symbol of another file", func(e *elfEditor) { e.u32(0x2104, 2) }, "dynamic symbol 1"},
