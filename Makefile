@@ -1,12 +1,13 @@
 # make run    boots a virtual PC without an operating system: it tells a tale
 # make model  trains the built-in model again, from nothing, and compares: 36 minutes on two cores
-# make test   vet, unit, golden and boot tests, of every module
+# make test   vet, unit, golden and boot tests, of every module, and make race
+# make race   the tests of what has goroutines, and of what they call, with the race detector
 #
 # All install what they miss with the system's package manager, where they may.
 
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: run console model test fmt-check
+.PHONY: run console model test race fmt-check
 
 # MODEL=FILE and TOKENIZER=FILE choose another model than the one that is built in.
 BOOT = go run ./cmd/bootllama boot $(if $(MODEL),"$(MODEL)") $(if $(TOKENIZER),-z "$(TOKENIZER)")
@@ -35,10 +36,19 @@ GOTESTSUM = "$(CURDIR)/build/gotestsum" --format standard-quiet --post-run-comma
 test: fmt-check
 	@sh scripts/setup test
 	go build -C bench -o ../build/gotestsum gotest.tools/gotestsum
-	@failed=; for module in $(MODULES); do \
+	@failed=; $(MAKE) --no-print-directory race || failed=" make race"; for module in $(MODULES); do \
 		echo "$$module: go vet, go test"; \
 		(cd $$module && go vet ./... && $(GOTESTSUM) -- -timeout 20m ./...) || failed="$$failed $$module"; \
 	done; [ -z "$$failed" ] || { echo "make test: failed in$$failed" >&2; exit 1; }
+
+RACE = . ./arena ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./simd ./workers
+
+race:
+	@sh scripts/setup build
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		echo "go test -race"; \
+		CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE) && CGO_ENABLED=1 go test -C train -race -short -timeout 20m . ./bpe ./run; \
+	else echo "SKIPPED: nothing was tested with the race detector, which needs a C compiler: there is no $$(go env CC)" >&2; fi
 
 fmt-check:
 	@sh scripts/setup build

@@ -120,6 +120,9 @@ func TestEncode(t *testing.T) {
 // TestEncodeLongPrompt: 100 kB take a fraction of a second; in quadratic time it
 // would be minutes.
 func TestEncodeLongPrompt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the race detector takes longer (-short)")
+	}
 	tok := randomTok(t)
 	for _, text := range []string{strings.Repeat("a", 100_000), strings.Repeat("once the ", 11_000), strings.Repeat("\x80", 100_000)} {
 		start := time.Now()

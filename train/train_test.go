@@ -73,6 +73,9 @@ func TestNothingFused(t *testing.T) {
 // 1e-9; what differs is the rounding of float32, some 1e-6 of the largest gradients of a
 // tensor. An error in a formula is far larger than what is allowed here.
 func TestGradients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: finite differences take a minute with the race detector (-short)")
+	}
 	const step, tolerance, samples = 1e-5, 2e-5, 8
 	for _, c := range []llama.Config{grouped, odd, plain} {
 		tr := New(c, testOptions(2))
@@ -154,9 +157,13 @@ func TestForward(t *testing.T) {
 
 // TestSameBits: any number of threads and all kernels give the same weights.
 func TestSameBits(t *testing.T) {
+	kernels := simd.All()
+	if testing.Short() {
+		kernels = kernels[len(kernels)-1:]
+	}
 	for _, c := range []llama.Config{grouped, odd} {
 		var want []float32
-		for _, k := range simd.All() {
+		for _, k := range kernels {
 			for _, threads := range []int{1, 2, 3, 5} {
 				o := testOptions(19) // lanes of one and of two sequences
 				o.Threads, o.Kernels = threads, k

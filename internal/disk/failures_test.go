@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,8 @@ func (f faultyFile) WriteAt(b []byte, off int64) (int, error) {
 	return f.WritableFile.WriteAt(b, off)
 }
 
-// TestStorageFails: no image is written when a read or a write of it fails, whichever it is.
+// TestStorageFails: no image is written when a read or a write of it fails, whichever it is. Without keepingError, only
+// go-diskfs loses errors, and only of folders that it reads.
 func TestStorageFails(t *testing.T) {
 	files := []File{Content("A/B/C.BIN", random("c", 5000)), Content("LLAMA.TXT", []byte("run\n")), Content("A/EMPTY", nil)}
 	tr, err := newTree(files)
@@ -79,26 +81,39 @@ func TestStorageFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	write := func(n int) (*faulty, error) {
+	type writer func(ctx context.Context, storage backend.Storage, size int64, t *tree, l layout) error
+	write := func(to writer, n int) (*faulty, error) {
 		for _, size := range []int64{0, size} { // all zeros
 			if err := f.Truncate(size); err != nil {
 				t.Fatal(err)
 			}
 		}
 		s := &faulty{Storage: osfile.New(f, false), n: n}
-		return s, writeStorage(t.Context(), s, size, tr, l)
+		return s, to(t.Context(), s, size, tr, l)
 	}
-	s, err := write(1 << 30)
+	s, err := write(writeStorage, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.calls < 100 {
 		t.Errorf("%d calls: where are the others?", s.calls)
 	}
+	lost, root := 0, partitionStart+fatStart+2*l.fat
 	for n := range s.calls {
-		if s, err := write(n); !errors.Is(err, errBroken) {
+		if s, err := write(writeStorage, n); !errors.Is(err, errBroken) {
 			t.Errorf("call %d, %s: %v", n, s.failed, err)
 		}
+		s, err := write(writeVolume, n)
+		var at int64
+		if err == nil {
+			lost++
+			if _, e := fmt.Sscanf(s.failed, "read at %d", &at); e != nil || at < root {
+				t.Errorf("call %d, %s: the error is lost", n, s.failed)
+			}
+		}
+	}
+	if lost > 8 {
+		t.Errorf("%d errors are lost, go-diskfs loses 8", lost)
 	}
 }
 

@@ -68,6 +68,9 @@ func checkpoint(t *testing.T) *llama.Checkpoint {
 // steps of the training, which have the checksums of the record. Nearly all tales fit the
 // model's context.
 func TestRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the corpus takes half a minute (-short)")
+	}
 	m := prepare(t)
 	if got, want := fmt.Sprintf("%x", m.Corpus.SHA256), recorded(t, "corpus.*SHA-256 `([0-9a-f]{64})`"); got != want {
 		t.Errorf("the corpus has SHA-256 %s, README.md says %s", got, want)
@@ -112,6 +115,9 @@ func TestRecord(t *testing.T) {
 
 // TestQuality samples 200 tales of the built-in model and judges them, and measures its loss.
 func TestQuality(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the corpus takes half a minute (-short)")
+	}
 	m, c := prepare(t), checkpoint(t)
 	tok, err := llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, c.Config.VocabSize)
 	if err != nil {
