@@ -214,3 +214,17 @@ func TestCores(t *testing.T) {
 		t.Errorf("--threads 0 with %d processors: %d", runtime.NumCPU(), got)
 	}
 }
+
+// TestSeedRange: seeds have 64 bits, with a sign and without.
+func TestSeedRange(t *testing.T) {
+	for text, want := range map[string]uint64{"-9223372036854775808": 1 << 63, "9223372036854775808": 1 << 63, "-1": 1<<64 - 1, "18446744073709551615": 1<<64 - 1} {
+		if o, err := parse([]string{"-s", text}); err != nil || o.Seed != want {
+			t.Errorf("-s %s: %d, %v", text, o.Seed, err)
+		}
+	}
+	for _, text := range []string{"-9223372036854775809", "18446744073709551616"} {
+		if _, err := parse([]string{"-s", text}); err == nil {
+			t.Errorf("-s %s: no error", text)
+		}
+	}
+}
