@@ -3,6 +3,7 @@ package simd
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -27,7 +28,7 @@ func TestArgmax(t *testing.T) {
 		if i%4 == 0 {
 			x[len(x)-1] = 2 // the search goes to the end
 		}
-		want := argmax(x)
+		want, before := argmax(x), slices.Clone(x)
 		if i%2 == 0 { // the page behind cannot be read
 			x = filled(m, x, -1)
 		}
@@ -35,6 +36,7 @@ func TestArgmax(t *testing.T) {
 			if got := k.Argmax(x); got != want {
 				t.Fatalf("%s: %d of %v, want %d", k.Name, got, x, want)
 			}
+			unchanged(t, "x", x, before)
 		}
 		check(t, m)
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"unsafe"
 )
 
 // guard fills the memory around every output; a kernel that writes outside changes it.
@@ -36,6 +38,18 @@ func randoms(rng *rand.Rand, s []float32) {
 }
 
 func equal(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
+
+// unchanged fails if a kernel wrote into what it reads. The other comparisons would not see it: they use what it left.
+func unchanged[T any](t *testing.T, name string, got, before []T) {
+	t.Helper()
+	bytes := func(s []T) []byte { // of which NaNs are equal, too
+		var v T
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(v)))
+	}
+	if !slices.Equal(bytes(got), bytes(before)) {
+		t.Fatalf("the kernel changed %s", name)
+	}
+}
 
 // sameRows compares rows of out, columns values each, which are stride apart, with want.
 // What is between them must be guard.
@@ -75,8 +89,11 @@ func TestGemmF32(t *testing.T) {
 				if i%2 == 0 { // the page behind cannot be read
 					x, y = filled(mx, x, -1), filled(my, y, -1)
 				}
+				xBefore, yBefore := slices.Clone(x), slices.Clone(y)
 				k.GemmF32(out, outStride, x, xRow, xColumn, y, yStride, rows, n, columns, more)
 				check()
+				unchanged(t, "x", x, xBefore)
+				unchanged(t, "y", y, yBefore)
 				if err := sameRows(out, outStride, columns, func(r, c int) (want float32) {
 					if more {
 						want = guard
@@ -117,8 +134,11 @@ func TestMatMulF32(t *testing.T) {
 				if i%2 == 0 { // the page behind cannot be read
 					x, w = filled(mx, x, -1), filled(mw, w, -1)
 				}
+				xBefore, wBefore := slices.Clone(x), slices.Clone(w)
 				k.MatMulF32(out, outStride, x, xStride, tokens, n, w, stride, rows)
 				check()
+				unchanged(t, "x", x, xBefore)
+				unchanged(t, "w", w, wBefore)
 				if err := sameRows(out, outStride, rows, func(tok, r int) (want float32) {
 					for j := range n {
 						want += float32(w[r/TileF32*stride+j*TileF32+r%TileF32] * x[tok*xStride+j])
@@ -188,8 +208,12 @@ func TestMatMulInt8(t *testing.T) {
 				if i%2 == 0 {
 					q, g, w = filled(mq, q, -1), filled(mg, g, -1), filled(mw, w, -1)
 				}
+				qBefore, gBefore, wBefore := slices.Clone(q), slices.Clone(g), slices.Clone(w)
 				k.MatMulInt8(out, outStride, q, xStride, g, gStride, tokens, groups, group, w, rows)
 				check()
+				unchanged(t, "q", q, qBefore)
+				unchanged(t, "g", g, gBefore)
+				unchanged(t, "w", w, wBefore)
 				if err := sameRows(out, outStride, rows, func(tok, r int) (want float32) {
 					for j := range groups {
 						var sum int32

@@ -183,6 +183,9 @@ func TestRMSNorm(t *testing.T) {
 				if err := same(o, want); err != nil {
 					t.Fatalf("epsilon %g: %v", epsilon, err)
 				}
+				if unchanged(t, "weight", weight, w); round%2 != 0 {
+					unchanged(t, "x", got, x)
+				}
 				check(t, mo, mx, mw)
 			}
 		}
@@ -238,6 +241,7 @@ func testPair(t *testing.T, kernel func(k *Kernels, x, y []float32), twin func(x
 				if err := same(got, x); err != nil {
 					t.Fatal(err)
 				}
+				unchanged(t, "y", other, y)
 				check(t, mx, my)
 			}
 		}
@@ -264,6 +268,8 @@ func TestRotate(t *testing.T) {
 				if err := same(got, want); err != nil {
 					t.Fatalf("%d heads of %d: %v", heads, size, err)
 				}
+				unchanged(t, "cos", cos, c)
+				unchanged(t, "sin", sin, s)
 				check(t, mv, mc, ms)
 
 				// The same pairs, with the first values of a head's pairs before the second.
@@ -272,6 +278,8 @@ func TestRotate(t *testing.T) {
 				if err := same(got, halves(want, size)); err != nil {
 					t.Fatalf("%d heads of %d, halves: %v", heads, size, err)
 				}
+				unchanged(t, "cos", cos, c)
+				unchanged(t, "sin", sin, s)
 				check(t, mv, mc, ms)
 			}
 		}
@@ -319,6 +327,7 @@ func quantizeOnce(t *testing.T, k *Kernels, r *rand.Rand, mq, mg, mx *memory, gr
 		q[i] = 1 // the kernel must clear the padding
 	}
 	k.Quantize(q, g, got, group)
+	unchanged(t, "x", got, x)
 	for i, v := range want {
 		if q[i] != v {
 			p := Padded(group)
@@ -384,9 +393,11 @@ func TestRead(t *testing.T) {
 			for i := range want {
 				want[i] = byte(r.Uint32())
 			}
-			if got, w := k.Read(filled(m, want, offset(r))), read(want); got != w {
+			b := filled(m, want, offset(r))
+			if got, w := k.Read(b), read(want); got != w {
 				t.Fatalf("%d bytes: %#x, the twin's %#x", n, got, w)
 			}
+			unchanged(t, "what it reads", b, want)
 			check(t, m)
 		}
 	})
