@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/cpu"
 )
 
 // TestSets: each set has the kernels of its instructions, where there are some, and else those of the set before it.
@@ -21,7 +23,20 @@ func TestSets(t *testing.T) {
 		"avx2":   {avx2, [3]int{6, 2, 4}, []string{"f32s", "int8s", "gemm", "rmsNorm", "softmax", "swiGLU", "rotate", "quantize", "add", "read", "argmax"}, nil},
 		"avx512": {avx512, [3]int{12, 8, 8}, []string{"f32s", "int8s", "gemm", "softmax", "swiGLU", "quantize", "read"}, []string{"rmsNorm", "rotate", "add", "argmax"}},
 	}
-	for _, k := range All() {
+	names := []string{"go", "sse2"} // every amd64 has it: a test of kernels that finds none has tested nothing
+	if x := cpu.X86; x.HasAVX2 {
+		names = append(names, "avx2")
+		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI && x.HasBMI2 {
+			names = append(names, "avx512")
+		}
+	}
+	if len(All()) != len(names) {
+		t.Fatalf("%d sets, want %q", len(All()), names)
+	}
+	for i, k := range All() {
+		if k.Name != names[i] {
+			t.Errorf("set %d is %s, want %s", i, k.Name, names[i])
+		}
 		w := want[k.Name]
 		if k.level != w.level || [3]int{k.f32Tokens, k.int8Tokens, k.gemmRows} != w.tokens {
 			t.Errorf("%s: level %d, %d, %d tokens, %d rows", k.Name, k.level, k.f32Tokens, k.int8Tokens, k.gemmRows)

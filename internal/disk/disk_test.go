@@ -670,6 +670,23 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanSmallest: a volume whose clusters just suffice is taken, and with one cluster more the next one.
+func TestPlanSmallest(t *testing.T) {
+	empty := &tree{entries: map[string]int{"": 0}}
+	for _, size := range []int64{100 * mib, 260 * mib, 300 * mib, 8 << 30} {
+		cluster := int64(4096)
+		if size <= 260*mib {
+			cluster = 512
+		}
+		free := (layoutOf(size, cluster).clusters - empty.clusters(cluster) - 1) * cluster
+		for want, free := range map[int64]int64{size: free, size + mib: free + cluster} {
+			if l, err := plan(empty, free); err != nil || l.size != want {
+				t.Errorf("%d bytes: %d, %v, want %d", free, l.size, err, want)
+			}
+		}
+	}
+}
+
 // TestClusters counts by hand, for clusters of 512 bytes: 16 entries.
 func TestClusters(t *testing.T) {
 	var files []File
