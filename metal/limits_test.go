@@ -1,0 +1,79 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// TestEveryCharacter: all characters go through both decoders, the first and the last of each length among them, and all
+// sequences of two and three bytes that are no UTF-8 are replaced.
+func TestEveryCharacter(t *testing.T) {
+	decode := func(b []byte) (got []rune) {
+		var d utf8Decoder
+		for i := range b {
+			for again := true; again; {
+				var r uint32
+				if r, again = d.decode(b[i]); r != noRune {
+					got = append(got, rune(r))
+				}
+			}
+		}
+		return got
+	}
+	for want := rune(0); want <= utf8.MaxRune; want++ {
+		if !utf8.ValidRune(want) {
+			continue
+		}
+		text := utf8.AppendRune(nil, want)
+		if got := decode(text); len(got) != 1 || got[0] != want {
+			t.Fatalf("% x is decoded as %U, want %U", text, got, want)
+		}
+		var d utf16Decoder
+		var got []byte
+		for _, u := range utf16.AppendRune(nil, want) {
+			n := d.decode(u)
+			got = append(got, d.utf8[:n]...)
+		}
+		if string(got) != string(text) {
+			t.Fatalf("%U comes from UTF-16 as % x, want % x", want, got, text)
+		}
+	}
+	for first := 0x80; first < 0x100; first++ {
+		for second := range 0x100 {
+			for _, third := range []byte{'a', 0x80, 0xBF, 0xC2} {
+				b := []byte{byte(first), byte(second), third, 'z'}
+				got := decode(b)
+				replaced := false
+				for _, r := range got {
+					replaced = replaced || r == replacementRune
+				}
+				if utf8.Valid(b) == replaced || got[len(got)-1] != 'z' {
+					t.Fatalf("% x is decoded as %U", b, got)
+				}
+			}
+		}
+	}
+}
+
+// TestMunmapArguments: what mmap cannot have given is refused.
+func TestMunmapArguments(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		start, n uintptr
+	}{
+		{"unaligned", userBase + 1, pageSize},
+		{"nothing", userBase, 0},
+		{"the firmware's", identityEnd - pageSize, pageSize},
+		{"above the top", userTop&^(pageSize-1) + pageSize, pageSize},
+		{"over the top", userTop &^ (pageSize - 1), 1 << 30},
+		{"all addresses", userBase, ^uintptr(0)},
+		{"all but a page", userBase, ^uintptr(0) &^ (pageSize - 1)},
+	} {
+		if got := munmap(c.start, c.n); got != errno(einval) {
+			t.Errorf("%s: %d, want errno %d", c.name, int64(got), einval)
+		}
+	}
+}
