@@ -305,7 +305,7 @@ func TestMeasures(t *testing.T) {
 			team.Do(&s, 2, 0, (*sums).part)
 			team.Each(&s, 2, (*sums).part)
 		}
-		if team.pace.work != want || team.Size() != size {
+		if team.pace.work != want || team.pace.calls != want/7 || team.Size() != size {
 			t.Errorf("%d units of a team of %d, want %d of %d", team.pace.work, team.Size(), want, size)
 		}
 		// Alone, the caller does all parts.

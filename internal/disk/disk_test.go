@@ -634,6 +634,8 @@ func TestShortName(t *testing.T) {
 		{"com1", "COM1_"},
 		{"com10", "COM10"},
 		{"model", "MODEL"},
+		{"azAZ09.zip", "AZAZ09.ZIP"},
+		{"\u0080`{}~!", "_`{}~!"},
 		{"x.", "X"},
 	} {
 		got := ShortName(c.name, taken)
@@ -645,6 +647,20 @@ func TestShortName(t *testing.T) {
 		n := len(taken)
 		if got := ShortName("stories260K.bin", taken); !isShortName(got) || len(taken) != n+1 {
 			t.Fatalf("%q is not new or not an 8.3 name", got)
+		}
+	}
+}
+
+// TestDevices: what Windows takes for a device, and what only looks like one.
+func TestDevices(t *testing.T) {
+	for _, name := range []string{"CON", "PRN", "AUX", "NUL", "COM1", "COM9", "LPT1", "LPT9", "LPT5.TXT", "NUL.X"} {
+		if isShortName(name) {
+			t.Errorf("%s is a device", name)
+		}
+	}
+	for _, name := range []string{"COM", "COM0", "COMA", "COM10", "LPT", "LPT0", "LPTX", "XOM1", "CO1", "CON1", "CONX", "NULL"} {
+		if !isShortName(name) {
+			t.Errorf("%s is no device", name)
 		}
 	}
 }
@@ -673,15 +689,18 @@ func TestPlan(t *testing.T) {
 // TestPlanSmallest: a volume whose clusters just suffice is taken, and with one cluster more the next one.
 func TestPlanSmallest(t *testing.T) {
 	empty := &tree{entries: map[string]int{"": 0}}
-	for _, size := range []int64{100 * mib, 260 * mib, 300 * mib, 8 << 30} {
-		cluster := int64(4096)
-		if size <= 260*mib {
-			cluster = 512
+	for size, cluster := range map[int64]int64{100 * mib: 512, 200 * mib: 512, 300 * mib: 4096, 7 << 30: 4096, 12 << 30: 8192, 31 << 30: 16384, 127 << 30: 32768} {
+		for good := 0; good < 2; size += mib { // of which go-diskfs makes no table that is too short; and the next, too
+			good++
+			if l := layoutOf(size, cluster); l.fat/4 < l.clusters+2 {
+				good = 0
+			}
 		}
+		size -= 2 * mib
 		free := (layoutOf(size, cluster).clusters - empty.clusters(cluster) - 1) * cluster
 		for want, free := range map[int64]int64{size: free, size + mib: free + cluster} {
-			if l, err := plan(empty, free); err != nil || l.size != want {
-				t.Errorf("%d bytes: %d, %v, want %d", free, l.size, err, want)
+			if l, err := plan(empty, free); err != nil || l.size != want || l.cluster != cluster {
+				t.Errorf("%d bytes: %d in clusters of %d, %v, want %d in those of %d", free, l.size, l.cluster, err, want, cluster)
 			}
 		}
 	}
