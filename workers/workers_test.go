@@ -272,6 +272,9 @@ func TestSleep(t *testing.T) {
 
 // TestParts: more parts than a step can have are refused; fewer go, as do the largest number of parts and of calls.
 func TestParts(t *testing.T) {
+	if MaxParts != 1<<15-1 { // a half of the word's 16 bits, so that claims behind the last part do not run into the next bits
+		t.Errorf("MaxParts is %d", MaxParts)
+	}
 	type count struct{ calls atomic.Int64 }
 	counting := New[count](2)
 	defer counting.Close()

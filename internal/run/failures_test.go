@@ -14,6 +14,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"bootllama"
+	"bootllama/simd"
 )
 
 var errBroken = errors.New("broken pipe of the test")
@@ -195,6 +198,34 @@ func TestSummary(t *testing.T) {
 	r.summarize()
 	if r.Prefill.Median != 20 || r.Decode.Median != 2 || r.Read.Median != 4 || r.Decode.GBS != 4 || r.Share != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestWeightReader: all bytes that are counted are read, each once, in parts that have limits.
+func TestWeightReader(t *testing.T) {
+	c, _, err := Load(Options{}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newWeightReader(c.Weights, 2, simd.Best())
+	defer r.team.Close()
+	var want, got int64
+	for _, layers := range [][]llama.Matrix{c.Weights.WQ, c.Weights.WK, c.Weights.WV, c.Weights.WO, c.Weights.W1, c.Weights.W2, c.Weights.W3, {c.Weights.WCls}} {
+		for _, m := range layers {
+			want += int64(len(m.Bytes()))
+		}
+	}
+	seen := map[*byte]bool{}
+	for _, step := range r.steps {
+		for _, part := range step {
+			if got += int64(len(part)); seen[&part[0]] {
+				t.Error("a part is read twice")
+			}
+			seen[&part[0]] = true
+		}
+	}
+	if got != want || r.bytes != want || len(r.steps) != 4*c.Config.NLayers+1 {
+		t.Errorf("%d bytes in %d steps, %d counted, want %d", got, len(r.steps), r.bytes, want)
 	}
 }
 
