@@ -38,9 +38,9 @@ const (
 	gptBackup = mib
 )
 
-// maxFile is the largest file: FAT keeps 32 bits of size, and go-diskfs counts
+// MaxFile is the largest file: FAT keeps 32 bits of size, and go-diskfs counts
 // in int, which is smaller on a 32-bit host.
-const maxFile = min(math.MaxUint32, math.MaxInt)
+const MaxFile = min(math.MaxUint32, math.MaxInt)
 
 // File is a file of the image.
 type File struct {
@@ -79,16 +79,14 @@ const (
 // Write writes the image to the named file, which it replaces. After an error,
 // also that of ctx, an existing file is unchanged and no other one is left.
 func Write(ctx context.Context, name string, files []File, opt Options) error {
-	if opt.Free < 0 {
-		return fmt.Errorf("disk image: %d free bytes", opt.Free)
-	}
-	t, err := newTree(files)
+	t, l, err := layOut(files, opt)
 	if err != nil {
 		return err
 	}
-	l, err := plan(t, opt.Free)
-	if err != nil {
-		return err
+	for _, f := range files {
+		if f.Open == nil {
+			return fmt.Errorf("disk image: %s: no contents", f.Path)
+		}
 	}
 	return file.WriteFunc(name, func(f *os.File) error {
 		if err := writeImage(ctx, f, t, l); err != nil {
@@ -96,6 +94,25 @@ func Write(ctx context.Context, name string, files []File, opt Options) error {
 		}
 		return nil
 	})
+}
+
+// Check returns the error that Write would return before it opens any of the files, whose Open may be nil.
+func Check(files []File, opt Options) error {
+	_, _, err := layOut(files, opt)
+	return err
+}
+
+// layOut checks the files and finds room for them.
+func layOut(files []File, opt Options) (*tree, layout, error) {
+	if opt.Free < 0 {
+		return nil, layout{}, fmt.Errorf("disk image: %d free bytes", opt.Free)
+	}
+	t, err := newTree(files)
+	if err != nil {
+		return nil, layout{}, err
+	}
+	l, err := plan(t, opt.Free)
+	return t, l, err
 }
 
 // writeImage writes everything to f, which is new and empty.
@@ -163,7 +180,35 @@ func writeGPT(storage backend.Storage, size int64, l layout) error {
 	if err != nil {
 		return err
 	}
-	return table.Write(w, size)
+	if err := table.Write(w, size); err != nil {
+		return err
+	}
+	// go-diskfs leaves the CHS fields of the protective MBR's partition at 0 (UEFI 5.2.3, table 5.4).
+	const startingCHS, endingCHS = 446 + 1, 446 + 5
+	first, last := chs(1), chs(size/sectorSize-1)
+	for off, b := range map[int64][3]byte{startingCHS: first, endingCHS: last} {
+		if _, err := w.WriteAt(b[:], off); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The geometry by which blocks have cylinders, heads and sectors: the one that firmware assumes for disks that have none.
+const (
+	heads           = 255
+	sectorsPerTrack = 63
+	cylinders       = 1024 // more cannot be represented
+)
+
+// chs is a block's address in an MBR: head, sector with the upper bits of the cylinder, cylinder; all ones if the block
+// cannot be addressed so.
+func chs(lba int64) [3]byte {
+	cylinder, head, sector := lba/(heads*sectorsPerTrack), lba/sectorsPerTrack%heads, lba%sectorsPerTrack+1
+	if cylinder >= cylinders {
+		return [3]byte{0xff, 0xff, 0xff}
+	}
+	return [3]byte{byte(head), byte(sector | cylinder>>8<<6), byte(cylinder)}
 }
 
 // tree is the checked list of files and the folders that they need.
@@ -184,11 +229,8 @@ func newTree(files []File) (*tree, error) {
 				return nil, fmt.Errorf("disk image: path %q: %q is not an 8.3 name in capitals, like LLAMA.TXT", f.Path, e)
 			}
 		}
-		if f.Size < 0 || f.Size > maxFile {
-			return nil, fmt.Errorf("disk image: %s: %d bytes; a file on FAT32 has at most %d", f.Path, f.Size, int64(maxFile))
-		}
-		if f.Open == nil {
-			return nil, fmt.Errorf("disk image: %s: no contents", f.Path)
+		if f.Size < 0 || f.Size > MaxFile {
+			return nil, fmt.Errorf("disk image: %s: %d bytes; a file on FAT32 has at most %d", f.Path, f.Size, int64(MaxFile))
 		}
 		parent := ""
 		for i := 1; i < len(elements); i++ {

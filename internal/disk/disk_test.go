@@ -297,6 +297,9 @@ func TestHeaders(t *testing.T) {
 	if s := string(head[71:82]); s != "BOOTLLAMA  " {
 		t.Errorf("BS_VolLab %q", s)
 	}
+	if s, h := le.Uint16(head[24:]), le.Uint16(head[26:]); s != 63 || h != 255 {
+		t.Errorf("BPB_SecPerTrk %d, BPB_NumHeads %d, want 63, 255", s, h)
+	}
 	if s := le.Uint32(head[28:]); s != 2048 {
 		t.Errorf("BPB_HiddSec %d, want 2048", s)
 	}
@@ -323,6 +326,10 @@ func TestHeaders(t *testing.T) {
 			if le.Uint16(e[14:]) != clock || le.Uint16(e[16:]) != date || le.Uint16(e[18:]) != date || le.Uint16(e[22:]) != clock || le.Uint16(e[24:]) != date {
 				t.Errorf("%q has times % x, % x", e[:11], e[13:20], e[22:26])
 			}
+			want := map[string]byte{"BOO": 0x08, "D  ": 0x10, ".  ": 0x10, ".. ": 0x10, "A  ": 0x20, "B  ": 0x20}[string(e[:3])]
+			if e[11] != want {
+				t.Errorf("%q has attributes %#x, want %#x", e[:11], e[11], want)
+			}
 			if cluster := le.Uint16(e[26:]); string(e[:3]) == ".. " && cluster != 0 {
 				t.Errorf("'..' of a folder in the root names cluster %d, want 0", cluster)
 			}
@@ -342,6 +349,14 @@ func TestGPT(t *testing.T) {
 	if b[510] != 0x55 || b[511] != 0xaa || b[446] != 0 || b[450] != 0xee || le.Uint32(b[454:]) != 1 || uint64(le.Uint32(b[458:])) != last {
 		t.Errorf("protective MBR % x", b[446:512])
 	}
+	// UEFI 5.2.3: the StartingCHS is 0x000200, the EndingCHS that of the last block. By fdisk, in 255 heads of 63 sectors,
+	// block 71679 is cylinder 4, head 117, sector 49. Boot code, signature, unknown and the other partitions are zero.
+	if start, end := b[447:450], b[451:454]; last != 71679 || !bytes.Equal(start, []byte{0, 2, 0}) || !bytes.Equal(end, []byte{117, 49, 4}) {
+		t.Errorf("protective MBR: CHS % x to % x", start, end)
+	}
+	if !bytes.Equal(b[:446], make([]byte, 446)) || !bytes.Equal(b[462:510], make([]byte, 48)) {
+		t.Error("protective MBR: more than one partition")
+	}
 	var arrays [2][]byte
 	for i, h := range [][]byte{b[512:1024], b[last*512:]} {
 		my, alternate, entries := uint64(1), last, uint64(2)
@@ -355,6 +370,9 @@ func TestGPT(t *testing.T) {
 		}
 		if le.Uint64(h[24:]) != my || le.Uint64(h[32:]) != alternate || le.Uint64(h[40:]) != 34 || le.Uint64(h[48:]) != last-33 || le.Uint64(h[72:]) != entries {
 			t.Errorf("GPT header %d: LBAs % x", i, h[24:80])
+		}
+		if le.Uint32(h[20:]) != 0 || !bytes.Equal(h[92:512], make([]byte, 420)) {
+			t.Errorf("GPT header %d: reserved bytes are not zero", i)
 		}
 		if le.Uint32(h[80:]) != 128 || le.Uint32(h[84:]) != 128 {
 			t.Errorf("GPT header %d: %d entries of %d", i, le.Uint32(h[80:]), le.Uint32(h[84:]))
@@ -383,6 +401,18 @@ func TestGPT(t *testing.T) {
 	}
 }
 
+// TestCHS: addresses at the ends of the geometry, and behind them.
+func TestCHS(t *testing.T) {
+	for lba, want := range map[int64][3]byte{
+		0: {0, 1, 0}, 1: {0, 2, 0}, 62: {0, 63, 0}, 63: {1, 1, 0}, 255*63 - 1: {254, 63, 0}, 255 * 63: {0, 1, 1},
+		256 * 255 * 63: {0, 0x41, 0}, 1024*255*63 - 1: {254, 0xff, 0xff}, 1024 * 255 * 63: {0xff, 0xff, 0xff}, 1 << 28: {0xff, 0xff, 0xff},
+	} {
+		if got := chs(lba); got != want {
+			t.Errorf("block %d: % x, want % x", lba, got, want)
+		}
+	}
+}
+
 // TestReproducible: another time, place and environment, the same bytes; and those of a
 // known image, so that a new version of go-diskfs does not change them silently.
 func TestReproducible(t *testing.T) {
@@ -399,7 +429,7 @@ func TestReproducible(t *testing.T) {
 	if !bytes.Equal(a, b) {
 		t.Error("two images of the same files differ")
 	}
-	const want = "4edfb673085bc45c23d00c931a9f6964d23a985196b66ec8e9104540346a64af"
+	const want = "1d999e67b2796dcd547948cd89a17a47202c36c34554f4133adff1ba2984ed1a"
 	if got := fmt.Sprintf("%x", sha256.Sum256(a)); got != want {
 		t.Errorf("SHA-256 of the image %s, want %s", got, want)
 	}
@@ -445,7 +475,7 @@ func TestLarge(t *testing.T) {
 	got, full = nil, nil
 
 	const largest = int64(1<<32 - 1)
-	if largest > maxFile {
+	if largest > MaxFile {
 		t.Skip("SKIPPED: files of 4 GiB on a 32-bit host")
 	}
 	source, tail := sparse("LARGEST.BIN", largest)

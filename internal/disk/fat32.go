@@ -25,9 +25,9 @@ import (
 //     of the volume that the last sector of the FAT has room for. So plan finds
 //     a size without these faults, and createVolume checks the result.
 //   - An empty file keeps a cluster; ".." in a folder of the root names cluster 2
-//     instead of 0; times are the clock's; the free count, the serial number and
-//     the hidden sectors are not filled in. fsck.vfat complains about the first
-//     two. finish corrects these in place.
+//     instead of 0; a new file has no ATTR_ARCHIVE; times are the clock's; the free
+//     count, the serial number, the hidden sectors and the geometry are not filled
+//     in. fsck.vfat complains about the first two. finish corrects these in place.
 //   - A folder that cannot be read is taken for an empty one, and what was in it is lost
 //     without an error. So keepingError keeps the first error of a read or write.
 //   - A file is found by name also where the entry is the volume label. So the
@@ -39,6 +39,8 @@ const (
 	bpbSecPerClus = 13
 	bpbRsvdSecCnt = 14
 	bpbNumFATs    = 16
+	bpbSecPerTrk  = 24
+	bpbNumHeads   = 26
 	bpbHiddSec    = 28
 	bpbTotSec32   = 32
 	bpbFATSz32    = 36
@@ -64,6 +66,7 @@ const (
 
 	attrVolumeID  = 0x08
 	attrDirectory = 0x10
+	attrArchive   = 0x20
 )
 
 const (
@@ -351,7 +354,7 @@ func (v *volume) finishFolder(dir string, fat []byte) error {
 }
 
 // finishEntry sets an entry's times to 1980-01-01 00:00, the earliest that FAT has,
-// and corrects its cluster.
+// and corrects its attributes and its cluster.
 func finishEntry(e, fat []byte) {
 	const date, clock = 0<<9 | 1<<5 | 1, 0 // years since 1980, month, day
 	e[dirCrtTimeTenth] = 0
@@ -362,7 +365,11 @@ func finishEntry(e, fat []byte) {
 	le.PutUint16(e[dirWrtDate:], date)
 	cluster := uint32(le.Uint16(e[dirFstClusHI:]))<<16 | uint32(le.Uint16(e[dirFstClusLO:]))
 	parentIsRoot := string(e[:11]) == "..         " && cluster == rootCluster
-	empty := e[dirAttr]&(attrVolumeID|attrDirectory) == 0 && le.Uint32(e[dirFileSize:]) == 0
+	isFile := e[dirAttr]&(attrVolumeID|attrDirectory) == 0
+	if isFile {
+		e[dirAttr] |= attrArchive
+	}
+	empty := isFile && le.Uint32(e[dirFileSize:]) == 0
 	if empty && cluster != 0 {
 		le.PutUint32(fat[4*cluster:], 0)
 	}
@@ -384,6 +391,8 @@ func (v *volume) finishHeaders(fat []byte) error {
 	if err != nil {
 		return err
 	}
+	le.PutUint16(boot[bpbSecPerTrk:], sectorsPerTrack)
+	le.PutUint16(boot[bpbNumHeads:], heads)
 	le.PutUint32(boot[bpbHiddSec:], partitionStart/sectorSize)
 	le.PutUint32(boot[bsVolID:], serial)
 	info, err := v.read(sectorSize, sectorSize)
