@@ -143,7 +143,8 @@ func putRune(r uint32) {
 		putUnit('\n')
 	case r == '\r', r == '\b', r == '\t':
 		putUnit(uint16(r))
-	case r < ' ' || r == 0x7F: // EFI consoles know no other control characters
+	case r < ' ' || r >= 0x7F && r < 0xA0:
+		// EFI consoles know no other control characters (C0, DEL, C1), and a VT-UTF8 one passes C1 on to its terminal.
 	case r > 0xFFFF: // their UCS-2 has no surrogate pairs
 		putUnit(replacementRune)
 	default:

@@ -164,6 +164,38 @@ func TestUnicode(t *testing.T) {
 	}
 }
 
+// TestControls: of the control characters, in UTF-8 or as single bytes, only those of EFI consoles reach one.
+func TestControls(t *testing.T) {
+	defer func() { outputTextSize = 0 }()
+	shown := func(s string) string {
+		outputTextSize = 0
+		var d utf8Decoder
+		for i := range len(s) {
+			for again := true; again; {
+				var r uint32
+				r, again = d.decode(s[i])
+				putRune(r)
+			}
+		}
+		return string(utf16.Decode(outputText[:outputTextSize]))
+	}
+	for r := range rune(0x100) {
+		want := string(r)
+		switch {
+		case r == '\n':
+			want = "\r\n"
+		case (r < ' ' || r >= 0x7F && r < 0xA0) && r != '\r' && r != '\b' && r != '\t':
+			want = ""
+		}
+		if got := shown(string(r)); got != want {
+			t.Errorf("%U is shown as %q, want %q", r, got, want)
+		}
+	}
+	if got := shown("\x1b[31m\x9b31m"); got != "[31m\uFFFD31m" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestPaths(t *testing.T) {
 	for _, c := range []struct {
 		name, want string

@@ -116,6 +116,9 @@ var nvData, _ = hex.DecodeString("8d2bf1ff96768b4ca9852747075b4f50")
 // firmwareAt is the firmware whose code is at path, with the template of its variable store, if that is a file of its
 // own, beside it under the name that goes with it.
 func firmwareAt(path string) (Firmware, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // not opened: a FIFO would wait for a writer
+		return Firmware{}, fmt.Errorf("firmware: %s: not a regular file", path)
+	}
 	head, err := readHead(path, 32)
 	if err != nil {
 		return Firmware{}, fmt.Errorf("firmware: %w", err)
@@ -276,6 +279,19 @@ func advice(root, goos string) string {
 		}
 	}
 	return "install QEMU for x86-64 and its UEFI firmware (packages are called qemu-system-x86 and ovmf or edk2-ovmf)"
+}
+
+// Files are the files of the host that a machine with a firmware, see Check, reads besides its disk, as far as they exist.
+func Files(firmware string) []string {
+	qemu, err := FindQEMU()
+	if err != nil {
+		return nil
+	}
+	f, err := findFirmware("/", qemu, firmware)
+	if err != nil {
+		return []string{qemu, firmware}
+	}
+	return []string{qemu, f.Code, f.Vars}
 }
 
 // Check returns an error if Start would not find QEMU or the firmware: at the given path or, if it is empty, where

@@ -123,7 +123,7 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bootllama-vm-")
+	dir, err := privateFolder(os.TempDir())
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +149,21 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 	r.listen()
 	go r.supervise(exited)
 	return r, nil
+}
+
+// maxSocketPath is how many bytes the path of a Unix socket may have: sun_path has 108 with the NUL behind it, on macOS and
+// the BSDs 104.
+const maxSocketPath = 103
+
+// privateFolder makes a folder for the sockets and the variable store: in the folder for temporary files or, where the
+// sockets' paths would be too long there, in /tmp.
+func privateFolder(temporary string) (string, error) {
+	const pattern, random = "bootllama-vm-", "4294967295" // MkdirTemp's random numbers have 32 bits
+	longest := slices.MaxFunc(ports[:], func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	if len(filepath.Join(temporary, pattern+random, longest)) > maxSocketPath && runtime.GOOS != "windows" {
+		temporary = "/tmp"
+	}
+	return os.MkdirTemp(temporary, pattern)
 }
 
 // startError returns why the machine was not switched on: the cause of ctx, if QEMU was killed, or QEMU's message.

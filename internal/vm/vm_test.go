@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,6 +221,38 @@ func TestWriteError(t *testing.T) {
 	w.machine <- r
 	if _, err := r.Wait(); err == nil || err.Error() != "the paper is out" {
 		t.Error(err)
+	}
+}
+
+// A folder for temporary files whose path has more bytes than a socket's may have: the machine runs nevertheless.
+func TestLongFolder(t *testing.T) {
+	m := shellMachine(t, "mm EB 7 -w 1 -IO -n")
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", long)
+	r := start(t, m)
+	if status, err := r.Wait(); status != 7 || err != nil {
+		t.Errorf("status %d, %v", status, err)
+	}
+	checkNothingLeft(t, long)
+	if _, err := os.Stat(r.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", r.dir, err)
+	}
+}
+
+func TestPrivateFolder(t *testing.T) {
+	short := t.TempDir()
+	for _, c := range []struct{ temporary, parent string }{{short, short}, {filepath.Join(short, strings.Repeat("x", 90)), "/tmp"}} {
+		dir, err := privateFolder(c.temporary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(dir)
+		if filepath.Dir(dir) != c.parent {
+			t.Errorf("%s: %s, want it in %s", c.temporary, dir, c.parent)
+		}
 	}
 }
 
