@@ -14,8 +14,12 @@ func LoadCheckpoint(name string, progress func(done, total int64)) (*Checkpoint,
 	return load(name, func(r io.Reader, size int64) (*Checkpoint, error) { return ReadCheckpoint(r, size, name, progress) })
 }
 
-// load opens a regular file for read, which gets its size.
+// load opens a regular file for read, which gets its size. Others are not opened: that of a
+// FIFO would wait for a writer.
 func load[T any](name string, read func(r io.Reader, size int64) (T, error)) (v T, err error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return v, fmt.Errorf("%s: not a regular file", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return v, err
@@ -24,9 +28,6 @@ func load[T any](name string, read func(r io.Reader, size int64) (T, error)) (v 
 	info, err := f.Stat()
 	if err != nil {
 		return v, err
-	}
-	if !info.Mode().IsRegular() {
-		return v, fmt.Errorf("%s: not a regular file", name)
 	}
 	return read(f, info.Size())
 }

@@ -25,7 +25,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/workers           :
 	bootllama/chat              : bootllama
 	bootllama/models            : bootllama
-	bootllama/internal/run      : bootllama bootllama/chat bootllama/models bootllama/simd bootllama/workers
+	bootllama/internal/flags    :
+	bootllama/internal/run      : bootllama bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
@@ -36,7 +37,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/disk     : bootllama/internal/file github.com/diskfs/go-diskfs
 	bootllama/internal/vm       :
 	bootllama/internal/file     :
-	bootllama/cmd/bootllama     : bootllama bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/vm golang.org/x/term
+	bootllama/internal/stdio    : golang.org/x/term
+	bootllama/cmd/bootllama     : bootllama bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/stdio bootllama/internal/vm golang.org/x/term
 	bootllama/scripts/lines     :
 
 	bootllama/examples               : *
@@ -54,11 +56,11 @@ module bootllama/train: how the built-in model was made.
 	bootllama/train/bpe         : bootllama
 	bootllama/train/tales       :
 	bootllama/train/run         : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
-	bootllama/train/cmd/train   : bootllama/internal/file bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag golang.org/x/term gonum.org/v1/plot
+	bootllama/train/cmd/train   : bootllama/internal/stdio bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag gonum.org/v1/plot
 
 module bootllama/bench: how fast it is beside others, and how well the tests notice mistakes.
 	bootllama/bench/internal/quiet :
-	bootllama/bench/compare     : bootllama/bench/internal/quiet
+	bootllama/bench/compare     : bootllama/bench/internal/quiet bootllama/internal/file bootllama/internal/flags
 	bootllama/bench/mutants     :
 `
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"bootllama/train/bpe"
 )
@@ -20,18 +21,18 @@ const maxText = 1 << 30
 
 // LoadDocuments reads the documents of the text file of that name: see ReadDocuments.
 func LoadDocuments(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // not opened: a FIFO would wait for a writer
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read only: nothing is lost when closing fails
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", name)
-	}
 	return ReadDocuments(f, info.Size(), name)
 }
 
@@ -40,8 +41,9 @@ func LoadDocuments(name string) ([]string, error) {
 // <|endoftext|>, as in the files of TinyStories, such lines stand between the documents.
 // Otherwise blank lines do, so that a story of several paragraphs becomes as many
 // documents, and a text without a blank line is one. White space around a document is no
-// part of it, and nothing but white space is no document. The bytes are otherwise taken
-// as they are: the text need not be valid UTF-8.
+// part of it, nor is a byte order mark at the beginning of the text, and nothing but white
+// space is no document. A text that is not UTF-8 is an error with line and column, which
+// count from 1, columns in characters: a model of its bytes could not be read.
 func ReadDocuments(r io.Reader, size int64, name string) ([]string, error) {
 	if size > maxText {
 		return nil, fmt.Errorf("%s: offset %d: the text has %d bytes, more than fit", name, maxText, size)
@@ -55,14 +57,43 @@ func ReadDocuments(r io.Reader, size int64, name string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: offset %d: %w", name, n, err)
 	}
-	documents, separated := cut(text.String(), isEndOfText)
+	if err := checkUTF8(text.String()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	plain := strings.TrimPrefix(text.String(), "\ufeff")
+	documents, separated := cut(plain, isEndOfText)
 	if !separated {
-		documents, _ = cut(text.String(), isBlank)
+		documents, _ = cut(plain, isBlank)
 	}
 	if len(documents) == 0 {
 		return nil, fmt.Errorf("%s: offset %d: the file ends here without a document: it is white space only", name, n)
 	}
 	return documents, nil
+}
+
+// checkUTF8 returns an error that says where a text is not UTF-8.
+func checkUTF8(text string) error {
+	if utf8.ValidString(text) {
+		return nil
+	}
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		return errors.New("line 1, column 1: the text is UTF-16, not UTF-8: convert it")
+	}
+	number := 0
+	for line := range strings.Lines(text) {
+		if number++; utf8.ValidString(line) {
+			continue
+		}
+		column := 1
+		for line = strings.TrimPrefix(line, "\ufeff"); ; column++ {
+			r, size := utf8.DecodeRuneInString(line)
+			if r == utf8.RuneError && size == 1 {
+				return fmt.Errorf("line %d, column %d: byte %#02x: the text is not UTF-8: convert it", number, column, line[0])
+			}
+			line = line[size:]
+		}
+	}
+	panic("train: a text whose lines are UTF-8 is UTF-8")
 }
 
 func isEndOfText(line string) bool { return strings.TrimRight(line, "\r\n") == EndOfText }

@@ -27,7 +27,8 @@ func TestReadDocuments(t *testing.T) {
 		{"paragraphs", "\n\n One.\nStill one.\n \t\nTwo.\n\n\n\nThree.", []string{"One.\nStill one.", "Two.", "Three."}},
 		{"paragraphs, carriage returns", "One.\r\n\r\nTwo.\r\n", []string{"One.", "Two."}},
 		{"no blank line", "One.\nStill one.\n", []string{"One.\nStill one."}},
-		{"not UTF-8", "\xff\x80\n\n\x00\xc3", []string{"\xff\x80", "\x00\xc3"}},
+		{"byte order mark", "\ufeffOne.\n\n\ufeffTwo \ufffd.", []string{"One.", "\ufeffTwo \ufffd."}},
+		{"byte order mark before a separator", "\ufeff<|endoftext|>\nOne.\n\nStill one.", []string{"One.\n\nStill one."}},
 	} {
 		got, err := ReadDocuments(strings.NewReader(c.text), int64(len(c.text)), "t")
 		if err != nil || !slices.Equal(got, c.want) {
@@ -46,6 +47,11 @@ func TestBadDocuments(t *testing.T) {
 		{"", 0, "t: offset 0: the file ends here without a document"},
 		{" \n<|endoftext|>\n", 16, "t: offset 16: the file ends here without a document"},
 		{"One.", 5, "t: offset 4: the file ends here, not at 5"},
+		{"One.\nZw\xf6lf", 10, "t: line 2, column 3: byte 0xf6: the text is not UTF-8"},
+		{"\ufeff\ufeffé\xe9", 9, "t: line 1, column 3: byte 0xe9: "},
+		{"日本\r\n\r\n\ufffd\xed\xa0\x80\n", 17, "t: line 3, column 2: byte 0xed: "}, // a surrogate
+		{"One.\n\nTwo.\n\xc3", 12, "t: line 4, column 1: byte 0xc3: "},
+		{"\xff\xfeO\x00n\x00", 6, "t: line 1, column 1: the text is UTF-16"},
 		{"One.", maxText + 1, "t: offset 1073741824: the text has 1073741825 bytes"},
 	} {
 		_, err := ReadDocuments(strings.NewReader(c.text), c.size, "t")

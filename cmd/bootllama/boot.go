@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/efi"
 	"bootllama/internal/file"
 	"bootllama/internal/run"
+	"bootllama/internal/stdio"
 	"bootllama/internal/vm"
 )
 
@@ -28,8 +30,9 @@ status. Otherwise the terminal is the machine's console.
       --accel NAME          auto, kvm or tcg (default auto: KVM where it works, else TCG)
       --firmware PATH       OVMF or edk2 image (default: the distribution's)
       --screen              show the machine's screen in a window
-      --timeout DURATION    switch the machine off after it, such as 90s; 0: never
-                            (default 10m without a person at the console)
+      --timeout DURATION    switch the machine off after it: seconds, or with a unit,
+                            such as 5m; 0: never (default 10m without a person at
+                            the console)
       --log FILE            write what the firmware's console says
       --console             hold a session also without a terminal: lines of standard input are typed
       --no-check            leave it to the machine to find fault with the files
@@ -51,7 +54,7 @@ type bootOptions struct {
 }
 
 func parseBoot(args []string) (bootOptions, error) {
-	const notGiven = -1 * time.Second // boot chooses
+	const notGiven = -1 // boot chooses
 	var o bootOptions
 	flags := flag.NewFlagSet("boot", flag.ContinueOnError)
 	o.Register(flags)
@@ -61,7 +64,11 @@ func parseBoot(args []string) (bootOptions, error) {
 	flags.StringVar(&o.machine.Accel, "accel", "auto", "")
 	flags.StringVar(&o.machine.Firmware, "firmware", "", "")
 	flags.BoolVar(&o.machine.Screen, "screen", false, "")
-	flags.DurationVar(&o.timeout, "timeout", notGiven, "")
+	o.timeout = notGiven
+	flags.Func("timeout", "", func(s string) (err error) {
+		o.timeout, err = duration(s)
+		return err
+	})
 	flags.StringVar(&o.log, "log", "", "")
 	flags.BoolVar(&o.console, "console", false, "")
 	flags.BoolVar(&o.noCheck, "no-check", false, "")
@@ -70,8 +77,6 @@ func parseBoot(args []string) (bootOptions, error) {
 	if err == nil {
 		err = o.Complete(models)
 	}
-	timeoutGiven := false
-	flags.Visit(func(f *flag.Flag) { timeoutGiven = timeoutGiven || f.Name == "timeout" })
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return o, err
@@ -83,13 +88,23 @@ func parseBoot(args []string) (bootOptions, error) {
 		return o, run.Usagef("--memory %d: want 64 MiB or more", o.machine.MemoryMiB)
 	case o.machine.Accel != "auto" && o.machine.Accel != "kvm" && o.machine.Accel != "tcg":
 		return o, run.Usagef("--accel %s: want auto, kvm or tcg", o.machine.Accel)
-	case timeoutGiven && o.timeout < 0:
-		return o, run.Usagef("--timeout %v: want 0 or more", o.timeout)
 	case o.console && o.Mode != "chat" && verb(o.Options) != "console":
 		return o, run.Usagef("--console takes neither -i nor --ids: a session asks for its prompts")
 	}
 	o.machine.Timeout = o.timeout
 	return o, nil
+}
+
+// duration reads a time of 0 or more: a number of seconds, or one with units, such as 1m30s.
+func duration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		d, err = time.ParseDuration(s + "s")
+	}
+	if err != nil || d < 0 {
+		return 0, errors.New("want seconds, or a time with a unit, such as 90s or 5m; 0 or more")
+	}
+	return d, nil
 }
 
 // boot is the command boot.
@@ -107,6 +122,27 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 		o.machine.Timeout = 10 * time.Minute
 		if session && terminals.in {
 			o.machine.Timeout = 0
+		}
+	}
+	command := []string{"run"}
+	if session && o.Mode != "chat" {
+		command = []string{"console"}
+	}
+	if !terminals.err {
+		command = append([]string{run.NoBar}, command...)
+	}
+	contents, err := newContents(command, o.Options, nil)
+	if err != nil {
+		return err
+	}
+	contents.partial = o.noCheck
+	if err := contents.check(); err != nil {
+		return err
+	}
+	if o.log != "" {
+		inputs := append(contents.sources(), vm.Files(o.machine.Firmware)...)
+		if err := checkOutput(ctx, file.CheckInputs, o.log, efi.Options{}, inputs); err != nil {
+			return err
 		}
 	}
 	if err := o.prepare(); err != nil {
@@ -128,19 +164,6 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m := o.machine
 	m.Disk = filepath.Join(dir, "disk.img")
-	m.Stdout, m.Stderr = s.stdout, s.stderr
-	command := []string{"run"}
-	if session && o.Mode != "chat" {
-		command = []string{"console"}
-	}
-	if !terminals.err {
-		command = append([]string{run.NoBar}, command...)
-	}
-	contents, err := newContents(command, o.Options, nil)
-	if err != nil {
-		return err
-	}
-	contents.partial = o.noCheck
 	say("building the application and the disk")
 	if err := contents.write(ctx, m.Disk); err != nil {
 		return err
@@ -158,6 +181,8 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	if session {
 		code, err = hold(ctx, m, s, terminals)
 	} else {
+		shown := s.text("")
+		m.Stdout, m.Stderr = shown.stdout, shown.stderr
 		code, err = m.Run(ctx)
 	}
 	if err != nil {
@@ -204,6 +229,9 @@ func needed(h llama.Header) int64 {
 func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	const echo = "\b" // of the keys that erase
+	shown := s.text(echo)
+	m.Stdout, m.Stderr = shown.stdout, shown.stderr
 	if !t.in {
 		m.Keys = &typist{lines: s.stdin}
 		return m.Run(ctx)
@@ -218,10 +246,10 @@ func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error
 	defer restore()
 	m.Keys = newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
 	if t.out {
-		m.Stdout = crlf{s.stdout}
+		m.Stdout = stdio.Text(crlf{s.stdout}, echo)
 	}
 	if t.err {
-		m.Stderr = crlf{s.stderr}
+		m.Stderr = stdio.Text(crlf{s.stderr}, "\r")
 	}
 	return m.Run(ctx)
 }

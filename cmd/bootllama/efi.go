@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"bootllama/internal/efi"
 	"bootllama/internal/file"
@@ -39,8 +42,15 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 	if len(packages) == 1 { // perhaps of another module
 		options = efi.Options{Dir: ".", Package: packages[0]}
 	}
-	if err := file.Check(*output); err != nil {
+	if err := checkOutput(ctx, file.Check, *output, options, nil); err != nil {
 		return err
+	}
+	given := false
+	flags.Visit(func(*flag.Flag) { given = true })
+	if !given {
+		if err := checkDefault(*output); err != nil {
+			return err
+		}
 	}
 	application, err := efi.Build(ctx, options)
 	if err != nil {
@@ -51,6 +61,19 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 	}
 	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s\n", *output, size(int64(len(application))))
 	return err
+}
+
+// checkDefault refuses to replace a file that nobody named, unless it is an earlier output of this command: of those only
+// has a PE file package metal in it.
+func checkDefault(name string) error {
+	old, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.HasPrefix(old, []byte("MZ")) && bytes.Contains(old, []byte("bootllama/metal.")) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("it is there, and bootllama has not made it: -o FILE names another, or this one")
+	}
+	return file.Error(name, err)
 }
 
 // size returns a number of bytes as text, rounded.

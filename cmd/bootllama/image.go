@@ -51,11 +51,18 @@ func image(ctx context.Context, args []string, s streams) error {
 	case *output == "":
 		return run.Usagef("no -o FILE: where shall the image be written?")
 	}
-	if err := file.Check(*output); err != nil {
-		return err
-	}
 	if len(models) == 0 {
 		models = []string{o.Model}
+	}
+	contents, err := newContents([]string{verb(o)}, o, models[1:])
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(ctx, file.Check, *output, efi.Options{}, contents.sources()); err != nil {
+		return err
+	}
+	if err := contents.check(); err != nil {
+		return err
 	}
 	for _, model := range models { // with all weights: an error would otherwise show on the other machine only
 		checked := o
@@ -63,10 +70,6 @@ func image(ctx context.Context, args []string, s streams) error {
 		if _, _, err := run.Load(checked, s.stderr); err != nil {
 			return err
 		}
-	}
-	contents, err := newContents([]string{verb(o)}, o, models[1:])
-	if err != nil {
-		return err
 	}
 	if err := contents.write(ctx, *output); err != nil {
 		return err
@@ -77,6 +80,25 @@ func image(ctx context.Context, args []string, s streams) error {
 	}
 	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s, with %s\n"+imageAdvice, *output, size(info.Size()), list(contents.names()), *output)
 	return err
+}
+
+// checkOutput lets check, file.Check or file.CheckInputs, refuse an output that the command reads: one of the inputs, of
+// the files that the application is built from, or this program.
+func checkOutput(ctx context.Context, check func(string, ...string) error, output string, o efi.Options, inputs []string) error {
+	if self, err := os.Executable(); err == nil {
+		inputs = append(inputs, self)
+	}
+	if err := check(output, inputs...); err != nil {
+		return err
+	}
+	if _, err := os.Stat(output); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	sources, err := efi.Sources(ctx, o)
+	if err != nil {
+		return err
+	}
+	return check(output, sources...)
 }
 
 // verb returns the machine's command: run if the options ask for one text or a chat, else console.
@@ -146,6 +168,32 @@ func (c *contents) names() []string {
 	return names
 }
 
+// sources are the files of the host that the disk's are copied from.
+func (c *contents) sources() []string {
+	var sources []string
+	for _, f := range c.files {
+		sources = append(sources, f.source)
+	}
+	return sources
+}
+
+// check refuses files that are too large for a disk, before they are read. What is wrong with a file that is none or
+// cannot be found, run.Load and write report.
+func (c *contents) check() error {
+	var files []disk.File
+	for _, f := range c.files {
+		info, err := os.Stat(f.source)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if info.Size() > disk.MaxFile {
+			return fmt.Errorf("%s: %d bytes; a file on the disk's file system, FAT32, has at most %d", f.source, info.Size(), int64(disk.MaxFile))
+		}
+		files = append(files, disk.File{Path: f.name, Size: info.Size()})
+	}
+	return disk.Check(files, disk.Options{})
+}
+
 // write builds the application and writes the disk image.
 func (c *contents) write(ctx context.Context, output string) error {
 	application, err := efi.Build(ctx, efi.Options{})
@@ -157,6 +205,9 @@ func (c *contents) write(ctx context.Context, output string) error {
 		info, err := os.Stat(f.source)
 		if c.partial && errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s: not a regular file", f.source)
 		}
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"bootllama/internal/run"
+	"bootllama/internal/stdio"
 )
 
 const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a machine with no operating system.
@@ -54,12 +55,13 @@ func main() {
 
 // command runs a command and returns the exit status.
 func command(ctx context.Context, args []string, s streams) int {
+	s.stdout = stdio.Output{Writer: s.stdout}
 	err := dispatch(ctx, args, s)
 	var status exit
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	return run.Report(err, s.stderr)
+	return run.Report(err, s.text("").stderr)
 }
 
 func dispatch(ctx context.Context, args []string, s streams) error {
@@ -67,15 +69,17 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 		return run.Usagef("no command (`bootllama help` lists them)")
 	}
 	name, args := args[0], args[1:]
+	if name == "boot" {
+		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, s) })
+	}
+	screen := stdio.IsTerminal(s.stderr)
+	s = s.text("")
 	switch name {
 	case "run", "console", "bench":
-		stderr := s.stderr
-		if openTerminals(s).err {
-			stderr = run.Screen{Writer: stderr}
+		if screen {
+			s.stderr = run.Screen{Writer: s.stderr}
 		}
-		return status(run.Main(ctx, append([]string{name}, args...), s.stdin, s.stdout, stderr))
-	case "boot":
-		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, s) })
+		return status(run.Main(ctx, append([]string{name}, args...), s.stdin, s.stdout, s.stderr))
 	case "image":
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, s) })
 	case "efi":

@@ -77,8 +77,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"boot", "--smp", "0", "m.bin"}, "--smp 0"},
 		{[]string{"boot", "--memory", "1", "m.bin"}, "--memory 1"},
 		{[]string{"boot", "--accel", "steam", "m.bin"}, "auto, kvm or tcg"},
-		{[]string{"boot", "--timeout", "-1s", "m.bin"}, "--timeout -1s"},
-		{[]string{"boot", "--timeout", "soon", "m.bin"}, "soon"},
+		{[]string{"boot", "--timeout", "-1s", "m.bin"}, "\"-1s\" for flag --timeout: want seconds, or a time with a unit"},
+		{[]string{"boot", "--timeout", "soon", "m.bin"}, "\"soon\" for flag --timeout: want seconds, or a time with a unit"},
+		{[]string{"boot", "m.bin", "--tempp", "1"}, "not defined: --tempp"},
+		{[]string{"image", "m.bin", "-tempp", "1"}, "not defined: -tempp"},
+		{[]string{"run", "m.bin", "--tokenizer"}, "needs an argument: --tokenizer"},
+		{[]string{"bench", "--rounds=x"}, "\"x\" for flag --rounds: "},
 		{[]string{"boot", "--console", "m.bin", "-i", "x"}, "--console"},
 		{[]string{"boot", "--console", "m.bin", "--ids"}, "--console"},
 		{[]string{"boot", "m.bin", "-t"}, "-t"},
@@ -91,7 +95,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"efi", "--fly"}, "fly"},
 		{[]string{"info", ""}, "MODEL is empty"},
 		{[]string{"info", "a", "b"}, "one MODEL"},
-		{[]string{"info", "a", "--fly"}, "-fly (`bootllama help info` lists the options)"},
+		{[]string{"info", "a", "--fly"}, "--fly (`bootllama help info` lists the options)"},
 	} {
 		stdout, stderr, status := invoke(t, "", c.args...)
 		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"bootllama/internal/stdio"
 )
 
 // terminals tells which of a command's streams are terminals.
@@ -16,15 +18,24 @@ type terminals struct {
 }
 
 func openTerminals(s streams) terminals {
-	isTerminal := func(stream any) bool {
-		f, ok := stream.(*os.File)
-		return ok && term.IsTerminal(int(f.Fd()))
-	}
-	t := terminals{in: isTerminal(s.stdin), out: isTerminal(s.stdout), err: isTerminal(s.stderr)}
+	t := terminals{in: stdio.IsTerminal(s.stdin), out: stdio.IsTerminal(s.stdout), err: stdio.IsTerminal(s.stderr)}
 	if t.in {
 		t.fd = int(s.stdin.(*os.File).Fd())
 	}
 	return t
+}
+
+// text returns the streams with those that are terminals for text from elsewhere: see stdio.Text. On standard output, echo
+// gets through as well, and on standard error the carriage return of the progress bar.
+func (s streams) text(echo string) streams {
+	t := openTerminals(s)
+	if t.out {
+		s.stdout = stdio.Text(s.stdout, echo)
+	}
+	if t.err {
+		s.stderr = stdio.Text(s.stderr, "\r")
+	}
+	return s
 }
 
 // raw switches the terminal to raw mode: it passes on every key unchanged and echoes none, because the machine echoes

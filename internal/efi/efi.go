@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,22 +63,9 @@ func Build(ctx context.Context, opt Options) ([]byte, error) {
 
 // Link returns the ELF file that Build converts.
 func Link(ctx context.Context, opt Options) (elf []byte, err error) {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		return nil, fmt.Errorf("building the EFI application needs the Go toolchain, 1.26 or newer, in PATH: get it from https://go.dev/dl/ (%w)", err)
-	}
-	dir := opt.Dir
-	if dir == "" {
-		if dir, err = sourceDir(); err != nil {
-			return nil, err
-		}
-	}
-	env, err := environ(ctx, goTool, dir)
+	goTool, dir, env, err := opt.environment(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if opt.Toolchain != "" {
-		env = append(env, "GOTOOLCHAIN="+opt.Toolchain) // the last one counts
 	}
 	tmp, err := os.MkdirTemp("", "bootllama-efi-")
 	if err != nil {
@@ -112,6 +101,42 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 		return nil, fmt.Errorf("go build %s wrote %d files, want 1: name one package main", opt.pkg(), len(files))
 	}
 	return os.ReadFile(filepath.Join(output, files[0].Name()))
+}
+
+// Sources are the files that Build reads, as far as they are of modules: source, embedded files, and what go.mod says.
+func Sources(ctx context.Context, opt Options) ([]string, error) {
+	goTool, dir, env, err := opt.environment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// -e: what is wrong with the packages is for go build to say.
+	stdout, stderr, err := run(ctx, dir, env, goTool, "list", "-e", "-deps", "-json=Dir,Standard,GoFiles,SFiles,HFiles,EmbedFiles,Module", opt.pkg())
+	if err != nil {
+		return nil, fmt.Errorf("go list %s in %s: %w\n%s", opt.pkg(), dir, err, strings.TrimRight(stderr, "\n"))
+	}
+	var names []string
+	for d := json.NewDecoder(strings.NewReader(stdout)); ; {
+		var p struct {
+			Dir                                 string
+			Standard                            bool
+			GoFiles, SFiles, HFiles, EmbedFiles []string
+			Module                              *struct{ GoMod string }
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return names, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		if p.Standard {
+			continue
+		}
+		for _, name := range slices.Concat(p.GoFiles, p.SFiles, p.HFiles, p.EmbedFiles) {
+			names = append(names, filepath.Join(p.Dir, name))
+		}
+		if p.Module != nil {
+			names = append(names, p.Module.GoMod, strings.TrimSuffix(p.Module.GoMod, ".mod")+".sum")
+		}
+	}
 }
 
 // withHint adds what to do to an error of a build in dir when the module there cannot
@@ -150,6 +175,25 @@ func (o Options) pkg() string {
 var passed = []string{
 	"GOTOOLCHAIN", "GOPROXY", "GOCACHE", "GOMODCACHE", "GOPATH", "GOCACHEPROG",
 	"GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
+}
+
+// environment is what the go command runs with: where it is, the folder and the environment.
+func (o Options) environment(ctx context.Context) (goTool, dir string, env []string, err error) {
+	if goTool, err = exec.LookPath("go"); err != nil {
+		return "", "", nil, fmt.Errorf("building the EFI application needs the Go toolchain, 1.26 or newer, in PATH: get it from https://go.dev/dl/ (%w)", err)
+	}
+	if dir = o.Dir; dir == "" {
+		if dir, err = sourceDir(); err != nil {
+			return "", "", nil, err
+		}
+	}
+	if env, err = environ(ctx, goTool, dir); err != nil {
+		return "", "", nil, err
+	}
+	if o.Toolchain != "" {
+		env = append(env, "GOTOOLCHAIN="+o.Toolchain) // the last one counts
+	}
+	return goTool, dir, env, nil
 }
 
 // environ is the environment for go build. The settings of go env -w count too

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
+
+	"bootllama/internal/flags"
 )
 
 // Help is what -h prints.
@@ -59,28 +60,13 @@ type usageError struct{ error }
 // Usagef makes the error of a mistake in the command line, in the words of fmt.Errorf.
 func Usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
-// ParseFlags parses the flags among args, wherever they stand, and returns the operands: all
-// other arguments, and whatever follows "--". It prints nothing. The error is flag.ErrHelp
-// when help is asked for, else one of usage.
-func ParseFlags(flags *flag.FlagSet, args []string) (operands []string, err error) {
-	flags.SetOutput(io.Discard)
-	for {
-		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		} else if err != nil {
-			return nil, usageError{err}
-		}
-		rest := flags.Args()
-		if len(rest) == 0 {
-			return operands, nil
-		}
-		// Parse stops at an operand or after "--". A "--" may also be the value of an
-		// option: then that option is incomplete without it.
-		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" && flags.Parse(args[:n-1]) == nil {
-			return append(operands, rest...), nil
-		}
-		operands, args = append(operands, rest[0]), rest[1:]
+// ParseFlags is flags.Parse whose errors are of usage, besides flag.ErrHelp.
+func ParseFlags(fs *flag.FlagSet, args []string) (operands []string, err error) {
+	operands, err = flags.Parse(fs, args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = usageError{err}
 	}
+	return operands, err
 }
 
 // Register sets o to the defaults and defines the options as flags of fs, with their short

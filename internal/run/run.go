@@ -20,8 +20,8 @@ import (
 )
 
 // Main runs one command, "run", "console" or "bench" followed by its options, and returns
-// the exit status: 0, 1 (failed), 2 (usage), or 130 (run was interrupted). Text goes to
-// stdout, everything else to stderr. It handles os.Interrupt once the model is loaded.
+// the exit status: 0, 1 (failed), 2 (usage), 130 (run was interrupted), or 141 (stdout gave
+// io.ErrClosedPipe). Text goes to stdout, everything else to stderr. It handles os.Interrupt once the model is loaded.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdin, stdout, stderr)
 	switch {
@@ -42,6 +42,8 @@ func Report(err error, stderr io.Writer) int {
 		return 0
 	case errors.Is(err, context.Canceled):
 		return 128 + 2 // as a shell reports SIGINT
+	case errors.Is(err, io.ErrClosedPipe):
+		return 128 + 13 // SIGPIPE: whoever reads stdout has seen enough
 	}
 	fmt.Fprintf(stderr, "bootllama: %v\n", err)
 	if errors.As(err, new(usageError)) {

@@ -155,7 +155,7 @@ func TestErrors(t *testing.T) {
 		{"no value", []string{"run", "a", "-t"}, 2, "-t"},
 		{"temperature", []string{"run", "a", "-t", "warm"}, 2, `"warm" for flag -t: not a number`},
 		{"temperature NaN", []string{"run", "a", "-t", "nan"}, 2, `"nan" for flag -t: not a number`},
-		{"topp", []string{"run", "a", "--topp", "x"}, 2, `"x" for flag -topp: not a number`},
+		{"topp", []string{"run", "a", "--topp", "x"}, 2, `"x" for flag --topp: not a number`},
 		{"seed", []string{"run", "a", "-s", "1.5"}, 2, `"1.5" for flag -s: not a whole number`},
 		{"seed huge", []string{"run", "a", "-s", "18446744073709551616"}, 2, "flag -s: not a whole number"},
 		{"steps", []string{"run", "a", "-n", "1.5"}, 2, `"1.5" for flag -n: not a whole number`},

@@ -73,7 +73,7 @@ func (r *Run) Report(ctx context.Context, say func(format string, a ...any)) (*R
 		rep.Primer = &m.Primer.SHA256
 	}
 	for _, name := range []string{TokenizerName, Float32Name, Int8Name} {
-		data, err := os.ReadFile(filepath.Join(r.dir, name))
+		data, err := os.ReadFile(filepath.Join(r.folder.dir, name))
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func (r *Run) Report(ctx context.Context, say func(format string, a ...any)) (*R
 		{Float32Name, m.Corpus, &rep.TrainingLoss}, {Float32Name, m.HeldOut, &rep.HeldOutLoss},
 		{Int8Name, m.Corpus, &rep.Int8TrainingLoss}, {Int8Name, m.HeldOut, &rep.Int8HeldOutLoss},
 	} {
-		c, err := llama.LoadCheckpoint(filepath.Join(r.dir, loss.file), nil)
+		c, err := llama.LoadCheckpoint(filepath.Join(r.folder.dir, loss.file), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (r *Run) Report(ctx context.Context, say func(format string, a ...any)) (*R
 	}
 	if r.Options.Corpus == "" {
 		say("judging %d tales", Samples)
-		c, err := llama.LoadCheckpoint(filepath.Join(r.dir, Int8Name), nil)
+		c, err := llama.LoadCheckpoint(filepath.Join(r.folder.dir, Int8Name), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
 
 	"bootllama"
-	"bootllama/internal/file"
 	"bootllama/train"
 )
 
@@ -20,6 +18,7 @@ const (
 	TokenizerName = "tokenizer.bin" // llama2.c's format
 	Float32Name   = "model.bin"     // version 0
 	Int8Name      = "model-q8.bin"  // version 2
+	CurveName     = "loss.png"
 	stateName     = "training.state"
 	recordName    = "training.json"
 )
@@ -36,7 +35,7 @@ type Run struct {
 	Material *Material
 	Resumed  bool // it goes on from a state that was in the folder
 
-	dir     string
+	folder  *folder
 	trainer *train.Trainer
 	batches *Batches
 	heldOut []uint16 // (lossRows, seq_len+1)
@@ -68,24 +67,28 @@ type Progress struct {
 }
 
 // Open starts a training in dir, or takes up the one that was interrupted there, which must
-// have had the same options and corpus. dir is made if there is none.
+// have had the same options and corpus. dir is made if there is none. What Check refuses is
+// an error.
 func Open(dir string, o Options, m *Material) (*Run, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	folder, err := openFolder(dir, o)
+	if err != nil {
+		return nil, err
+	}
 	c := o.Config
-	r := &Run{Options: o, Material: m, dir: dir, started: time.Now(), saved: time.Now()}
+	r := &Run{Options: o, Material: m, folder: folder, started: time.Now(), saved: time.Now()}
 	r.batches = NewBatches(o, m)
 	r.heldOut = make([]uint16, lossRows*(c.SeqLen+1))
 	train.NewBatches(m.HeldOut, c.SeqLen, lossRows, o.Train.Seed).At(0, r.heldOut)
-	var err error
 	if r.Resumed, err = r.restore(); err != nil {
 		return nil, err
 	}
 	if !r.Resumed {
 		r.trainer = train.New(c, o.Train)
 	}
-	return r, file.Write(filepath.Join(dir, TokenizerName), m.TokenizerFile)
+	return r, r.write(output{TokenizerName, m.TokenizerFile})
 }
 
 // Train trains until the last step, or until ctx is done: then it saves the state and returns
@@ -105,7 +108,10 @@ func (r *Run) Train(ctx context.Context, show func(Progress), sampleSteps int, s
 				err = sample(step, text+"\n")
 			}
 			if err != nil {
-				return errors.Join(err, r.save())
+				if e := r.save(); e != nil {
+					err = errors.Join(err, e)
+				}
+				return err
 			}
 		}
 		r.batches.At(step, tokens)
@@ -145,11 +151,11 @@ func (r *Run) Write() error {
 	if err := errors.Join(train.WriteFloat32(&f32, r.trainer.Parameters()), train.WriteInt8(&int8, r.trainer.Parameters())); err != nil {
 		return err
 	}
-	return errors.Join(
-		file.Write(filepath.Join(r.dir, TokenizerName), r.Material.TokenizerFile),
-		file.Write(filepath.Join(r.dir, Float32Name), f32.Bytes()),
-		file.Write(filepath.Join(r.dir, Int8Name), int8.Bytes()))
+	return r.write(output{TokenizerName, r.Material.TokenizerFile}, output{Float32Name, f32.Bytes()}, output{Int8Name, int8.Bytes()})
 }
+
+// WriteCurve writes the picture of History, a PNG.
+func (r *Run) WriteCurve(png []byte) error { return r.write(output{CurveName, png}) }
 
 // sample returns a text of the model as it is.
 func (r *Run) sample(ctx context.Context) (string, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"image/color"
 	"math"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 
-	"bootllama/internal/file"
 	"bootllama/train/run"
 )
 
@@ -37,19 +37,19 @@ var (
 	darkGrey  = color.RGBA{0x40, 0x40, 0x40, 0xff}
 )
 
-// writeCurve writes c as a PNG, as a whole or not at all. The same losses give the same bytes.
-func writeCurve(name string, c curve) error {
+// png draws c as a PNG. The same losses give the same bytes.
+func (c curve) png() ([]byte, error) {
 	p, err := c.plot()
 	if err != nil {
-		return file.Error(name, err)
+		return nil, fmt.Errorf("%s: %w", run.CurveName, err)
 	}
 	canvas := vgimg.NewWith(vgimg.UseDPI(curveDPI), vgimg.UseWH(pixels(curveWidth), pixels(curveHeight)))
 	p.Draw(draw.Crop(draw.New(canvas), pixels(16), -pixels(32), pixels(16), -pixels(24)))
 	var b bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&b); err != nil {
-		return file.Error(name, err)
+		return nil, fmt.Errorf("%s: %w", run.CurveName, err)
 	}
-	return file.Write(name, b.Bytes())
+	return b.Bytes(), nil
 }
 
 func pixels(n float64) vg.Length { return vg.Length(n) * vg.Inch / curveDPI }

@@ -6,8 +6,6 @@ import (
 	"image/color"
 	"image/png"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,16 +40,12 @@ func pixelsOf(m picture.Image, c color.RGBA, x0, x1 int) (n int, row float64) {
 	return n, row / float64(n)
 }
 
-// TestWriteCurve: a PNG of the size that was meant, with both lines and the points, all falling
+// TestCurve: a PNG of the size that was meant, with both lines and the points, all falling
 // from left to right and the points above the line; the same bytes for the same losses.
-func TestWriteCurve(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "loss.png")
+func TestCurve(t *testing.T) {
 	var files [2][]byte
 	for i := range files {
-		if err := writeCurve(name, fallingCurve(1000)); err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.ReadFile(name)
+		b, err := fallingCurve(1000).png()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,38 +80,32 @@ func TestWriteCurve(t *testing.T) {
 	}
 }
 
-// TestWriteCurveOfFewSteps: an interrupted training has a curve, too.
-func TestWriteCurveOfFewSteps(t *testing.T) {
+// TestCurveOfFewSteps: an interrupted training has a curve, too.
+func TestCurveOfFewSteps(t *testing.T) {
 	for _, c := range []curve{
 		{Loss: []float64{7}},
 		{Loss: []float64{7, 6}, HeldOut: []run.Point{{Step: 0, Loss: 7}}},
 		{Loss: []float64{0, 0}},
 	} {
-		if err := writeCurve(filepath.Join(t.TempDir(), "loss.png"), c); err != nil {
+		if _, err := c.png(); err != nil {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
 }
 
-// TestWriteCurveErrors: what cannot be drawn, or not be written, leaves no file.
-func TestWriteCurveErrors(t *testing.T) {
-	folder := t.TempDir()
+// TestCurveErrors: what cannot be drawn.
+func TestCurveErrors(t *testing.T) {
 	for _, c := range []struct {
-		name  string
 		curve curve
 		want  string
 	}{
-		{"loss.png", curve{}, "no step was trained"},
-		{"loss.png", curve{Loss: []float64{math.NaN()}}, "NaN"},
-		{"missing/loss.png", fallingCurve(100), "no such file or directory"},
+		{curve{}, "no step was trained"},
+		{curve{Loss: []float64{math.NaN()}}, "NaN"},
 	} {
-		err := writeCurve(filepath.Join(folder, c.name), c.curve)
+		_, err := c.curve.png()
 		if err == nil || !strings.Contains(err.Error(), "loss.png: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
-	}
-	if files, err := os.ReadDir(folder); err != nil || len(files) != 0 {
-		t.Errorf("left behind: %v %v", files, err)
 	}
 }
 

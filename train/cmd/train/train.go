@@ -8,15 +8,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
+	"bootllama/internal/stdio"
 	"bootllama/train/run"
 )
 
@@ -27,7 +26,8 @@ made, and with the options' defaults the model that is built in, byte for byte: 
 machine and the number of cores.
 
 FOLDER gets tokenizer.bin, model.bin (float32), model-q8.bin (int8), loss.png. An interrupted training goes on from there
-when the same command is given again: at most half a minute of it is done anew.
+when the same command is given again: at most half a minute of it is done anew. A file of these names that no training has
+written there is not replaced.
 
   -o FOLDER              where the files go; it is made if there is none
       --tales N          how many tales are made (default 200000)
@@ -47,7 +47,7 @@ when the same command is given again: at most half a minute of it is done anew.
       --threads N        (default: all processors)
       --sample N         every N steps print a text of the model; 0: never (default 1000)
 
-Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted).
+Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted), 141 (nobody reads the output any more).
 `
 
 // Exit statuses.
@@ -55,6 +55,7 @@ const (
 	statusFailed      = 1
 	statusUsage       = 2
 	statusInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+	statusClosed      = 141 // and of SIGPIPE
 )
 
 func main() {
@@ -66,24 +67,35 @@ func main() {
 
 // command parses the command line, trains and returns the exit status.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	terminal := stdio.IsTerminal(stdout)
+	stdout = stdio.Output{Writer: stdout}
+	if terminal {
+		stdout = stdio.Text(stdout, "")
+	}
+	messages := stderr // and stderr gets the bar, which commands a terminal
+	if stdio.IsTerminal(stderr) {
+		messages = stdio.Text(stderr, "")
+	}
 	o, err := parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		if _, err = io.WriteString(stdout, help); err == nil {
 			return 0
 		}
 	} else if err != nil {
-		fmt.Fprintf(stderr, "train: %v (-h lists the options)\n", err)
+		fmt.Fprintf(messages, "train: %v (-h lists the options)\n", err)
 		return statusUsage
 	} else {
-		err = train(ctx, o, stdout, stderr)
+		err = train(ctx, o, stdout, stderr, messages)
 	}
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil:
 		return statusInterrupted
+	case err == io.ErrClosedPipe: // and nothing else has failed
+		return statusClosed
 	}
-	fmt.Fprintf(stderr, "train: %v\n", err)
+	fmt.Fprintf(messages, "train: %v\n", err)
 	return statusFailed
 }
 
@@ -135,8 +147,11 @@ func parse(args []string) (options, error) {
 }
 
 // train trains a model and reports on it.
-func train(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	say := func(format string, a ...any) { fmt.Fprintf(stderr, "train: "+format+"\n", a...) } // an error is ignored: only a message is lost
+func train(ctx context.Context, o options, stdout, stderr, messages io.Writer) error {
+	if err := run.Check(o.output, o.Options); err != nil {
+		return err
+	}
+	say := func(format string, a ...any) { fmt.Fprintf(messages, "train: "+format+"\n", a...) } // an error is ignored: only a message is lost
 	m, err := run.Prepare(o.Options, say)
 	if err != nil {
 		return err
@@ -154,7 +169,13 @@ func train(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	display.close()
 	h := r.History()
 	if len(h.Loss) > 0 {
-		err = errors.Join(err, writeCurve(filepath.Join(o.output, "loss.png"), curve(h)))
+		png, e := curve(h).png()
+		if e == nil {
+			e = r.WriteCurve(png)
+		}
+		if e != nil {
+			err = errors.Join(err, e)
+		}
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -188,7 +209,7 @@ const lineEvery = 30 * time.Second
 // newDisplay shows a training with that many steps to go.
 func newDisplay(stdout, stderr io.Writer, left int) *display {
 	d := &display{stdout: stdout, stderr: stderr, last: time.Now()}
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if stdio.IsTerminal(stderr) {
 		d.bar = progressbar.NewOptions(left, progressbar.OptionSetWriter(stderr), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetElapsedTime(true), progressbar.OptionShowCount(), progressbar.OptionFullWidth(), progressbar.OptionThrottle(200*time.Millisecond))
 	}

@@ -1,0 +1,53 @@
+// Package flags parses a command line with package flag, as people write it: flags stand wherever they like, and errors
+// quote them as they were typed.
+package flags
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Parse parses the flags among args and returns the operands: all other arguments, and
+// whatever follows "--". It prints nothing. The error is flag.ErrHelp when help is asked for.
+func Parse(flags *flag.FlagSet, args []string) (operands []string, err error) {
+	flags.SetOutput(io.Discard)
+	for {
+		err := flags.Parse(args)
+		rest := flags.Args()
+		n := len(args) - len(rest)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, err
+		case err != nil:
+			return nil, asTyped(err, args[:n])
+		case len(rest) == 0:
+			return operands, nil
+		// Parse stops at an operand or after "--". A "--" may also be the value of an
+		// option: then that option is incomplete without it.
+		case n > 0 && args[n-1] == "--" && flags.Parse(args[:n-1]) == nil:
+			return append(operands, rest...), nil
+		}
+		operands, args = append(operands, rest[0]), rest[1:]
+	}
+}
+
+// asTyped returns an error of Parse, which has one dash before each flag, with the flag as it
+// was typed: the last of args, or the one before its value.
+func asTyped(err error, args []string) error {
+	text := err.Error() + ":" // now one stands behind the flag in all of them
+	if n := len(args) - 1; strings.HasPrefix(text, "invalid value ") && !strings.Contains(args[n], "=") {
+		args = args[:n]
+	}
+	for _, arg := range slices.Backward(args) {
+		typed, _, _ := strings.Cut(arg, "=")
+		name := strings.TrimLeft(typed, "-")
+		if i := strings.LastIndex(text, " -"+name+":"); i >= 0 && name != typed {
+			before, after := text[:i+1], text[i+len(" -"+name):]
+			return errors.New(strings.TrimSuffix(before+typed+after, ":"))
+		}
+	}
+	return err
+}
