@@ -4,6 +4,10 @@ go 1.26.0
 
 tool gotest.tools/gotestsum
 
+require bootllama v0.0.0
+
+replace bootllama => ..
+
 require (
 	github.com/bitfield/gotestdox v0.2.3 // indirect
 	github.com/dnephin/pflag v1.0.7 // indirect

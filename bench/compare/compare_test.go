@@ -194,7 +194,7 @@ Tok/s; medians of 3 interleaved rounds, ratios within a round. MACHINE; DATE. 1 
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{}, {"-models", "m"}, {"-models", "m", "-bootllama", "b", "x"}, {"-only", "("},
-		{"-models", "m", "-bootllama", "b", "-rounds", "0"}, {"-models", "m", "-bootllama", "b", "-only", "nothing"}} {
+		{"-models", "m", "-bootllama", "b", "-rounds", "0"}, {"-models", "m", "-bootllama", "b", "-only", "nothing"}, {"-patience", "soon"}, {"--modelz", "m"}} {
 		var stderr strings.Builder
 		if status := compare(t.Context(), args, io.Discard, &stderr); status != 2 || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%q: status %d, %q", args, status, stderr.String())
@@ -231,6 +231,17 @@ func TestEndToEnd(t *testing.T) {
 	var r report
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
+	}
+	// The output is none of the files that are read.
+	put("15M.q8.bin", "a model")
+	for _, name := range []string{"bootllama", "runqomp", "VERSION", "15M.q8.bin", "sub/../15M.q8.bin"} {
+		name = filepath.Join(dir, name)
+		var stderr strings.Builder
+		status := compare(t.Context(), []string{"-bootllama", filepath.Join(dir, "bootllama"), "-llama2c", dir, "-models", dir, "-rounds", "1",
+			"-patience", "0s", "-retries", "0", "-only", "q8 decode 15M vs runq", "-o", name}, io.Discard, &stderr)
+		if status != 1 || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "which is read: ") {
+			t.Errorf("%s: status %d, %q", name, status, stderr.String())
+		}
 	}
 	if len(r.Rows) != 1 || !slices.Equal(r.Rows[0].Ratios, []float64{6, 6}) || r.Versions["llama2.c"] != "350e04f, gcc" || r.SIMD != "none" {
 		t.Errorf("%s", text)

@@ -35,6 +35,23 @@ func (e engines) has(j job) bool {
 	return e.llamacpp != ""
 }
 
+// files are those that are read or run for some rows.
+func (e engines) files(rows []row) []string {
+	var names []string
+	for _, jobs := range groups(rows, e.has) {
+		for _, j := range jobs {
+			cmd := e.command(context.Background(), j)
+			names = append(append(names, cmd.Path), cmd.Args...) // of the arguments, those that are files
+		}
+	}
+	for _, dir := range []string{e.llama2c, e.llamacpp} {
+		if dir != "" {
+			names = append(names, filepath.Join(dir, "VERSION"))
+		}
+	}
+	return names
+}
+
 // run measures j once.
 func (e engines) run(ctx context.Context, j job) (figure, error) {
 	cmd := e.command(ctx, j)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"bootllama/bench/internal/quiet"
+	"bootllama/internal/file"
+	"bootllama/internal/flags"
 )
 
 const help = `Usage: compare -models DIR [-bootllama FILE] [-llama2c DIR] [-llamacpp DIR] [options]
@@ -43,7 +45,7 @@ round's ratios. Nothing is downloaded or built: what is not given is not compare
   -rounds N         rounds (default 5)
   -only REGEXP      only the rows whose name matches, such as 'q8.*15M' (-list prints the names)
   -list             print the rows' names and end
-  -patience D       wait so long for an idle machine before each run (default 20s)
+  -patience D       wait so long for an idle machine before each run: seconds, or with a unit (default 20s)
   -retries N        repeat a disturbed run so often (default 3)
   -o FILE           write the table to FILE, too; as JSON with every figure if it ends in .json
 
@@ -69,27 +71,34 @@ type options struct {
 }
 
 func parse(args []string) (options, error) {
-	o := options{only: regexp.MustCompile("")}
-	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.engines.bootllama, "bootllama", "", "")
-	flags.StringVar(&o.engines.llama2c, "llama2c", "", "")
-	flags.StringVar(&o.engines.llamacpp, "llamacpp", "", "")
-	flags.StringVar(&o.engines.models, "models", "", "")
-	flags.IntVar(&o.rounds, "rounds", 5, "")
-	flags.IntVar(&o.retries, "retries", 3, "")
-	flags.Func("only", "", func(s string) (err error) {
+	o := options{only: regexp.MustCompile(""), patience: 20 * time.Second}
+	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
+	fs.StringVar(&o.engines.bootllama, "bootllama", "", "")
+	fs.StringVar(&o.engines.llama2c, "llama2c", "", "")
+	fs.StringVar(&o.engines.llamacpp, "llamacpp", "", "")
+	fs.StringVar(&o.engines.models, "models", "", "")
+	fs.IntVar(&o.rounds, "rounds", 5, "")
+	fs.IntVar(&o.retries, "retries", 3, "")
+	fs.Func("only", "", func(s string) (err error) {
 		o.only, err = regexp.Compile(s)
 		return err
 	})
-	flags.BoolVar(&o.list, "list", false, "")
-	flags.DurationVar(&o.patience, "patience", 20*time.Second, "")
-	flags.StringVar(&o.output, "o", "", "")
-	err := flags.Parse(args)
+	fs.BoolVar(&o.list, "list", false, "")
+	fs.Func("patience", "", func(s string) (err error) {
+		if o.patience, err = time.ParseDuration(s); err != nil {
+			o.patience, err = time.ParseDuration(s + "s")
+		}
+		if err != nil {
+			err = errors.New("want seconds, or a time with a unit, such as 90s or 5m")
+		}
+		return err
+	})
+	fs.StringVar(&o.output, "o", "", "")
+	operands, err := flags.Parse(fs, args)
 	switch {
 	case err != nil:
-	case flags.NArg() > 0:
-		err = fmt.Errorf("no operands are expected: %q", flags.Args())
+	case len(operands) > 0:
+		err = fmt.Errorf("no operands are expected: %q", operands)
 	case o.list:
 	case o.engines.models == "":
 		err = errors.New("no -models DIR")
@@ -122,6 +131,12 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if rows = possible(rows, o.engines); len(rows) == 0 {
 		fmt.Fprintln(stderr, "compare: no rows are left of those that -only names and the given programs can fill")
 		return 2
+	}
+	if o.output != "" {
+		if err := file.Check(o.output, o.engines.files(rows)...); err != nil {
+			fmt.Fprintf(stderr, "compare: %v\n", err)
+			return 1
+		}
 	}
 	q := &quiet.Runner{Patience: o.patience, Retries: o.retries, Log: stderr}
 	figures, failures := measure(ctx, groups(rows, o.engines.has), o.rounds, o.engines.run, q, stderr)
@@ -186,5 +201,5 @@ func write(r report, output string, stdout io.Writer) error {
 		}
 		text = string(b) + "\n"
 	}
-	return os.WriteFile(output, []byte(text), 0o644)
+	return file.Write(output, []byte(text))
 }
