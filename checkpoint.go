@@ -59,7 +59,7 @@ type llama2c struct {
 }
 
 // The largest values that a header may have, far above those of any published Llama model.
-// They ensure that products of sizes are below 2**63, that math.go is exact, and that the
+// They ensure that products of sizes are below 2**63, that simd.SinCos is exact, and that the
 // sum of the int8 products of a group fits an int32.
 const (
 	maxDim       = 1 << 17

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"bootllama/arena"
 )
 
 var tinyConfig = shape(4, 3, 2, 2, 1, 5, 6)
@@ -275,23 +277,30 @@ func TestMemory(t *testing.T) {
 	} {
 		b := modelBytes(h)
 		m := Header{Config: h.config, Tensors: h.tensors()}.Memory()
-		c := &Checkpoint{}
-		allocated := func(f func()) int64 {
+		var c *Checkpoint
+		var tr *Transformer
+		allocated := func(f func() *arena.Arena) int64 {
 			var before, after runtime.MemStats
-			mapped := c.arena.Mapped
 			runtime.ReadMemStats(&before)
-			f()
+			a := f()
 			runtime.ReadMemStats(&after)
-			return int64(after.TotalAlloc-before.TotalAlloc) + c.arena.Mapped - mapped
+			return int64(after.TotalAlloc-before.TotalAlloc) + a.Mapped
 		}
-		if n := allocated(func() { c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil) }); n < m.Weights || n > m.Weights+maxPackers<<18+1<<17 {
+		if n := allocated(func() *arena.Arena {
+			c, _ = ReadCheckpoint(bytes.NewReader(b), int64(len(b)), "m", nil)
+			return &c.arena
+		}); n < m.Weights || n > m.Weights+maxPackers<<18+1<<17 {
 			t.Errorf("version %d: %d bytes for weights, foretold %d", h.version, n, m.Weights)
 		}
-		if n := allocated(func() { NewTransformer(c, Options{}).NewSampler(1, 0.9, 1) }); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
+		if n := allocated(func() *arena.Arena {
+			tr = NewTransformer(c, Options{})
+			tr.NewSampler(1, 0.9, 1)
+			return &tr.arena
+		}); n < m.Cache+m.State-(1<<12) || n > m.Cache+m.State+(1<<16) {
 			t.Errorf("version %d: %d bytes for the state, foretold %d", h.version, n, m.Cache+m.State)
 		}
-		if err := c.Close(); err != nil {
-			t.Error(err)
+		if err := errors.Join(tr.Close(), c.Close()); err != nil || tr.arena.Mapped+c.arena.Mapped != 0 {
+			t.Errorf("%d bytes are left: %v", tr.arena.Mapped+c.arena.Mapped, err)
 		}
 	}
 }

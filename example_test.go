@@ -16,7 +16,10 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	transformer := llama.NewTransformer(checkpoint, llama.Options{})
+	transformer, err := checkpoint.NewTransformer(llama.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer transformer.Close()
 	g := llama.Generator{
 		Transformer: transformer,
@@ -54,7 +57,10 @@ func ExampleSampler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	transformer := llama.NewTransformer(checkpoint, llama.Options{})
+	transformer, err := checkpoint.NewTransformer(llama.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer transformer.Close()
 	sampler := transformer.NewSampler(0.8, 0.9, 42)
 	token := tokenizer.BOS

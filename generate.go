@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 	"unicode/utf8"
+
+	"bootllama/simd"
 )
 
 // Generator generates text. Its parts have the same vocabulary size.
@@ -37,6 +39,21 @@ func (g *Generator) Steps(steps int) int {
 	return steps
 }
 
+// Next samples the token that follows token i of the last Prefill. It is an error if the
+// model's numbers are no longer finite there, with weights that are too large.
+func (g *Generator) Next(i int) (int, error) {
+	t := g.Transformer
+	logits := t.Logits(i)
+	var squares float32 // rmsnorm makes zeroes of what overflows here
+	for _, v := range t.x(i) {
+		squares += float32(v * v)
+	}
+	if !simd.Finite(logits) || !simd.Finite([]float32{squares}) {
+		return 0, fmt.Errorf("%s: the logits of position %d are no finite numbers: the weights are too large, or damaged", t.name, t.batch.pos+i)
+	}
+	return g.Sampler.Sample(logits), nil
+}
+
 // Generate writes a text that starts with prompt, token by token: emit gets
 // each token after BOS, the prompt's own first, with its text, a piece as
 // Decode returns it. It ends after steps positions (see Steps), a prompt that is
@@ -58,7 +75,11 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 		g.Transformer.Prefill(known[:n], stats.Positions)
 		for i, token := range known[:n] {
 			if i+1 == len(known) {
-				known = append(known, g.Sampler.Sample(g.Transformer.Logits(i)))
+				token, err := g.Next(i)
+				if err != nil {
+					return stats, err
+				}
+				known = append(known, token)
 			}
 			next := known[i+1]
 			if stats.Positions++; stats.Positions == stats.Prompt {

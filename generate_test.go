@@ -1,10 +1,14 @@
 package llama
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"bootllama/simd"
@@ -154,5 +158,126 @@ func TestGenerateText(t *testing.T) {
 	_, err := randomGenerator(t, 0, 0, 1).GenerateText(ctx, w, "once and the", 0)
 	if got := strings.Join(w.writes, ""); !errors.Is(err, context.Canceled) || got != "once and\n" {
 		t.Errorf("%q, %v; want the first two words, a newline and %v", got, err, context.Canceled)
+	}
+}
+
+// TestNumbersOverflow: a model of finite weights whose numbers overflow on the way to the logits ends in one error, at the
+// first position, whatever overflows: the classifier alone, the squares of rmsnorm, attention that int8 would hide.
+func TestNumbersOverflow(t *testing.T) {
+	config := shape(8, 12, 2, 2, 1, 300, 64)
+	for _, c := range []struct {
+		name   string
+		group  int
+		weight string // "": all matrices
+		value  float32
+	}{
+		{"all", 0, "", 1e38}, {"all", 4, "", 1e38}, {"all, in squares", 0, "", 1e30}, {"all, in squares", 4, "", 1e30},
+		{"wcls", 0, "wcls", 3e38}, {"wcls", 4, "wcls", 3e38}, {"wq", 0, "wq", 3e38}, {"wq", 4, "wq", 3e38},
+		{"w1", 0, "w1", 3e38}, {"w1", 4, "w1", 3e38}, {"embedding", 0, "token_embedding_table", 1e25}, {"wv", 4, "wv", 3e38},
+	} {
+		h := plainHeader(config, c.group)
+		file := randomWeights(h.Tensors)
+		for _, x := range h.Tensors {
+			if x.Weight == "" || c.weight != "" && x.Weight != c.weight || x.Rows == 1 {
+				continue
+			}
+			at, n := x.Offset-h.Tensors[0].Offset, x.Rows*x.Columns
+			if x.Type == Int8 { // the scales
+				at, n = at+int64(n), n/x.Group
+			}
+			for i := range n {
+				b := file[at+4*int64(i):]
+				v := math.Float32frombits(binary.LittleEndian.Uint32(b))
+				binary.LittleEndian.PutUint32(b, math.Float32bits(float32(math.Copysign(float64(c.value), float64(v)))))
+			}
+		}
+		checkpoint, err := Load(bytes.NewReader(file), h, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := LoadTokenizer(randomTokenizer, config.VocabSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range simd.All() {
+			for _, temperature := range []float32{0, 1} {
+				tr, err := checkpoint.NewTransformer(Options{Kernels: k})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var text strings.Builder
+				g := &Generator{tr, tok, tr.NewSampler(temperature, 0.9, 1)}
+				_, err = g.GenerateText(context.Background(), &text, "", 0)
+				if text.String() != "\n" {
+					t.Errorf("%s, groups of %d, %s: wrote %q", c.name, c.group, k.Name, text.String())
+				}
+				wantError(t, err, "plain: the logits of position 0 are no finite numbers")
+				if err := tr.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
+// TestNoMemoryForState: weights that fit with a state that does not are one error; nothing is left of it, and the checkpoint
+// still serves others.
+func TestNoMemoryForState(t *testing.T) {
+	c, err := LoadCheckpoint(randomModel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := c.NewTransformer(Options{Threads: 1 << 45}) // attention scores of each
+	if wantError(t, err, "random.bin: keys, values and state: |bytes of memory: "); tr != nil {
+		t.Error("there is a Transformer, too")
+	}
+	func() {
+		defer func() {
+			if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "llama: NewTransformer: ") || strings.Contains(s, "\n") {
+				t.Errorf("panic %v, want llama's own", s)
+			}
+		}()
+		NewTransformer(c, Options{Threads: 1 << 45})
+	}()
+	if err := NewTransformer(c, Options{}).Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSharedCheckpoint: Transformers of one Checkpoint and one Tokenizer are made, used and closed at the same time, and
+// compute what one alone does. The race detector sees what they share.
+func TestSharedCheckpoint(t *testing.T) {
+	for _, model := range []string{randomModel, randomInt8} {
+		g := generatorOf(t, model, 1, 0.9, 7)
+		want, _ := generate(t, g, "once and", 40)
+		c, err := LoadCheckpoint(model, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 4 {
+					tr, err := c.NewTransformer(Options{Threads: 2})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var ids []int
+					own := Generator{tr, g.Tokenizer, tr.NewSampler(1, 0.9, 7)}
+					_, err = own.Generate(context.Background(), "once and", 40, func(token int, _ string) error {
+						ids = append(ids, token)
+						return nil
+					})
+					if err := errors.Join(err, tr.Close()); err != nil || !slices.Equal(ids, want) {
+						t.Errorf("%s: %v, %v, alone %v", model, err, ids, want)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

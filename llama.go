@@ -5,12 +5,13 @@
 //
 // Every result is the same bit for bit on every machine, with every kernel, number of
 // threads and size of batch: sums are taken in index order and a product is rounded
-// before it is added (see math.go and package simd). Everything is sized when a model is
+// before it is added (see package simd). Everything is sized when a model is
 // loaded: generating allocates nothing.
 package llama
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -114,11 +115,15 @@ type batch struct {
 	layer  int
 }
 
-// Transformer is a model ready to run: configuration, weights, state.
+// Transformer is a model ready to run: configuration, weights, state. One goroutine at a time
+// may use it; Transformers of the same Checkpoint have nothing but the weights in common,
+// which they only read, and may be made, run and closed at the same time.
 type Transformer struct {
 	Config  Config
 	Weights Weights
 
+	name    string      // of the model's file, for messages
+	arena   arena.Arena // of state
 	state   runState
 	batch   batch
 	product sharedProduct // see matmul.go
@@ -133,20 +138,33 @@ type Options struct {
 	Kernels *simd.Kernels // nil: the fastest that this processor has
 }
 
-// NewTransformer allocates the state for a checkpoint, all of it: see Header.Memory.
+// NewTransformer is c.NewTransformer for programs that end without memory: it panics.
 func NewTransformer(c *Checkpoint, o Options) *Transformer {
+	t, err := c.NewTransformer(o)
+	if err != nil {
+		panic(fmt.Sprintf("llama: NewTransformer: %v", err))
+	}
+	return t
+}
+
+// NewTransformer allocates the state for a checkpoint, all of it: see Header.Memory. An error
+// says that there is no memory for it.
+func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	t := &Transformer{Config: c.Config, Weights: c.Weights, kernels: cmp.Or(o.Kernels, simd.Best())}
-	t.state = newRunState(&c.arena, c.Config, c.groupSize(), o.Threads)
+	t := &Transformer{Config: c.Config, Weights: c.Weights, name: c.Name, kernels: cmp.Or(o.Kernels, simd.Best())}
+	t.state = newRunState(&t.arena, c.Config, c.groupSize(), o.Threads)
+	if err := t.arena.Err; err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: keys, values and state: %w", c.Name, err), t.arena.Free())
+	}
 	t.batch.tokens = make([]int, 0, Batch)
 	c.Config.RoPE(t.state.ropeCos, t.state.ropeSin, c.Weights.RoPEDivisors)
 	if t.rotate = t.kernels.Rotate; c.Config.RoPEHalves {
 		t.rotate = t.kernels.RotateHalves
 	}
 	t.team = workers.New[Transformer](o.Threads)
-	return t
+	return t, nil
 }
 
 // newRunState allocates the state of a model whose int8 weights have groups of that size.
@@ -158,36 +176,31 @@ func newRunState(m *arena.Arena, p Config, group, threads int) runState {
 		heads = newActivation(m, Batch, p.QDim(), group)
 	}
 	return runState{
-		x:          newState[float32](m, Batch*p.Dim),
+		x:          arena.Make[float32](m, Batch*p.Dim),
 		xb:         xb,
-		xb2:        newState[float32](m, Batch*p.Dim),
+		xb2:        arena.Make[float32](m, Batch*p.Dim),
 		hb:         newActivation(m, Batch, p.HiddenDim, group),
-		hb2:        newState[float32](m, Batch*p.HiddenDim),
-		q:          newState[float32](m, Batch*p.QDim()),
-		k:          newState[float32](m, Batch*p.KVDim()),
-		v:          newState[float32](m, Batch*p.KVDim()),
-		att:        newState[float32](m, threads*p.SeqLen),
+		hb2:        arena.Make[float32](m, Batch*p.HiddenDim),
+		q:          arena.Make[float32](m, Batch*p.QDim()),
+		k:          arena.Make[float32](m, Batch*p.KVDim()),
+		v:          arena.Make[float32](m, Batch*p.KVDim()),
+		att:        arena.Make[float32](m, threads*p.SeqLen),
 		heads:      heads,
 		final:      newActivation(m, 1, p.Dim, group),
-		logits:     newState[float32](m, p.VocabSize),
-		ropeCos:    newState[float32](m, p.SeqLen*p.HeadSize/2),
-		ropeSin:    newState[float32](m, p.SeqLen*p.HeadSize/2),
-		keyCache:   newState[float32](m, p.NLayers*p.NKVHeads*keys),
-		valueCache: newState[float32](m, p.NLayers*p.NKVHeads*values),
+		logits:     arena.Make[float32](m, p.VocabSize),
+		ropeCos:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
+		ropeSin:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
+		keyCache:   arena.Make[float32](m, p.NLayers*p.NKVHeads*keys),
+		valueCache: arena.Make[float32](m, p.NLayers*p.NKVHeads*values),
 	}
 }
 
-// newState allocates an array that may be large. Without memory for it, make panics.
-func newState[T any](m *arena.Arena, n int) []T {
-	s, err := arena.Make[T](m, n)
-	if err != nil {
-		return make([]T, n)
-	}
-	return s
+// Close ends the goroutines that share the work and frees the state. Neither t nor the logits
+// that it returned may be used afterwards.
+func (t *Transformer) Close() error {
+	t.team.Close()
+	return t.arena.Free()
 }
-
-// Close ends the goroutines that share the work. t may not be used afterwards.
-func (t *Transformer) Close() { t.team.Close() }
 
 // cacheSize returns the number of values that the keys, and the values, of one layer and
 // head take, in tiles.
@@ -209,14 +222,14 @@ func (c Config) RoPE(cos, sin, divisors []float32) {
 	half := c.HeadSize / 2
 	freq := make([]float32, half)
 	for i := range freq {
-		freq[i] = 1 / powf(c.RoPEBase, float32(2*i)/float32(c.HeadSize))
+		freq[i] = 1 / simd.Pow(c.RoPEBase, float32(2*i)/float32(c.HeadSize))
 		if divisors != nil {
 			freq[i] /= divisors[i]
 		}
 	}
 	for pos := range c.SeqLen {
 		for i, f := range freq {
-			sin[pos*half+i], cos[pos*half+i] = sincosf(float32(pos) * f)
+			sin[pos*half+i], cos[pos*half+i] = simd.SinCos(float32(pos) * f)
 		}
 	}
 }

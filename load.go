@@ -190,9 +190,12 @@ type Memory struct {
 	State   int64 // activations, rotations, logits and what sampling needs
 }
 
-// Overhead is the most that a program needs beside Memory: the Go runtime, the
+// Overhead is the most that a program needs beside a model's memory: the Go runtime, the
 // tokenizer, buffers.
 const Overhead = 48 << 20
+
+// Total returns what a program needs to run the model, Overhead included.
+func (m Memory) Total() int64 { return m.Weights + m.Cache + m.State + Overhead }
 
 // Memory returns what Load, NewTransformer and NewSampler will allocate.
 func (h Header) Memory() (m Memory) {
@@ -218,10 +221,10 @@ type Checkpoint struct {
 	Header
 	Weights Weights
 
-	arena arena.Arena // of the tiles, and of the state of Transformers
+	arena arena.Arena // of the tiles
 }
 
-// Close frees the memory of the weights and of the Transformers of c. Neither may be used
+// Close frees the memory of the weights. Neither they nor the Transformers of c may be used
 // afterwards. A program that runs one model until it exits need not call it.
 func (c *Checkpoint) Close() error {
 	c.Weights = Weights{}
@@ -262,9 +265,9 @@ func (c *Checkpoint) allocateWeights(places []place) error {
 			size += p.packed()
 		}
 	}
-	block, err := arena.Make[uint8](&c.arena, size)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Name, err)
+	block := arena.Make[uint8](&c.arena, size)
+	if err := c.arena.Err; err != nil {
+		return fmt.Errorf("%s: weights: %w", c.Name, err)
 	}
 	arena.LargePages(block)
 	for _, p := range places {
@@ -343,9 +346,9 @@ func (l *loader) load() error {
 	}
 	packers := min(runtime.GOMAXPROCS(0), maxPackers)
 	var a arena.Arena
-	buffers, err := arena.Make[byte](&a, packers*size)
-	if err != nil {
-		return err
+	buffers := arena.Make[byte](&a, packers*size)
+	if a.Err != nil {
+		return fmt.Errorf("%s: buffers: %w", l.r.name, a.Err)
 	}
 	var wg sync.WaitGroup
 	for i := range packers {
@@ -418,29 +421,19 @@ func (b *band) pack(src []byte) (bad int) {
 		for i := range b.Columns {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
 		}
-		return notFinite(src)
+		return simd.NotFinite(src)
 	}
 	m := b.array.matrix(b.Layer)
 	switch {
 	case b.scales:
 		simd.PackScales(m.Q, src, b.row, b.rows, b.Columns, m.Columns/m.Group, m.Group)
-		return notFinite(src)
+		return simd.NotFinite(src)
 	case b.Type == Int8: // any value is good
 		simd.PackInt8(m.Q, src, b.row, b.Columns, m.Columns/m.Group, m.Group)
 		return -1
 	default:
 		return simd.PackF32(m.F32, src, b.row, b.Columns)
 	}
-}
-
-// notFinite returns the index of the first float32 that is not finite, or -1.
-func notFinite(src []byte) int {
-	for i := range len(src) / 4 {
-		if bits := binary.LittleEndian.Uint32(src[4*i:]); bits&0x7F800000 == 0x7F800000 {
-			return i
-		}
-	}
-	return -1
 }
 
 // reader reads a file from front to back and knows where it is.

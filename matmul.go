@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"math"
 	"unsafe"
 
 	"bootllama/arena"
@@ -63,12 +64,12 @@ const linePad = 64
 
 func newActivation(m *arena.Arena, batch, n, group int) activation {
 	a := activation{n: n, stride: n + linePad/4, group: group}
-	a.f32 = newState[float32](m, batch*a.stride)
+	a.f32 = arena.Make[float32](m, batch*a.stride)
 	if group != 0 {
 		a.groups = n / group
 		a.qStride = a.groups*simd.Padded(group) + linePad
-		a.q = newState[int8](m, batch*a.qStride)
-		a.g = newState[simd.Group](m, batch*a.groups)
+		a.q = arena.Make[int8](m, batch*a.qStride)
+		a.g = arena.Make[simd.Group](m, batch*a.groups)
 	}
 	return a
 }
@@ -129,10 +130,14 @@ func (t *Transformer) begin(n int, x *activation, outputs []product) (tiles int)
 	return tiles
 }
 
-// quantize makes the input of a token int8.
+// quantize makes the input of a token int8. Values that are not finite would become 0: with
+// such a scale they reach the logits, and Generator.Next sees them.
 func (t *Transformer) quantize(_, i int) {
 	x := t.product.x
 	t.kernels.Quantize(x.q[i*x.qStride:][:x.qStride], x.g[i*x.groups:][:x.groups], x.row(i), x.group)
+	if !simd.Finite(x.row(i)) {
+		x.g[i*x.groups].Scale = float32(math.NaN())
+	}
 }
 
 // divide divides tiles into parts and sets their bounds. The first parts are long, since

@@ -70,12 +70,12 @@ func (t *reference) forward(token, pos int) []float32 {
 		// RoPE relative positional encoding: complex-valued rotate q and k in each head
 		for i := 0; i < p.QDim(); i += 2 {
 			headDim := i % headSize
-			freq := 1 / powf(p.RoPEBase, float32(headDim)/float32(headSize))
+			freq := 1 / simd.Pow(p.RoPEBase, float32(headDim)/float32(headSize))
 			if p.RoPEDivisors {
 				freq /= t.w["rope_divisors"][0].f32[headDim/2]
 			}
 			val := float32(pos) * freq
-			fci, fcr := sincosf(val)
+			fci, fcr := simd.SinCos(val)
 			i0, i1 := i, i+1
 			if p.RoPEHalves {
 				i0 = i - headDim + headDim/2

@@ -26,22 +26,33 @@ type probIndex struct {
 
 // NewSampler returns a sampler for t's logits, which uses t's kernels.
 // Temperature 0 always takes the likeliest token; 1 samples from the model's own
-// distribution, higher values from a flatter one. topP in (0, 1) restricts the
+// distribution, higher values, up to infinity, from a flatter one. topP in (0, 1) restricts the
 // choice to the smallest set of tokens whose probabilities exceed topP together
 // (Holtzman et al. 2020); other values do not restrict it. A seed of 0 makes the
 // generator return nothing but 0: callers replace it, as run.c does.
 func (t *Transformer) NewSampler(temperature, topP float32, seed uint64) *Sampler {
+	if !(temperature >= 0) || topP != topP {
+		panic(fmt.Sprintf("llama: NewSampler: temperature %v, top-p %v", temperature, topP))
+	}
 	return &Sampler{temperature, topP, seed, make([]probIndex, t.Config.VocabSize), t.kernels}
 }
 
-// Sample returns the next token. It overwrites logits, (vocab_size,), with
-// probabilities unless the temperature is 0, and allocates nothing.
+// Sample returns the next token. It overwrites logits, (vocab_size,), which must be finite
+// (Generator.Next checks them), with probabilities unless the temperature is 0, and allocates
+// nothing.
 func (s *Sampler) Sample(logits []float32) int {
 	if len(logits) != len(s.probIndex) {
 		panic(fmt.Sprintf("llama: Sample: %d logits for a vocabulary of %d", len(logits), len(s.probIndex)))
 	}
 	if s.temperature == 0 {
 		return s.kernels.Argmax(logits)
+	}
+	// Where the largest quotient overflows, run.c has Inf - Inf. As softmax does not change with
+	// what all logits have in common, that is subtracted: the choice is then greedy.
+	if top := logits[s.kernels.Argmax(logits)]; s.temperature < 1 && !simd.Finite([]float32{top / s.temperature}) {
+		for i := range logits {
+			logits[i] -= top
+		}
 	}
 	s.kernels.Softmax(logits, s.temperature)
 	coin := randomF32(&s.rngState)

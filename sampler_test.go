@@ -3,7 +3,9 @@ package llama
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
+	"strings"
 	"testing"
 
 	"bootllama/simd"
@@ -126,4 +128,57 @@ func TestTemperature(t *testing.T) {
 // topPSampler returns a sampler of that top-p.
 func topPSampler(vocabSize int, topP float32) *Sampler {
 	return &Sampler{1, topP, 1, make([]probIndex, vocabSize), simd.Best()}
+}
+
+// TestTemperatureOverflows: where logits / temperature is infinite in run.c, the likeliest token is chosen, one of several
+// by the coin; where it is not, the probabilities are run.c's, to the bit; in a flood of temperature all are equally likely.
+func TestTemperatureOverflows(t *testing.T) {
+	const most = math.MaxFloat32
+	inf := float32(math.Inf(1))
+	for _, k := range simd.All() {
+		for _, c := range []struct {
+			temperature float32
+			logits      []float32
+			want        []float32 // probabilities
+		}{
+			{1e-38, []float32{1, 9, -7, 8.9999}, []float32{0, 1, 0, 0}},
+			{1e-45, []float32{-9, -1, -7, -1.0001}, []float32{0, 1, 0, 0}},
+			{1e-45, []float32{-1, 0, -1e-38, -most}, []float32{0, 1, 0, 0}},
+			{0.5, []float32{most, -most, 1, most}, []float32{0.5, 0, 0, 0.5}},
+			{0.99, []float32{-most, -most, -most, -most}, []float32{0.25, 0.25, 0.25, 0.25}},
+			{1, []float32{most, -most, 0, 0}, []float32{1, 0, 0, 0}},
+			{inf, []float32{most, -most, 0, 3}, []float32{0.25, 0.25, 0.25, 0.25}},
+			{most, []float32{5, -5, 0, 3}, []float32{0.25, 0.25, 0.25, 0.25}},
+		} {
+			got := slices.Clone(c.logits)
+			s := Sampler{c.temperature, 1, 1, make([]probIndex, len(got)), k}
+			if token := s.Sample(got); !slices.Equal(got, c.want) || c.want[token] == 0 {
+				t.Errorf("%s, temperature %g of %g: token %d of %g, want %g", k.Name, c.temperature, c.logits, token, got, c.want)
+			}
+		}
+		for _, temperature := range []float32{1e-36, 0.1, 0.5, 0.999, 1, 30} {
+			got := []float32{1, 9, -7, 8.75, 20}
+			want := slices.Clone(got)
+			k.Softmax(want, temperature)
+			if (&Sampler{temperature, 1, 1, make([]probIndex, len(got)), k}).Sample(got); !slices.Equal(got, want) {
+				t.Errorf("%s, temperature %g: %g, run.c's %g", k.Name, temperature, got, want)
+			}
+		}
+	}
+}
+
+// TestNewSamplerPanics: what is no number, or below 0, is the caller's mistake.
+func TestNewSamplerPanics(t *testing.T) {
+	tr := randomGenerator(t, 0, 0, 1).Transformer
+	nan := float32(math.NaN())
+	for _, c := range [][2]float32{{nan, 0.9}, {-1, 0.9}, {float32(math.Inf(-1)), 0.9}, {1, nan}} {
+		func() {
+			defer func() {
+				if s, ok := recover().(string); !ok || !strings.HasPrefix(s, "llama: NewSampler") {
+					t.Errorf("%v: panic %v, want llama's own", c, s)
+				}
+			}()
+			tr.NewSampler(c[0], c[1], 1)
+		}()
+	}
 }

@@ -1,6 +1,9 @@
 package arena
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestMake: arrays of any size are zeroes and can be written, also when the memory had been
 // another's; what is counted is their size.
@@ -9,9 +12,9 @@ func TestMake(t *testing.T) {
 		var a Arena
 		var want int64
 		for _, n := range []int{0, 1, large/8 - 1, large / 8, 1 << 20} {
-			s, err := Make[uint64](&a, n)
-			if err != nil || len(s) != n {
-				t.Fatalf("%d values: %d, %v", n, len(s), err)
+			s := Make[uint64](&a, n)
+			if a.Err != nil || len(s) != n {
+				t.Fatalf("%d values: %d, %v", n, len(s), a.Err)
 			}
 			for i := range s {
 				if s[i] != 0 {
@@ -34,16 +37,24 @@ func TestMake(t *testing.T) {
 // TestCountOnly: nothing is allocated, however large.
 func TestCountOnly(t *testing.T) {
 	a := Arena{CountOnly: true}
-	s, err := Make[float32](&a, 1<<50)
-	if s != nil || err != nil || a.Bytes != 4<<50 {
-		t.Errorf("%d values, %d bytes, %v", len(s), a.Bytes, err)
+	s := Make[float32](&a, 1<<50)
+	if s != nil || a.Err != nil || a.Bytes != 4<<50 {
+		t.Errorf("%d values, %d bytes, %v", len(s), a.Bytes, a.Err)
 	}
 }
 
-// TestNoMemory: an error says how much was asked for.
+// TestNoMemory: the error says how much was asked for first; nothing comes after it, until all is freed.
 func TestNoMemory(t *testing.T) {
-	var a Arena
-	if _, err := Make[byte](&a, 1<<60); err == nil || err.Error()[:19] != "1152921504606846976" {
-		t.Errorf("1 EiB: %v", err)
+	for n, want := range map[int]string{1 << 56: "1152921504606846976 bytes of memory: ", 1 << 62: "4611686018427387904 times 16 bytes"} {
+		var a Arena
+		if s := Make[[16]byte](&a, n); s != nil || Make[byte](&a, 1) != nil {
+			t.Errorf("there was memory for %d, or after that", n)
+		}
+		if a.Err == nil || !strings.HasPrefix(a.Err.Error(), want) {
+			t.Errorf("%v, want %q", a.Err, want)
+		}
+		if err := a.Free(); err != nil || a.Err != nil || Make[byte](&a, 1) == nil {
+			t.Errorf("%v, %v after Free", err, a.Err)
+		}
 	}
 }

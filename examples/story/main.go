@@ -31,7 +31,10 @@ func story(args []string) error {
 	if err != nil {
 		return err
 	}
-	transformer := llama.NewTransformer(checkpoint, llama.Options{})
+	transformer, err := checkpoint.NewTransformer(llama.Options{})
+	if err != nil {
+		return err
+	}
 	defer transformer.Close()
 	tell := func(seed uint64) error {
 		g := llama.Generator{

@@ -1,4 +1,4 @@
-package llama
+package simd
 
 import (
 	"math"
@@ -7,14 +7,14 @@ import (
 	"bootllama/internal/ulp"
 )
 
-// TestRoPEMath: powf is within a hair of correct rounding, sine and cosine as close
+// TestRoPEMath: Pow is within a hair of correct rounding, sine and cosine as close
 // as the polynomials that glibc has too. That they are glibc's bit for bit is shown by
 // the logits of run.c: see TestLogits.
 func TestRoPEMath(t *testing.T) {
 	for i := 0; i <= 1<<16; i++ {
 		y := float32(i) / (1 << 16)
-		if u := ulp.Distance(powf(10000, y), math.Pow(10000, float64(y))); !(u <= 0.5001) {
-			t.Fatalf("powf(10000, %g) = %g, exactly %g", y, powf(10000, y), math.Pow(10000, float64(y)))
+		if u := ulp.Distance(Pow(10000, y), math.Pow(10000, float64(y))); !(u <= 0.5001) {
+			t.Fatalf("Pow(10000, %g) = %g, exactly %g", y, Pow(10000, y), math.Pow(10000, float64(y)))
 		}
 	}
 	if got, want := ln(10000), 9.21034037197618273607196581873745683040; got != want {
@@ -23,13 +23,13 @@ func TestRoPEMath(t *testing.T) {
 	for _, base := range []float32{1, 1.5, 2, 1000, 500000, 1e6, 1e9} {
 		for i := 0; i <= 1<<10; i++ {
 			y := float32(i) / (1 << 10)
-			if u := ulp.Distance(powf(base, y), math.Pow(float64(base), float64(y))); !(u <= 0.5001) {
-				t.Fatalf("powf(%g, %g) = %g, exactly %g", base, y, powf(base, y), math.Pow(float64(base), float64(y)))
+			if u := ulp.Distance(Pow(base, y), math.Pow(float64(base), float64(y))); !(u <= 0.5001) {
+				t.Fatalf("Pow(%g, %g) = %g, exactly %g", base, y, Pow(base, y), math.Pow(float64(base), float64(y)))
 			}
 		}
 	}
 	check := func(x float32) {
-		s, c := sincosf(x)
+		s, c := SinCos(x)
 		if u := ulp.Distance(s, math.Sin(float64(x))); !(u <= 0.57) {
 			t.Fatalf("sin(%g) = %g, exactly %g", x, s, math.Sin(float64(x)))
 		}

@@ -1,19 +1,19 @@
-package llama
+package simd
 
 import "math"
 
-// The same bits everywhere: package math computes Exp, Sin, Cos and Pow with
-// assembly on some CPUs and with Go on others, and a compiler may fuse a
-// multiplication with the addition that follows. So the model has functions of
-// its own, and every product that is added to something is written
+// What run.c has from libm, with expf (exp.go). The same bits everywhere: package math
+// computes Exp, Sin, Cos and Pow with assembly on some CPUs and with Go on others, and a
+// compiler may fuse a multiplication with the addition that follows. So the model has
+// functions of its own, and every product that is added to something is written
 // float32(a*b) or float64(a*b): the conversion rounds, which forbids fusing.
 // math.Sqrt is correctly rounded on every CPU and is used as it is.
 
 const ln2 = 0.693147180559945309417232121458176568
 
-// powf returns base**y rounded to float32, for base >= 1 and 0 <= y <= 1: run.c's
+// Pow returns base**y rounded to float32, for base >= 1 and 0 <= y <= 1: run.c's
 // powf(10000.0f, y). It is computed once per frequency at load, in float64.
-func powf(base, y float32) float32 {
+func Pow(base, y float32) float32 {
 	x := float64(float64(y) * ln(float64(base)))
 	k := math.Floor(float64(x/ln2) + 0.5)
 	r := x - float64(k*ln2)
@@ -43,11 +43,11 @@ func ln(x float64) float64 {
 	return float64(float64(e)*ln2a) + (float64(2*float64(s*sum)) + float64(float64(e)*ln2b))
 }
 
-// sincosf returns the sine and cosine of x rounded to float32: run.c's sinf
+// SinCos returns the sine and cosine of x rounded to float32: run.c's sinf
 // and cosf, for 0 <= x < 2**20 (positions are smaller). The polynomials and the
 // reduction below 120 are those of Arm's Optimized Routines, and so of glibc: see expf.
 // It is computed once per position and frequency at load, in float64.
-func sincosf(x float32) (sin, cos float32) {
+func SinCos(x float32) (sin, cos float32) {
 	const (
 		twoOverPi = 0x1.45f306dc9c883p-1
 		pio2      = 0x1.921fb54442d18p+0
