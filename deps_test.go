@@ -26,7 +26,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/chat              : bootllama
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal

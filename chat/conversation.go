@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,9 +32,10 @@ type Conversation struct {
 }
 
 // Run holds the conversation on in and out and writes a newline at its end. It ends when
-// all positions are used, even within a turn, at the end of in, at an interrupt during the
-// user's turn, and when ctx is done. None of these is an error. A Read of in that has begun
-// then is not waited for.
+// all positions are used, even within the assistant's turn, at the end of in, at an interrupt
+// during the user's turn, and when ctx is done. None of these is an error. A Read of in that
+// has begun then is not waited for. When the positions end within the user's turn, the error
+// says what does not fit.
 //
 // The output and the use of random numbers are run.c's, with its quirks: a token is sampled
 // at each position of the prompt too, and if it is EOS, a newline is written. The token that
@@ -55,14 +57,17 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		batch       int              // tokens in the last call of Prefill
 		ahead       int              // how many of these have no logits yet
 		interrupted bool             // the assistant's turn ended by an interrupt
+		turn, left  int              // tokens of the user's turn, and of positions for it
+		steps       = g.Steps(c.Steps)
 	)
-	for pos, steps := 0, g.Steps(c.Steps); pos < steps && ctx.Err() == nil; pos++ {
+	for pos := 0; pos < steps && ctx.Err() == nil; pos++ {
 		if userTurn {
 			if err := text.Flush(); err != nil {
 				return err
 			}
 			var err error
 			queue, err = c.ask(ctx, input, pos == 0)
+			turn, left = len(queue), steps-pos
 			ahead = 0 // also where EOS was in the middle of a prompt
 			if err == io.EOF {
 				return nil // input.ask has written the newline
@@ -85,13 +90,15 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		token := queue[0]
 		queue = queue[1:]
 		userTurn = token == g.Tokenizer.EOS
-		next[0] = g.Sampler.Sample(g.Transformer.Logits(batch - ahead))
+		var err error
+		if next[0], err = g.Next(batch - ahead); err != nil {
+			return err
+		}
 		ahead--
 		if c.interrupt() && !userTurn {
 			// As if the assistant had generated EOS. The rest of the prompt is dropped.
 			queue, ahead, next[0], interrupted = nil, 0, g.Tokenizer.EOS, true
 		}
-		var err error
 		switch {
 		case userTurn && interrupted:
 			interrupted = false
@@ -104,10 +111,12 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 			return err
 		}
 	}
-	if err := text.WritePiece("\n"); err != nil {
-		return err
+	err := errors.Join(text.WritePiece("\n"), text.Flush())
+	if err == nil && len(queue) > 0 && ctx.Err() == nil {
+		return fmt.Errorf("what you said has %d tokens with its template, %d too many: %d of the chat's %d are left (-n; the model's context holds %d)",
+			turn, len(queue), left, steps, g.Transformer.Config.SeqLen)
 	}
-	return text.Flush()
+	return err
 }
 
 // ask returns the tokens of the user's turn; those of the first turn begin with the system

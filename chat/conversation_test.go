@@ -145,6 +145,38 @@ func TestEOSInPrompt(t *testing.T) {
 	}
 }
 
+// TestTurnThatDoesNotFit: the error says what does not fit, and by how much: the first message, the system prompt with it,
+// a later one. One that fits exactly is answered with one token.
+func TestTurnThatDoesNotFit(t *testing.T) {
+	system, user, long := "", "on", strings.Repeat("x", 80)
+	one := conversation(t, 0)
+	tokens, err := one.encode("", user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(tokens)
+	for _, c := range []struct {
+		name         string
+		system, user *string
+		steps        int
+		want         string
+	}{
+		{"exactly", &system, &user, n, ""},
+		{"one too few", &system, &user, n - 1, fmt.Sprintf("what you said has %d tokens with its template, 1 too many: %d of the chat's %d are left (-n; the model's context holds 64)", n, n-1, n-1)},
+		{"by the context", &system, &long, 0, "has 97 tokens with its template, 33 too many: 64 of the chat's 64 are left"},
+		{"the system prompt", &long, &user, 0, "too many: 64 of the chat's 64 are left"},
+	} {
+		conv := conversation(t, c.steps)
+		conv.System, conv.User = c.system, c.user
+		var out strings.Builder
+		err := conv.Run(context.Background(), strings.NewReader(""), &out)
+		if c.want == "" && (err != nil || len(out.String()) <= len(assistantPrompt)) ||
+			c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || out.String() != assistantPrompt+"\n") {
+			t.Errorf("%s: %v, %q, want %q", c.name, err, out.String(), c.want)
+		}
+	}
+}
+
 // TestConversationEnds: at the end of input, with a newline, whoever's turn it is.
 func TestConversationEnds(t *testing.T) {
 	for _, c := range []struct {
@@ -154,7 +186,6 @@ func TestConversationEnds(t *testing.T) {
 	}{
 		{"at the system prompt", "", 0, systemPrompt + "\n"},
 		{"at the user's", "be kind\n", 0, systemPrompt + userPrompt + "\n"},
-		{"the steps end", "be kind\nonce\n", 3, systemPrompt + userPrompt + assistantPrompt + "\n"},
 	} {
 		var out strings.Builder
 		if err := conversation(t, c.steps).Run(context.Background(), strings.NewReader(c.in), &out); err != nil || out.String() != c.want {

@@ -193,36 +193,36 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 
 // prepare sets the machine's memory and, without --no-check, checks the files.
 func (o *bootOptions) prepare() error {
-	memory := leastMiB
-	if !o.noCheck {
-		h, err := run.Check(o.Options)
-		if err != nil {
-			return err
-		}
-		memory = memoryMiB(h)
-	} else if h, err := run.Header(o.Model); err == nil { // otherwise the machine reports the error
-		memory = memoryMiB(h)
+	read := run.Check
+	if o.noCheck {
+		read = func(o run.Options) (llama.Header, error) { return run.Header(o.Model) }
 	}
-	if o.machine.MemoryMiB == 0 {
-		o.machine.MemoryMiB = memory
+	h, err := read(o.Options)
+	if err != nil && !o.noCheck { // else the machine reports it
+		return err
+	}
+	least := int((firmware+h.Memory().Total())>>20) + 1
+	switch given := o.machine.MemoryMiB; {
+	case given == 0:
+		o.machine.MemoryMiB = memoryMiB(h)
+	case given < least:
+		return fmt.Errorf("--memory %d: the machine needs at least %d MiB for this model, %d of them for its firmware", given, least, firmware>>20)
 	}
 	return nil
 }
 
-// leastMiB is the memory of a machine for a small model.
-const leastMiB = 512
+const (
+	leastMiB = 512 // of a machine for a small model
+	// firmware is what OVMF takes itself, and metal leaves free for its services, at least. Without the check a machine of less
+	// than 112 MiB would say nothing of its own: there the firmware cannot load the application.
+	firmware = 96 << 20
+)
 
 // memoryMiB returns the memory of a machine for a model. metal sets the memory limit of the garbage collector to nine
 // tenths of what the firmware leaves free. If the program needed more, the collector would run all the time.
 func memoryMiB(h llama.Header) int {
-	const firmware = 128 << 20 // the firmware's own memory, and what metal leaves free for its services
-	return max(leastMiB, int((firmware+needed(h)/9*10)>>20)+1)
-}
-
-// needed returns an upper bound of the memory that the program uses with a model.
-func needed(h llama.Header) int64 {
-	m := h.Memory()
-	return m.Weights + m.Cache + m.State + llama.Overhead
+	const reserve = 32 << 20 // what metal leaves free of more
+	return max(leastMiB, int((firmware+reserve+h.Memory().Total()/9*10)>>20)+1)
 }
 
 // hold boots the machine for a session. Its keyboard is the terminal or, without one, the lines of standard input.

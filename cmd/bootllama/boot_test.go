@@ -147,6 +147,16 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%q: %d MiB, %v; want %d", c.args, o.machine.MemoryMiB, err, c.want)
 		}
 	}
+	// Too little: one line with what is needed, also where the machine is to check the files.
+	for _, c := range [][]string{
+		{models + "stories260K.bin", "-z", models + "tok512.bin", "--memory", "64"}, {"--memory", "64"}, {"--memory", "104"}, {"--memory", "140"},
+		{"--memory", "96", "--no-check"}, {models + "absent.bin", "--no-check", "--memory", "96"},
+	} {
+		stdout, stderr, status := invoke(t, "", append([]string{"boot"}, c...)...)
+		if status != statusFailed || stdout != "" || !regexp.MustCompile(`^bootllama: --memory \d+: the machine needs at least 14\d MiB for this model, 96 of them for its firmware\n$`).MatchString(stderr) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q", c, status, stdout, stderr)
+		}
+	}
 	// 1 GiB of embedding, as much of keys and values, and little else.
 	h := llama.Header{
 		Config:  llama.Config{Dim: 4096, HiddenDim: 1, NLayers: 1, NHeads: 1, NKVHeads: 1, VocabSize: 1 << 16, SeqLen: 1 << 15}.Llama2(),

@@ -104,7 +104,7 @@ func describe(h llama.Header) facts {
 		File: h.Name, Version: h.Version, Format: h.Format,
 		Header:           shape{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen},
 		SharedClassifier: true, HeadSize: c.HeadSize,
-		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, needed(h), memoryMiB(h)},
+		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, h.Memory().Total(), memoryMiB(h)},
 	}
 	for i, t := range h.Tensors {
 		f.Size = t.Offset + t.Bytes // in the end, the file's: LoadHeader has compared

@@ -122,7 +122,7 @@ func TestPeakMemory(t *testing.T) {
 				if h, ok := headers[name]; ok {
 					checkMemory(t, name, h, b.Out.String(), image+unlucky(t, name, b.Out.String()))
 					// What metal tells the garbage collector that there is (GOMEMLIMIT) must be enough.
-					if taken := figureOf(t, name, b.Out.String(), "taken"); needed(h)-image > taken/10*9 {
+					if taken := figureOf(t, name, b.Out.String(), "taken"); h.Memory().Total()-image > taken/10*9 {
 						t.Errorf("%s: the firmware of a machine of %d MiB leaves %d bytes", name, b.MemoryMiB, taken)
 					}
 				}
@@ -171,11 +171,11 @@ func checkMemory(t *testing.T, name string, h llama.Header, said string, uncount
 	first, last := figureOf(t, name, said, "first_ms"), figureOf(t, name, said, "last_ms")
 	pieces := figureOf(t, name, said, "pieces")
 	t.Logf("%s: weights %s, keys and values %s, state %s, foretold %s, peak %s MiB (%s beside the model's); first token after %d ms, %d pieces after %d; %d collections",
-		name, mib(m.Weights), mib(m.Cache), mib(m.State), mib(needed(h)), mib(peak), mib(over), first, pieces, last, figureOf(t, name, said, "collections"))
+		name, mib(m.Weights), mib(m.Cache), mib(m.State), mib(h.Memory().Total()), mib(peak), mib(over), first, pieces, last, figureOf(t, name, said, "collections"))
 	if pieces < 6 { // 8 and the newline, but for those that are control bytes or nothing
 		t.Errorf("%s: %d pieces of text: nothing was generated", name, pieces)
 	}
-	if peak > needed(h) {
+	if peak > h.Memory().Total() {
 		t.Errorf("%s: %s MiB beside the model's, more than the %s of llama.Overhead", name, mib(over), mib(llama.Overhead))
 	}
 	if peak < m.Weights {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -100,13 +101,19 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	_, resume := collectAtPrompts(nil)
 	defer resume()
+	if err := checkMemory(o.model, ""); err != nil {
+		return err
+	}
 	start := time.Now()
 	c, err := loadCheckpoint(o.model, stderr)
 	if err != nil {
 		return err
 	}
-	o.threads = threads(o.threads)
-	t := llama.NewTransformer(c, llama.Options{Threads: o.threads, Kernels: kernels})
+	o.threads = cmp.Or(o.threads, workers.Cores())
+	t, err := c.NewTransformer(llama.Options{Threads: o.threads, Kernels: kernels})
+	if err != nil {
+		return err
+	}
 	defer t.Close()
 	r := benchReport{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}
 	r.LoadMS = 1e3 * time.Since(start).Seconds()

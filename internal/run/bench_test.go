@@ -62,8 +62,8 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
 		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
-		{[]string{"bench", model, "--threads", "-1"}, "not a number from 0"},
-		{[]string{"run", model, "-z", tokenizer, "--threads", "many"}, "not a number from 0"},
+		{[]string{"bench", model, "--threads", "-1"}, "not a whole number from 0"},
+		{[]string{"run", model, "-z", tokenizer, "--threads", "many"}, "not a whole number from 0"},
 	} {
 		if status, out, errs := runMain("", c.args...); status != 2 || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%q: status %d, %q, %q, want %q", c.args, status, out, errs, c.want)

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"bootllama"
+	"bootllama/arena"
 	"bootllama/models"
 )
 
@@ -53,6 +55,25 @@ func Header(name string) (llama.Header, error) {
 	}
 	return h, nil
 }
+
+// checkMemory returns an error if a model and its tokenizer's file, "" for none, need more
+// memory than there is. Nothing has been loaded then.
+func checkMemory(model, tokenizer string) error {
+	h, err := Header(model)
+	m, program := h.Memory(), int64(llama.Overhead)
+	if info, err := os.Stat(tokenizer); err == nil { // if not, loadTokenizer says so
+		program += 4 * info.Size() // its pieces while they grow, and the tables
+	}
+	need, limit := m.Total()-llama.Overhead+program, arena.Limit()
+	if err == nil && need > limit {
+		return fmt.Errorf("model: %s needs %d MiB of memory (weights %d, keys and values %d, state %d, the program up to %d) and there are %d MiB",
+			h.Name, mib(need), mib(m.Weights), mib(m.Cache), mib(m.State), mib(program), limit>>20)
+	}
+	return err
+}
+
+// mib returns a number of bytes in MiB, rounded up.
+func mib(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
 // Check reads the model's header and its tokenizer. It returns the errors of Load but one:
 // it does not read the weights and cannot find one that is not a finite number.

@@ -21,12 +21,13 @@ it, a small one that is built in tells a tale.
   -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
-  -p, --topp P           choose among the likeliest tokens that have this
-                         probability together; 0 or 1: among all (default 0.9)
+  -p, --topp P           0 to 1: choose among the likeliest tokens that have
+                         this probability together; 0 or 1: among all (default
+                         0.9)
   -s, --seed SEED        the same seed, the same text; 0 (default): by the clock
-  -n, --steps N          tokens to generate, the prompt's included, in mode chat
-                         all turns' together; 0: as many as the model's context
-                         holds (default 256)
+  -n, --steps N          tokens of the text, the prompt's included, which must
+                         fit; in mode chat those of all turns together; 0: as
+                         many as the model's context holds (default 256)
   -i, --prompt TEXT      how the text begins; in mode chat, what you say first
       --ids              print token ids, space separated, in place of text
   -m, --mode MODE        generate (default) or chat: say something, the model
@@ -42,8 +43,8 @@ it, a small one that is built in tells a tale.
 // Options are the options of the commands run and console.
 type Options struct {
 	Model       string  // file of the checkpoint; "": the built-in model
-	Temperature float64 // 0 or more
-	TopP        float64 // 0 to 1, when rounded to float32
+	Temperature float64 // 0 or more, finite
+	TopP        float64 // 0 to 1
 	Seed        uint64  // 0: taken from the clock
 	Steps       int     // 0: as many as the model's context holds
 	Prompt      *string // nil: none was given
@@ -78,18 +79,18 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
 	}
-	float := func(dst *float64) func(string) error {
+	float := func(dst *float64, most float64) func(string) error {
 		return func(s string) error {
 			v, err := strconv.ParseFloat(s, 64)
-			if err != nil || math.IsNaN(v) {
-				return errors.New("not a number")
+			if err != nil || !(v >= 0 && v <= most) {
+				return fmt.Errorf("not a number from 0 to %g", most)
 			}
 			*dst = v
 			return nil
 		}
 	}
-	define("t", "temperature", float(&o.Temperature))
-	define("p", "topp", float(&o.TopP))
+	define("t", "temperature", float(&o.Temperature, math.MaxFloat64))
+	define("p", "topp", float(&o.TopP, 1))
 	define("s", "seed", func(s string) error {
 		// As in run.c, -1 is the largest seed, by two's complement.
 		v, err := strconv.ParseInt(s, 10, 64)
@@ -98,18 +99,11 @@ func (o *Options) Register(fs *flag.FlagSet) {
 			o.Seed, err = strconv.ParseUint(s, 10, 64)
 		}
 		if err != nil {
-			return errors.New("not a whole number of 64 bits")
+			return fmt.Errorf("not a whole number from %d to %d", math.MinInt64, uint64(math.MaxUint64))
 		}
 		return nil
 	})
-	define("n", "steps", func(s string) error {
-		v, err := strconv.ParseInt(s, 10, 32)
-		if err != nil {
-			return errors.New("not a whole number")
-		}
-		o.Steps = int(v)
-		return nil
-	})
+	define("n", "steps", number(&o.Steps, math.MaxInt32))
 	define("i", "prompt", func(s string) error { o.Prompt = &s; return nil })
 	define("z", "tokenizer", func(s string) error { o.Tokenizer = s; return nil })
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
@@ -121,12 +115,12 @@ func (o *Options) Register(fs *flag.FlagSet) {
 // maxThreads bounds what --threads takes: more cores than any machine has.
 const maxThreads = 1024
 
-// number sets dst to a flag's value, a number from 0 to most.
+// number sets dst to a flag's value, a whole number from 0 to most.
 func number(dst *int, most int) func(string) error {
 	return func(s string) error {
 		v, err := strconv.Atoi(s)
 		if err != nil || v < 0 || v > most {
-			return fmt.Errorf("not a number from 0 to %d", most)
+			return fmt.Errorf("not a whole number from 0 to %d", most)
 		}
 		*dst = v
 		return nil
@@ -146,8 +140,7 @@ func Model(operands []string) (string, error) {
 	return operands[0], nil
 }
 
-// Complete sets the model from the operands and checks the options. Like run.c it takes a
-// temperature below 0 as 0, a topp outside 0 to 1 as 0.9, and steps below 0 as 0.
+// Complete sets the model from the operands and checks the options.
 func (o *Options) Complete(operands []string) (err error) {
 	if o.Model, err = Model(operands); err != nil {
 		return err
@@ -157,12 +150,6 @@ func (o *Options) Complete(operands []string) (err error) {
 	}
 	if o.Mode == "chat" && o.IDs {
 		return Usagef("--ids is for mode generate: a chat is text")
-	}
-	o.Temperature = max(o.Temperature, 0)
-	o.Steps = max(o.Steps, 0)
-	// The sampler uses a float32, in which 1.00000001 is 1.
-	if p := float32(o.TopP); p < 0 || p > 1 {
-		o.TopP = 0.9
 	}
 	return nil
 }

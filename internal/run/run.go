@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"bootllama"
 	"bootllama/chat"
 	"bootllama/simd"
+	"bootllama/workers"
 )
 
 // Main runs one command, "run", "console" or "bench" followed by its options, and returns
@@ -107,6 +109,9 @@ func parse(args []string) (Options, error) {
 // newGenerator loads the model and the tokenizer that the options name.
 func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	kernels, err := chooseKernels()
+	if err == nil {
+		err = checkMemory(o.Model, o.TokenizerFile())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +128,15 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	t := llama.NewTransformer(c, llama.Options{Threads: threads(o.Threads), Kernels: kernels})
-	s := t.NewSampler(float32(o.Temperature), float32(o.TopP), seed)
+	t, err := c.NewTransformer(llama.Options{Threads: cmp.Or(o.Threads, workers.Cores()), Kernels: kernels})
+	if err != nil {
+		return nil, err
+	}
+	topP := float32(o.TopP)
+	if topP == 0 && o.TopP > 0 { // which is no restriction, where the least is the likeliest token alone
+		topP = math.SmallestNonzeroFloat32
+	}
+	s := t.NewSampler(float32(o.Temperature), topP, seed)
 	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, nil
 }
 
@@ -149,8 +161,12 @@ func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	prompt := *cmp.Or(o.Prompt, new(""))
+	tokens, err := g.Tokenizer.Encode(prompt, false, false)
+	if n, steps := len(tokens), g.Steps(o.Steps); err == nil && n > steps { // run.c cuts it
+		return fmt.Errorf("the prompt has %d tokens, %d too many: the text may have %d (-n; the model's context holds %d)",
+			n, n-steps, steps, g.Transformer.Config.SeqLen)
+	}
 	var stats llama.Stats
-	var err error
 	if o.IDs {
 		stats, err = generateIDs(ctx, g, prompt, o.Steps, stdout)
 	} else {

@@ -55,8 +55,102 @@ func TestIDs(t *testing.T) {
 	}
 	for _, c := range cases {
 		args := append(c.In("../..").Args(), "--ids")
-		if status, got, _ := runMain("", args...); status != 0 || got != c.IDs() {
-			t.Errorf("%q: status %d, %q, want %q", args, status, got, c.IDs())
+		want, line, wantStatus := c.IDs(), "achieved tok/s: ", 0
+		if c.Prompt == "a prompt that is longer than the steps" { // run.c cuts it, as package llama does: see its TestGoldens
+			want, line, wantStatus = "", "bootllama: the prompt has 31 tokens, 23 too many: the text may have 8 (-n; the model's context holds 64)\n", 1
+		}
+		if status, got, errs := runMain("", args...); status != wantStatus || got != want || !strings.HasPrefix(errs, line) {
+			t.Errorf("%q: status %d, %q, stderr %q, want %q, %q", args, status, got, errs, want, line)
+		}
+	}
+}
+
+// TestPromptFits: a prompt of as many tokens as the text may have is written whole; with one token less to write it is
+// refused, before anything is written, by -n as by the model's context.
+func TestPromptFits(t *testing.T) {
+	ids := func(prompt string, more ...string) (status, tokens int, errs string) {
+		status, out, errs := runMain("", append([]string{"run", model, "-z", tokenizer, "-t", "0", "-i", prompt, "--ids"}, more...)...)
+		if out == "" {
+			return status, 0, errs
+		}
+		return status, len(strings.Fields(out)), errs
+	}
+	fits, over := strings.Repeat("x", 63), strings.Repeat("x", 64) // and a space before them; the context holds 64
+	for _, c := range []struct {
+		prompt string
+		more   []string
+		tokens int
+		want   string
+	}{
+		{"xyz", []string{"-n", "4"}, 4, ""},
+		{"xyz", []string{"-n", "6"}, 6, "achieved"},
+		{"xyz", []string{"-n", "3"}, 0, "the prompt has 4 tokens, 1 too many: the text may have 3 (-n; the model's context holds 64)"},
+		{fits, []string{"-n", "0"}, 64, ""},
+		{fits, nil, 64, ""},
+		{over, []string{"-n", "0"}, 0, "the prompt has 65 tokens, 1 too many: the text may have 64 (-n; the model's context holds 64)"},
+		{over, nil, 0, "65 tokens, 1 too many: the text may have 64"},
+		{over, []string{"-n", "1000"}, 0, "65 tokens, 1 too many: the text may have 64"},
+	} {
+		status, tokens, errs := ids(c.prompt, c.more...)
+		if tokens != c.tokens || (status == 0) != (tokens > 0) || status > 1 || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") > 1 {
+			t.Errorf("%d bytes, %q: status %d, %d tokens, %q; want %d, %q", len(c.prompt), c.more, status, tokens, errs, c.tokens, c.want)
+		}
+	}
+	if status, out, errs := runMain("", "run", model, "-z", tokenizer, "-n", "3", "-i", "xyz"); status != 1 || out != "" || !strings.Contains(errs, "1 too many") {
+		t.Errorf("as text: status %d, %q, %q", status, out, errs)
+	}
+}
+
+// TestExtremes: a number in an option's range gives the mathematically right choice: the least temperatures and top-p the
+// likeliest token, the highest temperature any.
+func TestExtremes(t *testing.T) {
+	text := func(more ...string) string {
+		t.Helper()
+		status, out, errs := runMain("", append([]string{"run", model, "-z", tokenizer, "-s", "7", "-n", "30", "--ids"}, more...)...)
+		if status != 0 {
+			t.Errorf("%q: status %d, %q", more, status, errs)
+		}
+		return out
+	}
+	greedy := text("-t", "0")
+	for _, more := range [][]string{
+		{"-t", "-0"}, {"-t", "1e-30"}, {"-t", "1e-38", "-p", "1"}, {"-t", "1e-38", "-p", "0.9"}, {"-t", "1e-45", "-p", "0"}, {"-t", "0x1p-149"},
+		{"-t", "1e-300"}, {"-t", "1e-400"}, {"-p", "1e-45"}, {"-p", "1e-300"}, {"-p", "0x1p-1000"}, {"-t", "1e-38", "-p", "1e-45"}, {"-t", "3", "-p", "1e-10"},
+	} {
+		if got := text(more...); got != greedy {
+			t.Errorf("%q: %s not the likeliest tokens, %s", more, got, greedy)
+		}
+	}
+	all := text("-p", "1")
+	for _, p := range []string{"0", "0.99999999", "0.999999999999999999999"} {
+		if got := text("-p", p); got != all {
+			t.Errorf("-p %s: %s, want %s", p, got, all)
+		}
+	}
+	flat := text("-t", "1e38", "-p", "1")
+	seen := map[string]bool{}
+	for _, id := range strings.Fields(flat) {
+		seen[id] = true
+	}
+	if got := text("-t", "1.7e308", "-p", "1"); got != flat || len(seen) < 20 {
+		t.Errorf("-t 1.7e308: %s, -t 1e38: %s", got, flat)
+	}
+}
+
+// TestRanges: outside an option's range, the option and the range are named.
+func TestRanges(t *testing.T) {
+	for _, c := range []struct{ option, values, want string }{
+		{"-t", "-1|-1e-60|inf|+Inf|-inf|infinity|nan|1e400|1e309||abc| 1|1 |1,5|0x", "not a number from 0 to 1.7976931348623157e+308"},
+		{"-p", "2|-0.1|-1e-300|1.00000001|1.0000000000000002|inf|nan|1e400|| 1", "not a number from 0 to 1"},
+		{"-n", "-5|-1|1.5|1e3|2147483648|99999999999999999999|| 5|0x10|inf", "not a whole number from 0 to 2147483647"},
+		{"-s", "18446744073709551616|-9223372036854775809|1e3|1.5||nan| 1", "not a whole number from -9223372036854775808 to 18446744073709551615"},
+		{"--threads", "-1|1025|1.5||many", "not a whole number from 0 to 1024"},
+	} {
+		for value := range strings.SplitSeq(c.values, "|") {
+			status, out, errs := runMain("", "run", model, "-z", tokenizer, c.option, value)
+			if status != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.want) || !strings.Contains(errs, strings.TrimPrefix(c.option, "-")) {
+				t.Errorf("%s %q: status %d, stdout %q, stderr %q; want %q", c.option, value, status, out, errs, c.want)
+			}
 		}
 	}
 }
@@ -86,7 +180,7 @@ func TestConsole(t *testing.T) {
 // prompts come from, and that nothing else is written.
 func TestChat(t *testing.T) {
 	const system, user, assistant = "Enter system prompt (optional): ", "User: ", "Assistant: "
-	chat := []string{"run", model, "-z", tokenizer, "-n", "20", "-t", "0", "--mode", "chat"}
+	chat := []string{"run", model, "-z", tokenizer, "-n", "50", "-t", "0", "--mode", "chat"}
 	for _, c := range []struct {
 		name, stdin string
 		more        []string
@@ -154,7 +248,6 @@ func TestErrors(t *testing.T) {
 		{"unknown option", []string{"run", "a", "-q"}, 2, "-q"},
 		{"no value", []string{"run", "a", "-t"}, 2, "-t"},
 		{"temperature", []string{"run", "a", "-t", "warm"}, 2, `"warm" for flag -t: not a number`},
-		{"temperature NaN", []string{"run", "a", "-t", "nan"}, 2, `"nan" for flag -t: not a number`},
 		{"topp", []string{"run", "a", "--topp", "x"}, 2, `"x" for flag --topp: not a number`},
 		{"seed", []string{"run", "a", "-s", "1.5"}, 2, `"1.5" for flag -s: not a whole number`},
 		{"seed huge", []string{"run", "a", "-s", "18446744073709551616"}, 2, "flag -s: not a whole number"},
@@ -209,12 +302,7 @@ func TestParse(t *testing.T) {
 		{"-- m", std},
 		{"-t 1", with(func(o *Options) { o.Model = "" })},
 		{"-n 256 m", std},
-		{"m -t -0.5 -p 1.5 -n -3", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0, 0.9, 0 })},
-		{"-p -1 m", std},
-		// As float32, as run.c has them: neither is outside 0 to 1.
-		{"-p 1.00000001 m", with(func(o *Options) { o.TopP = 1.00000001 })},
-		{"-p -1e-60 m", with(func(o *Options) { o.TopP = -1e-60 })},
-		{"-p 1.0000001 m", std},
+		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
 		{"-s +5 m", with(func(o *Options) { o.Seed = 5 })},
 		{"-s 18446744073709551615 m --ids", with(func(o *Options) { o.Seed, o.IDs = 1<<64-1, true })},

@@ -1,4 +1,4 @@
-package run
+package workers
 
 import (
 	"os"
@@ -6,14 +6,11 @@ import (
 	"runtime"
 )
 
-// threads returns option, the value of --threads, or for 0 the number of physical cores that
-// the program may use: the two hyper-threads of a core share the units that the kernels are
-// limited by. Linux tells which processors belong to one core. On other systems and on the
-// bare machine every processor counts as a core.
-func threads(option int) int {
-	if option != 0 {
-		return option
-	}
+// Cores returns the number of physical cores that the program may use, the best size of a
+// team: the two hyper-threads of a core share the units that the kernels are limited by.
+// Linux tells which processors belong to one core. On other systems and on the bare machine
+// every processor counts as a core.
+func Cores() int {
 	n := runtime.GOMAXPROCS(0)
 	cores := map[string]bool{}
 	// Glob has no error but that of a malformed pattern.
