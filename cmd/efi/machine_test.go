@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
 	"bootllama/internal/golden"
+	"bootllama/internal/randommodel"
 	"bootllama/internal/run"
 	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
@@ -145,6 +147,27 @@ func TestGoldensOnMetal(t *testing.T) {
 				t.Errorf("%d cases: bare metal printed\n%q\nllama2.c\n%q", len(s.lines), got, s.want)
 			}
 		})
+	}
+}
+
+// TestTooLittleMemoryOnMetal: where a model's weights fit, but not its keys and values, each command says so in one line
+// before it loads them, as on the host (see internal/run), and the machine still runs what fits.
+func TestTooLittleMemoryOnMetal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.bin")
+	if err := randommodel.TooLargeCache.Create(path); err != nil {
+		t.Fatal(err)
+	}
+	files := []disk.File{build(t), vmtest.Copy(t, "M.BIN", path), vmtest.Content("T.BIN", randommodel.Tokenizer(randommodel.TooLargeCache.VocabSize))}
+	b := vmtest.New(t, files, 0, shellLine([]string{"run", "M.BIN", "-z", "T.BIN"}), shellLine([]string{"console", "M.BIN", "-z", "T.BIN"}),
+		shellLine([]string{"bench", "M.BIN"}), shellLine([]string{"run", "-s", "10", "-n", "5"}))
+	b.MemoryMiB = 256
+	b.WantStatuses(t, 1, 1, 1, 0)
+	line := `bootllama: model: M\.BIN needs 3\d\d MiB of memory \(weights 21, keys and values 256, state \d+, the program up to \d+\) and there are 1\d\d MiB\n`
+	if !regexp.MustCompile("^(" + line + "){3}achieved tok/s: [0-9.]+\n$").MatchString(b.Err.String()) {
+		t.Errorf("stderr %q, want three times %s", b.Err.String(), line)
+	}
+	if want, _, _ := host([]string{"run", "-s", "10", "-n", "5"}); b.Out.String() != want {
+		t.Errorf("stdout %q, want %q", b.Out.String(), want)
 	}
 }
 

@@ -30,6 +30,9 @@ var (
 	TinyLlama1100 = Shape{Dim: 2048, HiddenDim: 5632, NLayers: 22, NHeads: 32, NKVHeads: 4, VocabSize: 32000, SeqLen: 2048, Separate: true}
 )
 
+// TooLargeCache has weights of 21 MiB, and keys and values of 256.
+var TooLargeCache = Shape{Dim: 256, HiddenDim: 512, NLayers: 8, NHeads: 4, NKVHeads: 4, VocabSize: 300, SeqLen: 16384}
+
 // Int8 returns the shape as int8. The group size, halved until it divides both
 // widths, as export.py does for dim, is 64 at most.
 func (s Shape) Int8() Shape {
