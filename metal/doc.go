@@ -84,6 +84,9 @@
 //     fault: a page fault is always a bug. PROT_NONE only reserves addresses, and munmap
 //     only gives them back. madvise(MADV_DONTNEED) writes zeroes, because the heap relies
 //     on reading zeroes afterwards; to ignore it corrupts memory in Go 1.26 and 1.27.
+//     An mmap of more than there is fails and takes nothing; sysinfo says how much that is.
+//     When the runtime then gives up, a line says why, below all that it has printed. With
+//     less than 44 MiB no program is started.
 //   - Page 0 is not mapped, and text and constants are read-only. A fault in the program
 //     becomes the signal that Linux would send, with Linux's frame on the runtime's
 //     signal stack, and so a Go panic. A fault in the kernel prints registers and

@@ -12,6 +12,9 @@ const (
 // failed: the one that a shell reports for SIGABRT.
 const statusCrash = 128 + sigABRT
 
+// statusFatal is the exit status of a Go program that has panicked or that the runtime ended.
+const statusFatal = 2
+
 // Any core may end the program; the boot processor carries the end out.
 var (
 	endClaimed uint64  // 1: a core has begun the end; only the first counts
@@ -138,10 +141,24 @@ func allParked() bool {
 	return true
 }
 
+// sayRefused says why a program has probably ended, below what the runtime has printed.
+func sayRefused() {
+	say("metal: out of memory: the program asked for ")
+	sayNumber(uint64(refusedSize))
+	say(" bytes, and ")
+	sayNumber(uint64(unallocated()))
+	say(" of ")
+	sayNumber(uint64(memoryUse.Taken))
+	say(" are free\n")
+}
+
 // leave restores the state of the machine and returns to the firmware. It runs on the
 // boot processor, when no other core runs any more.
 func leave(efiStatus uintptr, status uint64) {
 	drainOutput()
+	if status == statusFatal && refusedSize != 0 {
+		sayRefused()
+	}
 	closeFiles()
 	closeConsole()
 	if bootCore.changed() {

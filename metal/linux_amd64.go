@@ -28,6 +28,7 @@ const (
 	sysFsync            = 74
 	sysFtruncate        = 77
 	sysGetcwd           = 79
+	sysSysinfo          = 99
 	sysGetuid           = 102
 	sysGetgid           = 104
 	sysGeteuid          = 107
@@ -67,6 +68,17 @@ type stat struct {
 	size, blockSize, blocks     int64
 	accessed, modified, changed timespec
 	_                           [3]uint64
+}
+
+// sysinfo is struct sysinfo (linux/sysinfo.h).
+type sysinfo struct {
+	uptime                                                       int64
+	loads                                                        [3]uint64
+	totalRAM, freeRAM, sharedRAM, bufferRAM, totalSwap, freeSwap uint64
+	procs, _                                                     uint16
+	_                                                            uint32
+	totalHigh, freeHigh                                          uint64
+	memUnit, _                                                   uint32
 }
 
 // epollEvent is struct epoll_event, packed: 12 bytes.

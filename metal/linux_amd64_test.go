@@ -43,6 +43,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"sysFsync":            {sysFsync, linux.SYS_FSYNC},
 		"sysFtruncate":        {sysFtruncate, linux.SYS_FTRUNCATE},
 		"sysGetcwd":           {sysGetcwd, linux.SYS_GETCWD},
+		"sysSysinfo":          {sysSysinfo, linux.SYS_SYSINFO},
 		"sysGetuid":           {sysGetuid, linux.SYS_GETUID},
 		"sysGetgid":           {sysGetgid, linux.SYS_GETGID},
 		"sysGeteuid":          {sysGeteuid, linux.SYS_GETEUID},
@@ -156,6 +157,8 @@ func TestLinuxStructs(t *testing.T) {
 		levent linux.EpollEvent
 		time   timespec
 		ltime  linux.Timespec
+		info   sysinfo
+		linfo  linux.Sysinfo_t
 	)
 	for name, f := range map[string]struct{ got, want field }{
 		"stat":                   {field{0, unsafe.Sizeof(st)}, field{0, unsafe.Sizeof(lst)}},
@@ -176,6 +179,12 @@ func TestLinuxStructs(t *testing.T) {
 		"epoll_event.events":     {field{unsafe.Offsetof(event.events), unsafe.Sizeof(event.events)}, field{unsafe.Offsetof(levent.Events), unsafe.Sizeof(levent.Events)}},
 		"epoll_event.data":       {field{unsafe.Offsetof(event.dataLow), unsafe.Sizeof(event.dataLow)}, field{unsafe.Offsetof(levent.Fd), unsafe.Sizeof(levent.Fd)}},
 		"epoll_event.data, high": {field{unsafe.Offsetof(event.dataHigh), unsafe.Sizeof(event.dataHigh)}, field{unsafe.Offsetof(levent.Pad), unsafe.Sizeof(levent.Pad)}},
+		"sysinfo":                {field{0, unsafe.Sizeof(info)}, field{0, unsafe.Sizeof(linfo)}},
+		"sysinfo.uptime":         {field{unsafe.Offsetof(info.uptime), unsafe.Sizeof(info.uptime)}, field{unsafe.Offsetof(linfo.Uptime), unsafe.Sizeof(linfo.Uptime)}},
+		"sysinfo.totalram":       {field{unsafe.Offsetof(info.totalRAM), unsafe.Sizeof(info.totalRAM)}, field{unsafe.Offsetof(linfo.Totalram), unsafe.Sizeof(linfo.Totalram)}},
+		"sysinfo.freeram":        {field{unsafe.Offsetof(info.freeRAM), unsafe.Sizeof(info.freeRAM)}, field{unsafe.Offsetof(linfo.Freeram), unsafe.Sizeof(linfo.Freeram)}},
+		"sysinfo.procs":          {field{unsafe.Offsetof(info.procs), unsafe.Sizeof(info.procs)}, field{unsafe.Offsetof(linfo.Procs), unsafe.Sizeof(linfo.Procs)}},
+		"sysinfo.mem_unit":       {field{unsafe.Offsetof(info.memUnit), unsafe.Sizeof(info.memUnit)}, field{unsafe.Offsetof(linfo.Unit), unsafe.Sizeof(linfo.Unit)}},
 		"timespec":               {field{0, unsafe.Sizeof(time)}, field{0, unsafe.Sizeof(ltime)}},
 		"timespec.tv_sec":        {field{unsafe.Offsetof(time.sec), unsafe.Sizeof(time.sec)}, field{unsafe.Offsetof(ltime.Sec), unsafe.Sizeof(ltime.Sec)}},
 		"timespec.tv_nsec":       {field{unsafe.Offsetof(time.nsec), unsafe.Sizeof(time.nsec)}, field{unsafe.Offsetof(ltime.Nsec), unsafe.Sizeof(ltime.Nsec)}},

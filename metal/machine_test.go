@@ -180,6 +180,32 @@ func TestMachines(t *testing.T) {
 	}
 }
 
+// TestNoMemory: sysinfo tells a program what there is; an mmap of more is refused and takes nothing; and when the runtime
+// ends a program for it, the reason is the last thing on the screen.
+func TestNoMemory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "hoard by mmap", "memory", "hoard")
+	b.WantStatuses(t, 0, 0, 2)
+	last := regexp.MustCompile(`\nmetal: out of memory: the program asked for 8589934592 bytes, and [0-9]+ of [0-9]+ are free\n$`)
+	if !last.MatchString(b.Err.String()) || strings.Count(b.Err.String(), "metal: out of memory") != 1 || !strings.Contains(b.Out.String(), "memory: ok\n") {
+		t.Errorf("stdout %q, stderr %q", b.Out.String(), b.Err.String())
+	}
+}
+
+// TestTooSmall: on a machine that has less than any Go program needs, one line says so, and no runtime's.
+func TestTooSmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "memory", "!echo last %lasterror%")
+	b.MemoryMiB = 128
+	b.WantStatuses(t, 134)
+	if want := regexp.MustCompile(`^metal: a Go program needs 44 MiB of memory, and the firmware leaves it [0-9]+ MiB\n$`); !want.MatchString(b.Err.String()) || b.Out.Len() != 0 {
+		t.Errorf("stdout %q, stderr %q", b.Out.String(), b.Err.String())
+	}
+	if !strings.Contains(b.Console(), "last 0x9\r\n") { // EFI_OUT_OF_RESOURCES
+		t.Errorf("the shell's lasterror was not 0x9:\n%s", b.Console())
+	}
+}
+
 // TestEnds checks the status that the firmware gets for each way in which a program can
 // end.
 func TestEnds(t *testing.T) {

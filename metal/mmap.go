@@ -15,6 +15,8 @@ type span struct{ start, end uintptr }
 var (
 	spans     [maxSpans]span // sorted; no two touch each other
 	spanCount int
+
+	refusedSize uintptr // what the last mmap of memory asked for, if there was none; else 0
 )
 
 // Arguments of mmap and madvise (mman.h) that the Go runtime uses.
@@ -39,6 +41,11 @@ func mmap(hint, n, prot, flags uintptr) uint64 {
 	}
 	acquire(&memoryLock)
 	start := mmapLocked(hint, (n+pageSize-1)&^(pageSize-1), prot, flags)
+	if start == errno(enomem) {
+		refusedSize = n
+	} else if prot != 0 {
+		refusedSize = 0
+	}
 	release(&memoryLock)
 	return start
 }
@@ -60,7 +67,10 @@ func mmapLocked(hint, n, prot, flags uintptr) uint64 {
 	if !reserve(start, start+n) {
 		return errno(enomem)
 	}
-	if prot != 0 && !mapZeroed(start, n) {
+	if prot != 0 && (!hasRoom(start, n) || !mapZeroed(start, n)) {
+		if flags&mapFixed == 0 {
+			releaseSpan(start, start+n)
+		}
 		return errno(enomem)
 	}
 	return uint64(start)

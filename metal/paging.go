@@ -148,6 +148,21 @@ func mapZeroed(va, n uintptr) bool {
 	return true
 }
 
+// hasRoom says whether there is memory for what is not mapped yet of n bytes of addresses
+// from va on, and for tables. An mmap without memory would else leave none for anything.
+func hasRoom(va, n uintptr) bool {
+	needed := n/(largePageSize/pageSize) + 4*pageSize // for tables at most
+	for last := va + n; va < last; {
+		next, mapped := mappedEnd(va)
+		next = min(next, last)
+		if !mapped {
+			needed += next - va
+		}
+		va = next
+	}
+	return needed <= unallocated()
+}
+
 // mappedEnd returns where the page that contains va ends, and whether it is mapped.
 func mappedEnd(va uintptr) (next uintptr, mapped bool) {
 	table := rootTable

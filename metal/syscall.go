@@ -97,6 +97,8 @@ func ownCall(t *thread) (result uint64, made bool) {
 		return munmap(a, b), true
 	case sysMadvise:
 		return madvise(a, b, c), true
+	case sysSysinfo:
+		return sysinfoCall(a), true
 	case sysPrctl: // the runtime would give names to mappings
 		return errno(einval), true
 	case sysArchPrctl:

@@ -25,6 +25,7 @@ var exercises = map[string]func(args []string) error{
 	"full":     full,
 	"grow":     grow,
 	"handover": handOver,
+	"hoard":    hoard,
 	"idle":     idle,
 	"lines":    lines,
 	"loops":    loops,

@@ -24,6 +24,25 @@ func memoryStatus([]string) error {
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
 		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
 	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters(0))
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil || uintptr(info.Totalram) != m.Taken || uintptr(info.Freeram) > m.Taken-m.Used || info.Freeram == 0 || info.Unit != 1 {
+		return fmt.Errorf("sysinfo: %+v, %v", info, err)
+	}
+	return nil
+}
+
+// hoard asks for more memory than there is: with an argument by mmap, whose error leaves the program as it was, else from
+// the runtime, which ends it.
+func hoard(args []string) error {
+	if len(args) > 0 {
+		before := metal.MemoryStatus().Used
+		p, err := syscall.Mmap(-1, 0, 8<<30, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if after := metal.MemoryStatus().Used; p != nil || err != syscall.ENOMEM || after != before {
+			return fmt.Errorf("8 GiB: %d bytes, %v; %d bytes used before and %d after", len(p), err, before, after)
+		}
+		return nil
+	}
+	fmt.Println(len(make([]byte, 8<<30)))
 	return nil
 }
 
