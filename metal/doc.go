@@ -86,7 +86,7 @@
 //     on reading zeroes afterwards; to ignore it corrupts memory in Go 1.26 and 1.27.
 //     An mmap of more than there is fails and takes nothing; sysinfo says how much that is.
 //     When the runtime then gives up, a line says why, below all that it has printed. With
-//     less than 44 MiB no program is started.
+//     less than 48 MiB no program is started.
 //   - Page 0 is not mapped, and text and constants are read-only. A fault in the program
 //     becomes the signal that Linux would send, with Linux's frame on the runtime's
 //     signal stack, and so a Go panic. A fault in the kernel prints registers and

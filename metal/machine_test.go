@@ -198,7 +198,7 @@ func TestTooSmall(t *testing.T) {
 	b := newBench(t, application(t, 0), 0, "memory", "!echo last %lasterror%")
 	b.MemoryMiB = 128
 	b.WantStatuses(t, 134)
-	if want := regexp.MustCompile(`^metal: a Go program needs 44 MiB of memory, and the firmware leaves it [0-9]+ MiB\n$`); !want.MatchString(b.Err.String()) || b.Out.Len() != 0 {
+	if want := regexp.MustCompile(`^metal: a Go program needs 48 MiB of memory, and the firmware leaves it [0-9]+ MiB\n$`); !want.MatchString(b.Err.String()) || b.Out.Len() != 0 {
 		t.Errorf("stdout %q, stderr %q", b.Out.String(), b.Err.String())
 	}
 	if !strings.Contains(b.Console(), "last 0x9\r\n") { // EFI_OUT_OF_RESOURCES

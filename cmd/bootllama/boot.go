@@ -201,28 +201,30 @@ func (o *bootOptions) prepare() error {
 	if err != nil && !o.noCheck { // else the machine reports it
 		return err
 	}
-	least := int((firmware+h.Memory().Total())>>20) + 1
+	need := h.Memory().Total()
+	least := int((firmware+need+min(reserve, need/7))>>20) + 1
 	switch given := o.machine.MemoryMiB; {
 	case given == 0:
 		o.machine.MemoryMiB = memoryMiB(h)
 	case given < least:
-		return fmt.Errorf("--memory %d: the machine needs at least %d MiB for this model, %d of them for its firmware", given, least, firmware>>20)
+		return fmt.Errorf("--memory %d: the machine needs at least %d MiB for this model, %d of them for its firmware", given, least, least-int(need>>20))
 	}
 	return nil
 }
 
 const (
 	leastMiB = 512 // of a machine for a small model
-	// firmware is what OVMF takes itself, and metal leaves free for its services, at least. Without the check a machine of less
-	// than 112 MiB would say nothing of its own: there the firmware cannot load the application.
-	firmware = 96 << 20
+	// firmware is what OVMF takes itself, measured on machines of 96 to 128 MiB; reserve is what metal leaves free of the rest,
+	// an eighth at most.
+	firmware = 52 << 20
+	reserve  = 32 << 20
 )
 
 // memoryMiB returns the memory of a machine for a model. metal sets the memory limit of the garbage collector to nine
 // tenths of what the firmware leaves free. If the program needed more, the collector would run all the time.
 func memoryMiB(h llama.Header) int {
-	const reserve = 32 << 20 // what metal leaves free of more
-	return max(leastMiB, int((firmware+reserve+h.Memory().Total()/9*10)>>20)+1)
+	const spare = 44 << 20 // other firmware takes more
+	return max(leastMiB, int((firmware+spare+reserve+h.Memory().Total()/9*10)>>20)+1)
 }
 
 // hold boots the machine for a session. Its keyboard is the terminal or, without one, the lines of standard input.
