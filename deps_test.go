@@ -45,6 +45,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
 	bootllama/internal/fusetest      : *
+	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *
 	bootllama/internal/vm/vmtest     : *
 	bootllama/cmd/efi/internal/bits  : *
