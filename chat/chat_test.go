@@ -118,6 +118,8 @@ func TestInterruptStory(t *testing.T) {
 			}
 		case text == "once":
 			interrupt <- os.Interrupt
+		default:
+			time.Sleep(10 * time.Millisecond) // for the goroutine that heard it, which ends the story
 		}
 	}
 	if err := s.Run(context.Background(), in, out); err != nil {
