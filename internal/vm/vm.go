@@ -168,6 +168,9 @@ func privateFolder(temporary string) (string, error) {
 
 // startError returns why the machine was not switched on: the cause of ctx, if QEMU was killed, or QEMU's message.
 func (r *Running) startError(cause, err error) error {
+	if errors.Is(cause, ErrTimeout) {
+		return fmt.Errorf("%w; %w", cause, ErrNotStarted)
+	}
 	if cause != nil {
 		return cause
 	}
