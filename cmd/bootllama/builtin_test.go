@@ -2,63 +2,71 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"bootllama/internal/cputime"
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
 	"bootllama/internal/vm"
 )
 
-// stopwatch notes when the first of a text came.
-type stopwatch struct {
+// firstWords is an output that notes how much processor time had been used when the first text came.
+type firstWords struct {
 	bytes.Buffer
-	mark  string // text that starts the watch; "": started already
-	start time.Time
-	first time.Time
+	used  func() (time.Duration, error)
+	after time.Duration
+	err   error
 }
 
-func (s *stopwatch) Write(p []byte) (int, error) {
-	n, err := s.Buffer.Write(p)
-	if s.first.IsZero() {
-		s.first = time.Now()
+func (f *firstWords) Write(p []byte) (int, error) {
+	if f.Len() == 0 {
+		f.after, f.err = f.used()
 	}
-	if s.mark != "" && s.start.IsZero() && strings.Contains(s.String(), s.mark) {
-		s.start = time.Now()
-	}
-	return n, err
+	return f.Buffer.Write(p)
 }
 
-// TestBuiltIn: without a model the host tells a tale, its first words within two seconds, and a machine without
-// an operating system the same one within 30 s of power-on.
+// within checks that the first words came within so much processor time.
+func (f *firstWords) within(t *testing.T, limit time.Duration) {
+	t.Helper()
+	if errors.Is(f.err, errors.ErrUnsupported) {
+		return
+	}
+	t.Logf("first words after %v of processor time", f.after)
+	if f.err != nil || f.after <= 0 || f.after > limit {
+		t.Errorf("first words after %v of processor time, %v; want at most %v", f.after, f.err, limit)
+	}
+}
+
+// TestBuiltIn: without a model the host tells a tale, its first words within two seconds of processor time, and a
+// machine without an operating system the same one within 30 s of QEMU's, of all its threads, from power-on.
 func TestBuiltIn(t *testing.T) {
-	host := &stopwatch{start: time.Now()}
+	begin, _ := cputime.Self()
+	host := &firstWords{used: func() (time.Duration, error) {
+		now, err := cputime.Self()
+		return now - begin, err
+	}}
 	var errs bytes.Buffer
 	if status := command(t.Context(), []string{"run", "-s", "1"}, streams{strings.NewReader(""), host, &errs}); status != 0 {
 		t.Fatalf("status %d, %q", status, &errs)
 	}
-	took := host.first.Sub(host.start)
-	t.Logf("first words on the host after %v:\n%s", took, host)
-	if took > 2*time.Second {
-		t.Errorf("first words on the host after %v", took)
-	}
+	host.within(t, 2*time.Second)
 	if host.Len() < 100 {
 		t.Errorf("no tale: %q", host)
 	}
 
 	needQEMU(t)
-	said, power := &stopwatch{}, &stopwatch{mark: "booting it in QEMU"}
-	status := command(t.Context(), []string{"boot", "-v", "-i", "", "-s", "1"}, streams{strings.NewReader(""), said, power})
-	if status != 0 || said.String() != host.String() {
-		t.Fatalf("status %d, stdout %q, stderr %q; want %q", status, said, power, host)
+	metal := &firstWords{used: func() (time.Duration, error) { return cputime.QEMU(os.Getenv("TMPDIR")) }}
+	errs.Reset()
+	status := command(t.Context(), []string{"boot", "-v", "-i", "", "-s", "1"}, streams{strings.NewReader(""), metal, &errs})
+	if status != 0 || metal.String() != host.String() {
+		t.Fatalf("status %d, stdout %q, stderr %q; want %q", status, metal, &errs, host)
 	}
-	took = said.first.Sub(power.start)
-	t.Logf("first words on bare metal after %v", took)
-	if power.start.IsZero() || took > 30*time.Second {
-		t.Errorf("first words on bare metal %v after power-on", took)
-	}
+	metal.within(t, 30*time.Second)
 }
 
 // TestApplicationAlone boots a volume that has BOOTX64.EFI and nothing else: it asks how a tale begins.
@@ -74,7 +82,7 @@ func TestApplicationAlone(t *testing.T) {
 	}
 	person := &typing{lines: []string{"Once upon a time\r", "/quit\r"}}
 	var stderr bytes.Buffer
-	m := vm.Machine{Disk: image, Timeout: 5 * time.Minute, Accel: "tcg", Stdout: person, Stderr: &stderr, Keys: person}
+	m := vm.Machine{Disk: image, Timeout: 10 * time.Minute, Accel: "tcg", Stdout: person, Stderr: &stderr, Keys: person}
 	code, err := m.Run(t.Context())
 	if err != nil || code != 0 {
 		t.Fatalf("status %d, %v, stdout %q, stderr %q", code, err, person.text(), &stderr)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -36,13 +35,19 @@ func (s *screen) watch(terminal io.Reader) {
 	buf := make([]byte, 4096)
 	for {
 		n, err := terminal.Read(buf)
-		s.mu.Lock()
-		s.text = append(s.text, buf[:n]...)
-		s.mu.Unlock()
+		s.Write(buf[:n]) // never fails
 		if err != nil {
 			return
 		}
 	}
+}
+
+// Write is for a program without a terminal.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text = append(s.text, p...)
+	return len(p), nil
 }
 
 func (s *screen) String() string {
@@ -54,9 +59,16 @@ func (s *screen) String() string {
 // await waits for text on the screen.
 func (s *screen) await(t *testing.T, text string) {
 	t.Helper()
-	for begin := time.Now(); !strings.Contains(s.String(), text); time.Sleep(20 * time.Millisecond) {
-		if time.Since(begin) > 2*time.Minute {
-			t.Fatalf("no %q on the screen but %q", text, s)
+	await(t, fmt.Sprintf("%q on the screen", text), s, func() bool { return strings.Contains(s.String(), text) })
+}
+
+// await waits until something has come, or the test's time is almost over.
+func await(t *testing.T, what string, s *screen, come func() bool) {
+	t.Helper()
+	deadline, limited := t.Deadline()
+	for ; !come(); time.Sleep(20 * time.Millisecond) {
+		if limited && time.Until(deadline) < 10*time.Second {
+			t.Fatalf("no %s; screen %q", what, s)
 		}
 	}
 }
@@ -114,9 +126,10 @@ func TestTerminal(t *testing.T) {
 		var s screen
 		go s.watch(person)
 		s.await(t, "Ctrl-] switches the machine off\r\n")
-		if during, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS); err != nil || during.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) != 0 {
-			t.Errorf("%s: the terminal is not raw: %+v, %v", c.about, during, err)
-		}
+		await(t, c.about+": terminal that is raw", &s, func() bool { // soon after that text
+			during, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+			return err == nil && during.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0
+		})
 		if !c.early {
 			s.await(t, "\r\n> ")
 			if _, err := person.WriteString("One dag\x7fy\r"); err != nil {
@@ -145,33 +158,44 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// A signal, or a reader of the output that has gone, ends the machine and leaves nothing.
+// A signal at any stage, or a reader of the output that has gone, ends the machine and leaves nothing.
 func TestBootInterrupted(t *testing.T) {
 	needModels(t)
 	needQEMU(t)
 	name := build(t)
-	boot := func() (*exec.Cmd, *bytes.Buffer) {
-		cmd := exec.Command(name, "boot", models+"stories260K.bin", "-z", models+"tok512.bin", "-v")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		return cmd, &stderr
+	log := filepath.Join(t.TempDir(), "log")
+	boot := func(options ...string) (*exec.Cmd, *screen) {
+		cmd := exec.Command(name, append([]string{"boot", models + "stories260K.bin", "-z", models + "tok512.bin", "-v"}, options...)...)
+		s := &screen{}
+		cmd.Stdout, cmd.Stderr = s, s
+		return cmd, s
 	}
-	for _, after := range []time.Duration{0, 300 * time.Millisecond, 3 * time.Second} {
-		cmd, stderr := boot()
+	for _, stage := range []string{"building the application", "booting it in QEMU", "BdsDxe: starting", "\n> "} {
+		cmd, s := boot("--console", "--log", log)
+		keys, err := cmd.StdinPipe() // nothing is typed: the session waits
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(100*time.Millisecond + after)
+		t.Cleanup(func() { cmd.Process.Kill() }) // an error: it has ended
+		await(t, stage, s, func() bool {
+			console, _ := os.ReadFile(log) // an error: not there yet
+			return strings.Contains(s.String(), stage) || strings.Contains(string(console), stage)
+		})
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
 		cmd.Wait() // its error is the exit status
+		keys.Close()
 		if status := cmd.ProcessState.ExitCode(); status != 128+2 {
-			t.Errorf("after %v: status %d, stderr %q", after, status, stderr)
+			t.Errorf("at %q: status %d, screen %q", stage, status, s)
 		}
 		if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
-			t.Errorf("after %v: left %v, %v", after, left, err)
+			t.Errorf("at %q: left %v, %v", stage, left, err)
 		}
+		os.Remove(log) // an error: that early there is none
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -179,9 +203,9 @@ func TestBootInterrupted(t *testing.T) {
 	}
 	reader.Close()
 	defer writer.Close()
-	cmd, stderr := boot()
+	cmd, s := boot()
 	cmd.Stdout = writer
-	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 128+13 || strings.Contains(stderr.String(), "pipe") {
-		t.Errorf("%v, stderr %q", err, stderr)
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 128+13 || strings.Contains(s.String(), "pipe") {
+		t.Errorf("%v, stderr %q", err, s)
 	}
 }
