@@ -157,7 +157,7 @@ func metalBench(t *testing.T, app []byte, dir string, tokenizer []byte, headers 
 		return nil
 	}
 	b := vmtest.New(t, files, 0, lines...)
-	b.MemoryMiB, b.Timeout = memory, 15*time.Minute
+	b.MemoryMiB, b.Timeout = memory, 40*time.Minute
 	return b
 }
 

@@ -779,7 +779,7 @@ func TestBoot(t *testing.T) {
 		}
 		image := write(t, []File{Content("EFI/BOOT/BOOTX64.EFI", app), Content("MODEL.BIN", random("m", 40*mib))}, Options{})
 		out := filepath.Join(dir, "out")
-		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", "256",
 			"-display", "none", "-nic", "none", "-serial", "none", "-monitor", "none", "-no-reboot",

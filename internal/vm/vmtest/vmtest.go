@@ -30,7 +30,7 @@ type Bench struct {
 
 // New makes a machine with files on its volume, room for free bytes more, and lines
 // for its shell. It skips the test where there is no QEMU.
-func New(t *testing.T, files []disk.File, free int64, lines ...string) *Bench {
+func New(t testing.TB, files []disk.File, free int64, lines ...string) *Bench {
 	t.Helper()
 	if _, err := vm.FindQEMU(); err != nil {
 		t.Skip(err)
@@ -42,14 +42,14 @@ func New(t *testing.T, files []disk.File, free int64, lines ...string) *Bench {
 		t.Fatal(err)
 	}
 	b := &Bench{}
-	b.Machine = vm.Machine{Disk: image, Stay: true, Timeout: 8 * time.Minute, Accel: "tcg", Stdout: &b.Out, Stderr: &b.Err, Log: &b.Log}
+	b.Machine = vm.Machine{Disk: image, Stay: true, Timeout: 20 * time.Minute, Accel: "tcg", Stdout: &b.Out, Stderr: &b.Err, Log: &b.Log}
 	return b
 }
 
 // Run runs the machine until it is off and returns the exit statuses of its programs.
 // Where the host is so busy that the firmware's disk driver gives up before the shell
 // has started anything, it tries once more.
-func (b *Bench) Run(t *testing.T) []int {
+func (b *Bench) Run(t testing.TB) []int {
 	t.Helper()
 	statuses, err := b.run(t)
 	if errors.Is(err, errNoDisk) && b.Out.Len()+b.Err.Len()+len(statuses) == 0 {
@@ -67,7 +67,7 @@ func (b *Bench) Run(t *testing.T) []int {
 // errNoDisk is the end of a machine whose firmware could boot nothing.
 var errNoDisk = errors.New("the firmware found nothing to boot")
 
-func (b *Bench) run(t *testing.T) ([]int, error) {
+func (b *Bench) run(t testing.TB) ([]int, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -101,7 +101,7 @@ func (b *Bench) run(t *testing.T) ([]int, error) {
 }
 
 // WantStatuses runs the machine and compares the exit statuses.
-func (b *Bench) WantStatuses(t *testing.T, want ...int) {
+func (b *Bench) WantStatuses(t testing.TB, want ...int) {
 	t.Helper()
 	if got := b.Run(t); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("exit statuses %v, want %v", got, want)
@@ -119,7 +119,7 @@ func Content(name string, b []byte) disk.File {
 }
 
 // Copy is a file of an image, from a file of the host.
-func Copy(t *testing.T, name, path string) disk.File {
+func Copy(t testing.TB, name, path string) disk.File {
 	t.Helper()
 	info, err := os.Stat(path)
 	if err != nil {
