@@ -205,8 +205,9 @@ func soak(args []string) error {
 	if total == 0 || stats.NumGC == 0 {
 		return fmt.Errorf("%d rounds, %d collections: nothing was tested", total, stats.NumGC)
 	}
-	if ticks < seconds { // fewer than 20 a second, since the ticker waits for its turn while all workers are busy
-		return fmt.Errorf("the 50 ms ticker ticked %d times in %d s", ticks, seconds)
+	// The ticker waits for its turn while all workers are busy: it has about one for each round of a worker.
+	if least := min(20*seconds, total/workers) / 4; ticks < max(1, least) {
+		return fmt.Errorf("the 50 ms ticker ticked %d times in %d s and %d rounds of a worker", ticks, seconds, total/workers)
 	}
 	select {
 	case err := <-errs:

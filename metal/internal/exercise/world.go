@@ -28,17 +28,22 @@ func lines([]string) error {
 	return s.Err()
 }
 
-// clocks checks sleeping and the monotonic clock, and prints the date.
+// clocks checks sleeping and the monotonic clock, and prints the date. Of ten sleeps of each length the
+// one that ends soonest counts: a busy host makes others late.
 func clocks([]string) error {
 	var worst time.Duration
 	for _, d := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
-		start := time.Now()
-		time.Sleep(d)
-		took := time.Since(start)
-		if took < d {
-			return fmt.Errorf("a sleep of %v took %v", d, took)
+		least := time.Hour
+		for range 10 {
+			start := time.Now()
+			time.Sleep(d)
+			took := time.Since(start)
+			if took < d {
+				return fmt.Errorf("a sleep of %v took %v", d, took)
+			}
+			least = min(least, took-d)
 		}
-		worst = max(worst, took-d)
+		worst = max(worst, least)
 	}
 	last := time.Now()
 	for range 100000 {
@@ -48,7 +53,7 @@ func clocks([]string) error {
 		}
 		last = t
 	}
-	fmt.Printf("time: %s, sleeps late by at most %v\n", time.Now().UTC().Format(time.RFC3339), worst.Round(time.Millisecond))
+	fmt.Printf("time: %s, sleeps late by %v\n", time.Now().UTC().Format(time.RFC3339), worst.Round(time.Millisecond))
 	return nil
 }
 
@@ -92,9 +97,11 @@ func files(args []string) error {
 		data[i] = byte(i * 7 >> 3)
 	}
 	name := path.Join(dir, "data.bin")
+	begin := time.Now()
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		return err
 	}
+	end := time.Now()
 	got, err := os.ReadFile(name)
 	if err != nil || !bytes.Equal(got, data) {
 		return fmt.Errorf("read back %d of %d bytes, equal %v: %v", len(got), len(data), bytes.Equal(got, data), err)
@@ -103,8 +110,9 @@ func files(args []string) error {
 	if err != nil || info.Size() != int64(len(data)) || info.IsDir() || !info.Mode().IsRegular() {
 		return fmt.Errorf("stat says %v: %v", info, err)
 	}
-	if age := time.Since(info.ModTime()); age < -5*time.Second || age > time.Minute {
-		return fmt.Errorf("a file written just now is %v old", age)
+	// FAT counts two seconds, and the firmware's clock is not metal's.
+	if at := info.ModTime(); at.Before(begin.Add(-5*time.Second)) || at.After(end.Add(5*time.Second)) {
+		return fmt.Errorf("a file written from %v to %v has the time %v", begin, end, at)
 	}
 	if err := positions(name, data); err != nil {
 		return err
