@@ -43,6 +43,7 @@ var exercises = map[string]func(args []string) error{
 	"speed":    speed,
 	"throw":    throw,
 	"time":     clocks,
+	"together": together,
 	"world":    world,
 	"zero":     zero,
 }
