@@ -102,7 +102,10 @@ func NotFinite(src []byte) int {
 func Finite(x []float32) bool {
 	const mask, one = infinite<<32 | infinite, 1<<55 | 1<<23
 	var exponents uint64 // bit 31 or 63 is set if some value is not finite
-	eights := unsafe.Slice((*[4]uint64)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/8)
+	var eights [][4]uint64
+	if len(x) >= 8 { // a pointer to more than there is would be wrong, even if it is not used
+		eights = unsafe.Slice((*[4]uint64)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/8)
+	}
 	for i := range eights {
 		v := &eights[i]
 		exponents |= (v[0]&mask + one) | (v[1]&mask + one) | (v[2]&mask + one) | (v[3]&mask + one)
