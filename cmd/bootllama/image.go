@@ -67,7 +67,11 @@ func image(ctx context.Context, args []string, s streams) error {
 	for _, model := range models { // with all weights: an error would otherwise show on the other machine only
 		checked := o
 		checked.Model = model
-		if _, _, err := run.Load(checked, s.stderr); err != nil {
+		c, _, err := run.Load(checked, s.stderr)
+		if err == nil {
+			err = c.Close() // before the next one: only one is in memory at a time
+		}
+		if err != nil {
 			return err
 		}
 	}
