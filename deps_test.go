@@ -22,7 +22,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama                   : bootllama/arena bootllama/simd bootllama/workers
 	bootllama/arena             :
 	bootllama/quant             :
-	bootllama/simd              : golang.org/x/sys
+	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
 	bootllama/chat              : bootllama
 	bootllama/models            : bootllama

@@ -1,0 +1,231 @@
+package simd
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"bootllama/quant"
+)
+
+// blockTypes are the types that have tiles of blocks.
+func blockTypes() (types []quant.Type) {
+	for t, l := range layouts {
+		if l.bits > 0 {
+			types = append(types, quant.Type(t))
+		}
+	}
+	return types
+}
+
+// halvesAt is where the halves of a block in a file are.
+func halvesAt(t quant.Type) []int {
+	switch t {
+	case quant.Q4_1, quant.Q5_1, quant.Q4_K, quant.Q5_K:
+		return []int{0, 2}
+	case quant.Q2_K:
+		return []int{80, 82}
+	case quant.Q3_K:
+		return []int{108}
+	case quant.Q6_K:
+		return []int{208}
+	}
+	return []int{0}
+}
+
+// randomBlocks returns n random blocks as they are in a file. Every bit is drawn; halves are
+// finite, some of them zero or subnormal.
+func randomBlocks(rng *rand.Rand, t quant.Type, n int) []byte {
+	_, size := t.Block()
+	src := make([]byte, n*size)
+	for i := range src {
+		src[i] = byte(rng.Uint32())
+	}
+	for i := range n {
+		for _, at := range halvesAt(t) {
+			h := toHalf(float32(rng.NormFloat64() * 0.01))
+			if rng.IntN(32) == 0 {
+				h = uint16(rng.IntN(0x400)) | uint16(rng.IntN(2))<<15
+			}
+			binary.LittleEndian.PutUint16(src[i*size+at:], h)
+		}
+	}
+	return src
+}
+
+// randomActivations returns activations of some tokens, of which some have the largest sums.
+func randomActivations(rng *rand.Rand, tokens, columns int) *Activations {
+	x := &Activations{QStride: columns + rng.IntN(5), GStride: columns/32 + rng.IntN(3)}
+	x.Q = make([]int8, (tokens-1)*x.QStride+columns)
+	x.G, x.G16 = make([]Group, (tokens-1)*x.GStride+columns/32), make([]Group, 2*((tokens-1)*x.GStride+columns/32))
+	large := rng.IntN(3) == 0
+	for i := range tokens {
+		q, g := x.Q[i*x.QStride:][:columns], x.G[i*x.GStride:][:columns/32]
+		for j := range g {
+			var sum int32
+			sign := int8(rng.IntN(2)*2 - 1)
+			for c := range 32 {
+				v := int8(rng.IntN(255) - 127)
+				if large {
+					v = 127 * sign
+				}
+				q[32*j+c] = v
+				sum += int32(v)
+			}
+			g[j] = Group{float32(rng.NormFloat64()), -128 * sum}
+		}
+		SplitGroups(x.G16[2*i*x.GStride:], g, q)
+	}
+	return x
+}
+
+// productOfBlocks is the definition of MatMulBlocks, on the blocks of one row in a file and one
+// token's activations.
+func productOfBlocks(t quant.Type, row []byte, q []int8, g []Group) float32 {
+	var b quant.Block
+	var sum, mins float32
+	values, bytes := t.Block()
+	for c := 0; c < len(q); c += values {
+		t.Unpack(&b, row[c/values*bytes:])
+		for i := 0; i < values; i += b.Group {
+			var isum, xsum int32
+			for j := range b.Group {
+				x := int32(q[c+i+j])
+				isum += int32(b.Values[i+j]) * x
+				xsum += x
+			}
+			scale := g[(c+i)/32].Scale
+			sum += float32(float32(float32(isum)*float32(b.D*float32(b.Scales[i/b.Group]))) * scale)
+			mins += float32(float32(b.DMin*float32(b.Mins[i/b.Group])) * float32(float32(xsum)*scale))
+		}
+	}
+	return sum - mins
+}
+
+// TestBlocks: a row of a tile is the dequantised row of the file, and the product of all
+// kernels has the bits of its definition, for all types, numbers of rows, columns and tokens.
+func TestBlocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 1))
+	mq, mg, mh, mw, ms := newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20)
+	for _, typ := range blockTypes() {
+		values, bytes := typ.Block()
+		for _, k := range All() {
+			t.Run(fmt.Sprintf("%v/%s", typ, k.Name), func(t *testing.T) {
+				for i := range 60 {
+					rows, blocks, tokens := 1+rng.IntN(70), 1+rng.IntN(1024/values), 1+rng.IntN(2)*rng.IntN(20)
+					columns := blocks * values
+					src := randomBlocks(rng, typ, rows*blocks)
+					first := rng.IntN(2) * TileInt8
+					w := make([]uint8, SizeBlocks(typ, first+rows, columns))
+					if bad := PackBlocks(typ, w, src, first, columns); bad != -1 {
+						t.Fatalf("value %d is bad", bad)
+					}
+					got, want := make([]float32, columns), make([]float32, columns)
+					for r := range rows {
+						RowBlocks(typ, got, w, first+r)
+						typ.Dequantize(want, src[r*blocks*bytes:][:blocks*bytes])
+						if err := same(got, want); err != nil {
+							t.Fatalf("row %d: %v", r, err)
+						}
+					}
+					w = w[SizeBlocks(typ, first, columns):]
+					x := randomActivations(rng, tokens, columns)
+					outStride := rows + rng.IntN(5)
+					out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
+					scratch := make([]float32, SizeScratch(columns, tokens))
+					if i%2 == 0 { // the page behind cannot be read
+						x.Q, x.G, x.G16, w, scratch = filled(mq, x.Q, -1), filled(mg, x.G, -1), filled(mh, x.G16, -1), filled(mw, w, -1), filled(ms, scratch, -1)
+					}
+					qBefore, gBefore, wBefore := slices.Clone(x.Q), slices.Clone(x.G), slices.Clone(w)
+					k.MatMulBlocks(typ, out, outStride, x, tokens, columns, w, rows, scratch)
+					check()
+					unchanged(t, "q", x.Q, qBefore)
+					unchanged(t, "g", x.G, gBefore)
+					unchanged(t, "w", w, wBefore)
+					if err := sameRows(out, outStride, rows, func(tok, r int) float32 {
+						return productOfBlocks(typ, src[r*blocks*bytes:][:blocks*bytes], x.Q[tok*x.QStride:][:columns], x.G[tok*x.GStride:])
+					}); err != nil {
+						t.Fatalf("%d rows, %d blocks, %d tokens, a row each: %v", rows, blocks, tokens, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPackBlocks: rows that src lacks are zeros, and the first block with a half that is not
+// finite is found.
+func TestPackBlocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 2))
+	for _, typ := range blockTypes() {
+		values, bytes := typ.Block()
+		for range 20 {
+			rows, blocks := 1+rng.IntN(40), 1+rng.IntN(3)
+			columns := blocks * values
+			if columns%layouts[typ].columns() != 0 {
+				t.Fatal(columns)
+			}
+			src := randomBlocks(rng, typ, rows*blocks)
+			w := make([]uint8, SizeBlocks(typ, rows, columns))
+			for i := range w {
+				w[i] = 99
+			}
+			PackBlocks(typ, w, src, 0, columns)
+			x := make([]float32, columns)
+			for r := rows; r < (rows+TileInt8-1)/TileInt8*TileInt8; r++ {
+				RowBlocks(typ, x, w, r)
+				for c, v := range x {
+					if v != 0 {
+						t.Fatalf("%v: row %d of %d, column %d is %g", typ, r, rows, c, v)
+					}
+				}
+			}
+			block := rng.IntN(rows * blocks)
+			for _, bits := range []uint16{0x7c00, 0xfc00, 0x7e00, 0x7c01} {
+				for _, at := range halvesAt(typ) {
+					bad := slices.Clone(src)
+					binary.LittleEndian.PutUint16(bad[block*bytes+at:], bits)
+					binary.LittleEndian.PutUint16(bad[len(bad)-bytes+at:], bits) // not the first
+					if got := PackBlocks(typ, w, bad, 0, columns); got != block*values {
+						t.Fatalf("%v: %#x in block %d was found at %d", typ, bits, block, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestHalf: halves become float32 and float32 the nearest half, the even one of two.
+func TestHalf(t *testing.T) {
+	for h := range 1 << 16 {
+		x := half([]byte{byte(h), byte(h >> 8)})
+		if got := toHalf(x); got != uint16(h) && !(x != x && got == uint16(h)|0x200) {
+			t.Fatalf("half %#04x is %g, and that %#04x", h, x, got)
+		}
+	}
+	rng := rand.New(rand.NewPCG(11, 3))
+	for h := range uint16(0x7c00) { // between h and the next, which is 65536 behind the largest
+		a, b := float64(half([]byte{byte(h), byte(h >> 8)})), float64(half([]byte{byte(h + 1), byte((h + 1) >> 8)}))
+		if h == 0x7bff {
+			b = 65536
+		}
+		middle := float32((a + b) / 2)
+		even := h + h&1
+		for _, c := range []struct {
+			x    float32
+			want uint16
+		}{{middle, even}, {math.Nextafter32(middle, 0), h}, {math.Nextafter32(middle, math.MaxFloat32), h + 1},
+			{math.Nextafter32(float32(a), math.MaxFloat32), h}, {math.Nextafter32(float32(b), 0), h + 1}} {
+			sign := uint16(rng.IntN(2)) << 15
+			if got := toHalf(math.Float32frombits(math.Float32bits(c.x) | uint32(sign)<<16)); got != c.want|sign {
+				t.Fatalf("%g is half %#04x, want %#04x", c.x, got, c.want|sign)
+			}
+		}
+	}
+	if toHalf(math.MaxFloat32) != 0x7c00 || toHalf(float32(math.Inf(-1))) != 0xfc00 || toHalf(math.SmallestNonzeroFloat32) != 0 {
+		t.Error("the ends")
+	}
+}
