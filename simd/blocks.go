@@ -376,6 +376,19 @@ func (k *Kernels) MatMulBlocks(t quant.Type, out []float32, outStride int, x *Ac
 			sumGroups(s.sums[i*groups:][:groups], g[i*gStride:])
 		}
 	}
+	if one := k.blocks[t]; one != nil && tokens == 1 {
+		for row := 0; row < rows; row += TileInt8 {
+			tile, to := &w[row/TileInt8*size], &s.out[0]
+			if row+TileInt8 <= rows {
+				to = &out[row]
+			}
+			one(to, &x.Q[0], &g[0], &s.sums[0], tile, columns/l.columns())
+			if row+TileInt8 > rows {
+				copy(out[row:rows], s.out)
+			}
+		}
+		return
+	}
 	for row := 0; row < rows; row += TileInt8 {
 		tile, o, left := w[row/TileInt8*size:][:size], out[row:], min(rows-row, TileInt8)
 		upper := row % TileF32 // which of the two tiles in s.mins
