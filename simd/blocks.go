@@ -20,10 +20,11 @@ import (
 //	for each group: the values q, as unsigned integers of 4, 5, 6 or 8 bits
 //
 // Values stand as in tiles of int8, four columns of a row side by side (a quad), 16 rows in 64
-// bytes. The low 4 bits of quads j and j+4 share 64 bytes, j in the low halves of the bytes. Behind
+// bytes. The low 4 bits of quads j and j+4 share 64 bytes, j in the low halves of the bytes. Before
 // these 256 bytes stand the fifth bits of all: 64 bytes, bit i for quad i; or the fifth and
 // sixth: two times 64 bytes, of which the first have quads 0, 4, 1 and 5 from the low bits up,
-// and the others 2, 6, 3 and 7. Values of 8 bits are 512 bytes.
+// and the others 2, 6, 3 and 7. (Behind them, where they are not needed first, reading was slower
+// by a third: the stream has to be read in order.) Values of 8 bits are 512 bytes.
 //
 // Their product is that of MatMulInt8 with float32 scales, less that of the minima: see
 // MatMulBlocks.
@@ -190,7 +191,7 @@ func (l *layout) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 	var planes [2]uint32
 	for j := range 4 {
 		low, high := quad(j), quad(j+4)
-		put(j, low&0x0f0f0f0f|high&0x0f0f0f0f<<4)
+		put(l.bits-4+j, low&0x0f0f0f0f|high&0x0f0f0f0f<<4)
 		if l.bits == 5 {
 			planes[0] |= low>>4&0x01010101<<j | high>>4&0x01010101<<(j+4)
 		} else {
@@ -198,7 +199,7 @@ func (l *layout) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 		}
 	}
 	for p := range l.bits - 4 {
-		put(4+p, planes[p])
+		put(p, planes[p])
 	}
 }
 
@@ -262,13 +263,13 @@ func (l *layout) unpackValues(wide []uint8, quads int, group []uint8) {
 			}
 		case 5:
 			for j := range 4 {
-				v, p := get(j), get(4)>>j
+				v, p := get(1+j), get(0)>>j
 				put(j, i, v&(0x0f*ones)|p&ones<<4)
 				put(j+4, i, v>>4&(0x0f*ones)|p&(0x10*ones))
 			}
 		case 6:
 			for j := range 4 {
-				v, p := get(j), get(4+j/2)>>(j%2*4)
+				v, p := get(2+j), get(j/2)>>(j%2*4)
 				put(j, i, v&(0x0f*ones)|p&(0x03*ones)<<4)
 				put(j+4, i, v>>4&(0x0f*ones)|p&(0x0c*ones)<<2)
 			}

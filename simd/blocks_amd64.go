@@ -1,8 +1,28 @@
 package simd
 
+import "bootllama/quant"
+
 // The products of one tile of blocks with one token: see MatMulBlocks. gr are the groups of the
-// activation, 32 or 16 as the type's scales, and sums what they add up to, read where there are
-// minima. blocks is at least 1.
+// activation, of 32 values or 16, as the type has them, and sums what they add up to, which is
+// read for types that have minima. blocks is at least 1, and no activation is -128.
+
+// product is such a kernel.
+type product = func(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+var blocksAVX512 = [len(layouts)]product{
+	quant.Q8_0:   q8_0AVX512,
+	quant.IQ4_NL: q8_0AVX512,
+	quant.IQ4_XS: iq4_XSAVX512,
+	quant.Q4_0:   q4_0AVX512,
+	quant.Q4_1:   q4_1AVX512,
+	quant.Q5_0:   q5_0AVX512,
+	quant.Q5_1:   q5_1AVX512,
+	quant.Q2_K:   q2_KAVX512,
+	quant.Q3_K:   q6_KAVX512,
+	quant.Q4_K:   q4_KAVX512,
+	quant.Q5_K:   q5_KAVX512,
+	quant.Q6_K:   q6_KAVX512,
+}
 
 //go:noescape
 func q8_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
@@ -11,10 +31,25 @@ func q8_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, block
 func q4_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
 //go:noescape
+func q4_1AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
 func q5_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_1AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
 //go:noescape
 func q4_KAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
 //go:noescape
+func q5_KAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
 func q6_KAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q2_KAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func iq4_XSAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)

@@ -229,3 +229,45 @@ func TestHalf(t *testing.T) {
 		t.Error("the ends")
 	}
 }
+
+// BenchmarkMatMulBlocks reports the speed of reading tiles (GB/s) in the product with one token, from the L2 cache and
+// from memory, beside that of plain reading; for many tokens that of computing (Gop/s: a multiplication and an addition
+// are two).
+func BenchmarkMatMulBlocks(b *testing.B) {
+	const columns = 2048
+	data := make([]uint8, 256<<20)
+	for i := range data {
+		data[i] = 0x2a // a half of 0.05
+	}
+	for _, size := range []int{512 << 10, len(data)} {
+		for _, k := range All() {
+			b.Run(fmt.Sprintf("read/%dK/%s", size>>10, k.Name), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for range b.N {
+					k.Read(data[:size])
+				}
+			})
+			for _, t := range blockTypes() {
+				tile := SizeBlocks(t, TileInt8, columns)
+				rows := size / tile * TileInt8
+				for _, tokens := range []int{1, 96} {
+					if tokens > 1 && size > 1<<20 {
+						continue
+					}
+					x, scratch, out := randomActivations(rand.New(rand.NewPCG(11, 4)), tokens, columns), make([]float32, SizeScratch(columns, tokens)), make([]float32, rows*tokens)
+					b.Run(fmt.Sprintf("%v/%dK/%dtok/%s", t, size>>10, tokens, k.Name), func(b *testing.B) {
+						if tokens == 1 {
+							b.SetBytes(int64(rows / TileInt8 * tile))
+						}
+						for range b.N {
+							k.MatMulBlocks(t, out, rows, x, tokens, columns, data, rows, scratch)
+						}
+						if tokens > 1 {
+							b.ReportMetric(2*float64(rows)*columns*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")
+						}
+					})
+				}
+			}
+		}
+	}
+}

@@ -1,10 +1,6 @@
 package simd
 
-import (
-	"golang.org/x/sys/cpu"
-
-	"bootllama/quant"
-)
+import "golang.org/x/sys/cpu"
 
 // How to read the kernels, which are in the files *_amd64.s. Their comments name the Go twin
 // (twin.go) and say as a loop in Go what they compute; the last loop or two are lanes of a
@@ -46,8 +42,7 @@ func machine() []*Kernels {
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
-			k.blocks[quant.Q8_0], k.blocks[quant.Q4_0], k.blocks[quant.Q5_0] = q8_0AVX512, q4_0AVX512, q5_0AVX512
-			k.blocks[quant.Q4_K], k.blocks[quant.Q6_K] = q4_KAVX512, q6_KAVX512
+			k.blocks = blocksAVX512
 			k.softmax, k.swiGLU, k.quantize, k.read = softmaxAVX512, swiGLUAVX512, quantizeAVX512, readAVX512
 			ks = append(ks, &k)
 		}
