@@ -24,6 +24,21 @@ var blocksAVX512 = [len(layouts)]product{
 	quant.Q6_K:   q6_KAVX512,
 }
 
+var blocksAVX2 = [len(layouts)]product{
+	quant.Q8_0:   q8_0AVX2,
+	quant.IQ4_NL: q8_0AVX2,
+	quant.IQ4_XS: iq4_XSAVX2,
+	quant.Q4_0:   q4_0AVX2,
+	quant.Q4_1:   q4_1AVX2,
+	quant.Q5_0:   q5_0AVX2,
+	quant.Q5_1:   q5_1AVX2,
+	quant.Q2_K:   q2_KAVX2,
+	quant.Q3_K:   q6_KAVX2,
+	quant.Q4_K:   q4_KAVX2,
+	quant.Q5_K:   q5_KAVX2,
+	quant.Q6_K:   q6_KAVX2,
+}
+
 //go:noescape
 func q8_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
@@ -53,3 +68,33 @@ func q2_KAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, block
 
 //go:noescape
 func iq4_XSAVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q8_0AVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_0AVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_1AVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_0AVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_1AVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q6_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q2_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func iq4_XSAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)

@@ -32,6 +32,7 @@ func machine() []*Kernels {
 		k.f32s, k.f32Tokens = f32sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
+		k.blocks = blocksAVX2
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
