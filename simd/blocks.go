@@ -15,9 +15,10 @@ import (
 // 256 columns each, one behind the other:
 //
 //	16 halves d, and 16 halves dmin for a type that has minima
-//	for a type of 256 columns: for each group of 32 columns, the integers that its scales are
-//	multiples of: 16 bytes or, where 16 columns share one, 2 times 16; then those of the minima
-//	for each group: the values q, as unsigned integers of 4, 5, 6 or 8 bits
+//	for each group of 32 columns:
+//		in a block of 256: the integers that its scales are multiples of, 16 bytes or, where
+//		16 columns share a scale, 2 times 16; then those of the minima
+//		the values q, as unsigned integers of 4, 5, 6 or 8 bits
 //
 // Values stand as in tiles of int8, four columns of a row side by side (a quad), 16 rows in 64
 // bytes. The low 4 bits of quads j and j+4 share 64 bytes, j in the low halves of the bytes. Before
@@ -69,36 +70,44 @@ func (l *layout) columns() int { return l.groups * groupBlocks }
 // group returns how many columns of a row share a scale.
 func (l *layout) group() int { return groupBlocks / max(l.scales, 1) }
 
-// head returns the size of what is before the values of a block.
+// head returns the size of a block's halves.
 func (l *layout) head() int {
-	size := 2*TileInt8 + l.groups*l.scales*TileInt8
 	if l.mins {
-		size *= 2
+		return 4 * TileInt8
 	}
-	return size
+	return 2 * TileInt8
 }
 
-// values returns the size of a group's values.
-func (l *layout) values() int { return groupBlocks * TileInt8 * l.bits / 8 }
+// integers returns the size of a group's integer scales, and of those of its minima.
+func (l *layout) integers() (scales, mins int) {
+	scales = l.scales * TileInt8
+	if l.mins {
+		mins = scales
+	}
+	return scales, mins
+}
 
-// block returns the size of a block of 16 rows, in bytes.
-func (l *layout) block() int { return l.head() + l.groups*l.values() }
+// size returns the size of a group of 16 rows, in bytes.
+func (l *layout) size() int {
+	scales, mins := l.integers()
+	return scales + mins + groupBlocks*TileInt8*l.bits/8
+}
+
+// block returns the size of a block of 16 rows.
+func (l *layout) block() int { return l.head() + l.groups*l.size() }
 
 // tile returns the size of a tile.
 func (l *layout) tile(columns int) int { return columns / l.columns() * l.block() }
 
-// minAt returns where the halves of the minima are.
-const minAt = 2 * TileInt8
-
-// scaleAt returns where the integers of a group's first scale are, and how far behind them those
-// of its minimum.
-func (l *layout) scaleAt(g int) (at, mins int) {
-	at, mins = 2*TileInt8, l.groups*l.scales*TileInt8
-	if l.mins {
-		at *= 2
-	}
-	return at + g*l.scales*TileInt8, mins
+// parts returns the parts of a group: integer scales, those of the minima, values.
+func (l *layout) parts(block []uint8, g int) (scales, mins, values []uint8) {
+	group := block[l.head()+g*l.size():][:l.size()]
+	s, m := l.integers()
+	return group[:s], group[s:][:m], group[s+m:]
 }
+
+// minAt is where the halves of the minima are in a block.
+const minAt = 2 * TileInt8
 
 // offset is what is added to values that can be negative.
 func (l *layout) offset() uint32 {
@@ -159,14 +168,14 @@ func (l *layout) pack(block []uint8, r int, b *quant.Block) {
 		binary.LittleEndian.PutUint16(block[minAt+2*r:], toHalf(b.DMin))
 	}
 	for g := range l.groups {
-		at, mins := l.scaleAt(g)
+		scales, mins, values := l.parts(block, g)
 		for s := range l.scales {
-			block[at+s*TileInt8+r] = uint8(b.Scales[g*l.scales+s])
+			scales[s*TileInt8+r] = uint8(b.Scales[g*l.scales+s])
 			if l.mins {
-				block[at+mins+s*TileInt8+r] = uint8(b.Mins[g*l.scales+s])
+				mins[s*TileInt8+r] = uint8(b.Mins[g*l.scales+s])
 			}
 		}
-		l.packValues(block[l.head()+g*l.values():][:l.values()], r, (*[groupBlocks]int8)(b.Values[g*groupBlocks:]))
+		l.packValues(values, r, (*[groupBlocks]int8)(b.Values[g*groupBlocks:]))
 	}
 }
 
@@ -208,26 +217,30 @@ func (l *layout) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 func (l *layout) unpack(wide []uint8, mins []float32, block []uint8) {
 	subs, quads := max(l.scales, 1), 8/max(l.scales, 1)
 	size := 64 * (quads + 1)
+	var d, dmin [TileInt8]float32
+	for r := range TileInt8 {
+		d[r] = half(block[2*r:])
+		if l.mins {
+			dmin[r] = half(block[minAt+2*r:])
+		}
+	}
 	for g := range l.groups {
 		group := wide[g*subs*size:][:subs*size]
-		l.unpackValues(group, quads, block[l.head()+g*l.values():][:l.values()])
-		at, minsAt := l.scaleAt(g)
+		scales, minScales, values := l.parts(block, g)
+		l.unpackValues(group, quads, values)
 		for s := range subs {
-			scales := group[s*size+64*quads:][:64]
+			to := group[s*size+64*quads:][:64]
 			for r := range TileInt8 {
-				d, dmin := half(block[2*r:]), float32(0)
-				if l.mins {
-					dmin = half(block[minAt+2*r:])
-				}
+				scale, minimum := d[r], dmin[r]
 				if l.scales > 0 {
-					d *= float32(l.scale(block[at+s*TileInt8+r]))
+					scale *= float32(l.scale(scales[s*TileInt8+r]))
 					if l.mins {
-						dmin *= float32(block[at+minsAt+s*TileInt8+r])
+						minimum *= float32(minScales[s*TileInt8+r])
 					}
 				}
-				binary.NativeEndian.PutUint32(scales[4*r:], math.Float32bits(d))
+				binary.NativeEndian.PutUint32(to[4*r:], math.Float32bits(scale))
 				if l.mins {
-					mins[(g*subs+s)*TileF32+r] = dmin
+					mins[(g*subs+s)*TileF32+r] = minimum
 				}
 			}
 		}

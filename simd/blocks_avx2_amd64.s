@@ -16,7 +16,6 @@
 #define rW SI       // the values of a group
 #define rBlocks R9
 #define rHalves R11 // the halves of a block of 256 columns
-#define rScales R10 // the integer scales of a group
 #define rLeft CX    // groups of a block
 
 #define OUT0 Y0   // rows 0 to 7
@@ -202,7 +201,7 @@
 // says whether these are signed.
 #define INTEGERS(halves, at, widen) \
 	VCVTPH2PS halves(rHalves), X \
-	widen     at(rScales), SCALE \
+	widen     at(rW), SCALE \
 	VCVTDQ2PS SCALE, SCALE       \
 	VMULPS    X, SCALE, SCALE
 
@@ -229,15 +228,14 @@
 	ADDQ       $(4*n), rSums   \
 	ADDQ       $size, rW
 
-// BLOCK begins a block of 8 groups, whose values are `head` bytes behind its halves.
-#define BLOCK(scales, head) \
+// BLOCK begins a block of 8 groups, with `head` bytes of halves.
+#define BLOCK(head) \
 	MOVQ rW, rHalves         \
-	LEAQ scales(rW), rScales \
 	ADDQ $head, rW           \
 	MOVQ $8, rLeft
 
-// The eight rows of a group whose integer scales are `at` bytes behind rScales, those of its
-// minima `min` bytes: a step of q4_K and q5_K.
+// The eight rows of a group whose integer scales are at `at` and those of its minima at `min`: a step
+// of q4_K and q5_K.
 #define ROWSK(halves, at, min, sumOut, sumMin) \
 	INTEGERS(halves, at, VPMOVZXBD)      \
 	ADD(LOW, 0, sumOut)                  \
@@ -341,15 +339,14 @@ TEXT ·q4_KAVX2(SB), NOSPLIT, $0-48
 	BEGIN(0)
 
 block:
-	BLOCK(64, 320)
+	BLOCK(64)
 
 group:
-	VALUES4(0)
-	ROWSK(0, 0, 128, OUT0, MIN0)
 	VALUES4(32)
-	ROWSK(16, 8, 136, OUT1, MIN1)
-	NEXT(256, 1)
-	ADDQ $16, rScales
+	ROWSK(0, 0, 16, OUT0, MIN0)
+	VALUES4(64)
+	ROWSK(16, 8, 24, OUT1, MIN1)
+	NEXT(288, 1)
 	DECQ rLeft
 	JNZ  group
 	DECQ rBlocks
@@ -361,15 +358,14 @@ TEXT ·q5_KAVX2(SB), NOSPLIT, $0-48
 	BEGIN(0x10101010)
 
 block:
-	BLOCK(64, 320)
+	BLOCK(64)
 
 group:
-	VALUES5(0)
-	ROWSK(0, 0, 128, OUT0, MIN0)
 	VALUES5(32)
-	ROWSK(16, 8, 136, OUT1, MIN1)
-	NEXT(320, 1)
-	ADDQ $16, rScales
+	ROWSK(0, 0, 16, OUT0, MIN0)
+	VALUES5(64)
+	ROWSK(16, 8, 24, OUT1, MIN1)
+	NEXT(352, 1)
 	DECQ rLeft
 	JNZ  group
 	DECQ rBlocks
@@ -383,25 +379,24 @@ TEXT ·q6_KAVX2(SB), NOSPLIT, $0-48
 	BEGIN(0x30303030)
 
 block:
-	BLOCK(32, 288)
+	BLOCK(32)
 
 group:
-	VALUES6(0)
+	VALUES6(32)
 	OFFSET(LOW, 4, 2)
 	OFFSET(HIGH, 12, 2)
 	INTEGERS(0, 0, VPMOVSXBD)
 	ADD(LOW, 0, OUT0)
 	INTEGERS(0, 16, VPMOVSXBD)
 	ADD(HIGH, 8, OUT0)
-	VALUES6(32)
+	VALUES6(64)
 	OFFSET(LOW, 4, 2)
 	OFFSET(HIGH, 12, 2)
 	INTEGERS(16, 8, VPMOVSXBD)
 	ADD(LOW, 0, OUT1)
 	INTEGERS(16, 24, VPMOVSXBD)
 	ADD(HIGH, 8, OUT1)
-	NEXT(384, 2)
-	ADDQ $32, rScales
+	NEXT(416, 2)
 	DECQ rLeft
 	JNZ  group
 	DECQ rBlocks
@@ -414,9 +409,9 @@ group:
 	ADD(LOW, 0, sumOut)                         \
 	INTEGERS(halves, (at+16), VPMOVZXBD)        \
 	ADD(HIGH, 8, sumOut)                        \
-	INTEGERS((halves+32), (at+256), VPMOVZXBD)  \
+	INTEGERS((halves+32), (at+32), VPMOVZXBD)  \
 	ADDMIN(0, sumMin)                           \
-	INTEGERS((halves+32), (at+272), VPMOVZXBD)  \
+	INTEGERS((halves+32), (at+48), VPMOVZXBD)  \
 	ADDMIN(4, sumMin)
 
 // func q2_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
@@ -424,17 +419,16 @@ TEXT ·q2_KAVX2(SB), NOSPLIT, $0-48
 	BEGIN(0)
 
 block:
-	BLOCK(64, 576)
+	BLOCK(64)
 
 group:
-	NIBBLES(0)
+	NIBBLES(64)
 	WIDEN
 	ROWS2K(0, 0, OUT0, MIN0)
-	NIBBLES(32)
+	NIBBLES(96)
 	WIDEN
 	ROWS2K(16, 8, OUT1, MIN1)
-	NEXT(256, 2)
-	ADDQ $32, rScales
+	NEXT(320, 2)
 	DECQ rLeft
 	JNZ  group
 	DECQ rBlocks
@@ -446,17 +440,16 @@ TEXT ·iq4_XSAVX2(SB), NOSPLIT, $0-48
 	BEGIN(0x80808080)
 
 block:
-	BLOCK(32, 160)
+	BLOCK(32)
 
 group:
-	VALUES8(0)
+	VALUES8(16)
 	INTEGERS(0, 0, VPMOVSXBD)
 	ADD(LOW, 0, OUT0)
-	VALUES8(32)
+	VALUES8(48)
 	INTEGERS(16, 8, VPMOVSXBD)
 	ADD(LOW, 0, OUT1)
-	NEXT(512, 1)
-	ADDQ $16, rScales
+	NEXT(528, 1)
 	DECQ rLeft
 	JNZ  group
 	DECQ rBlocks

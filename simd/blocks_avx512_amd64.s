@@ -9,7 +9,6 @@
 #define rSums R8
 #define rW SI       // the values of a group
 #define rBlocks R9
-#define rScales R10 // the integer scales of a group
 #define rLeft CX    // groups of a block
 
 #define OUT Z0
@@ -142,7 +141,7 @@
 // INTEGERS sets SCALE to the products of halves d and the integers at `at`; widen says whether
 // these are signed.
 #define INTEGERS(at, d, widen) \
-	widen     at(rScales), SCALE \
+	widen     at(rW), SCALE \
 	VCVTDQ2PS SCALE, SCALE       \
 	VMULPS    d, SCALE, SCALE
 
@@ -170,9 +169,8 @@
 	ADDQ $(4*n), rSums    \
 	ADDQ $size, rW
 
-// BLOCK begins a block of 8 groups, whose values are `head` bytes behind its halves.
-#define BLOCK(scales, head) \
-	LEAQ scales(rW), rScales \
+// BLOCK begins a block of 8 groups, with `head` bytes of halves.
+#define BLOCK(head) \
 	ADDQ $head, rW           \
 	MOVQ $8, rLeft
 
@@ -269,19 +267,18 @@ TEXT ·q4_KAVX512(SB), NOSPLIT, $0-48
 block:
 	VCVTPH2PS (rW), D
 	VCVTPH2PS 32(rW), DMIN
-	BLOCK(64, 320)
+	BLOCK(64)
 
 group:
 	ZERO(LOW)
 	ZERO(HIGH)
-	VALUES4(0)
+	VALUES4(32)
 	BOTH
 	INTEGERS(0, D, VPMOVZXBD)
 	ADD(LOW, 0)
-	INTEGERS(128, DMIN, VPMOVZXBD)
+	INTEGERS(16, DMIN, VPMOVZXBD)
 	ADDMIN(0)
-	NEXT(256, 1)
-	ADDQ      $16, rScales
+	NEXT(288, 1)
 	DECQ      rLeft
 	JNZ       group
 	DECQ      rBlocks
@@ -295,19 +292,18 @@ TEXT ·q5_KAVX512(SB), NOSPLIT, $0-48
 block:
 	VCVTPH2PS (rW), D
 	VCVTPH2PS 32(rW), DMIN
-	BLOCK(64, 320)
+	BLOCK(64)
 
 group:
 	ZERO(LOW)
 	ZERO(HIGH)
-	VALUES5(0)
+	VALUES5(32)
 	BOTH
 	INTEGERS(0, D, VPMOVZXBD)
 	ADD(LOW, 0)
-	INTEGERS(128, DMIN, VPMOVZXBD)
+	INTEGERS(16, DMIN, VPMOVZXBD)
 	ADDMIN(0)
-	NEXT(320, 1)
-	ADDQ      $16, rScales
+	NEXT(352, 1)
 	DECQ      rLeft
 	JNZ       group
 	DECQ      rBlocks
@@ -322,18 +318,17 @@ TEXT ·q6_KAVX512(SB), NOSPLIT, $0-48
 
 block:
 	VCVTPH2PS (rW), D
-	BLOCK(32, 288)
+	BLOCK(32)
 
 group:
 	OFFSET(LOW, 4, 2)
 	OFFSET(HIGH, 12, 2)
-	VALUES6(0)
+	VALUES6(32)
 	INTEGERS(0, D, VPMOVSXBD)
 	ADD(LOW, 0)
 	INTEGERS(16, D, VPMOVSXBD)
 	ADD(HIGH, 8)
-	NEXT(384, 2)
-	ADDQ      $32, rScales
+	NEXT(416, 2)
 	DECQ      rLeft
 	JNZ       group
 	DECQ      rBlocks
@@ -347,22 +342,21 @@ TEXT ·q2_KAVX512(SB), NOSPLIT, $0-48
 block:
 	VCVTPH2PS (rW), D
 	VCVTPH2PS 32(rW), DMIN
-	BLOCK(64, 576)
+	BLOCK(64)
 
 group:
 	ZERO(LOW)
 	ZERO(HIGH)
-	VALUES4(0)
+	VALUES4(64)
 	INTEGERS(0, D, VPMOVZXBD)
 	ADD(LOW, 0)
 	INTEGERS(16, D, VPMOVZXBD)
 	ADD(HIGH, 8)
-	INTEGERS(256, DMIN, VPMOVZXBD)
+	INTEGERS(32, DMIN, VPMOVZXBD)
 	ADDMIN(0)
-	INTEGERS(272, DMIN, VPMOVZXBD)
+	INTEGERS(48, DMIN, VPMOVZXBD)
 	ADDMIN(4)
-	NEXT(256, 2)
-	ADDQ      $32, rScales
+	NEXT(320, 2)
 	DECQ      rLeft
 	JNZ       group
 	DECQ      rBlocks
@@ -375,17 +369,16 @@ TEXT ·iq4_XSAVX512(SB), NOSPLIT, $0-48
 
 block:
 	VCVTPH2PS (rW), D
-	BLOCK(32, 160)
+	BLOCK(32)
 
 group:
 	OFFSET(LOW, 4, 0)
 	ZERO(HIGH)
-	VALUES8(0)
+	VALUES8(16)
 	BOTH
 	INTEGERS(0, D, VPMOVSXBD)
 	ADD(LOW, 0)
-	NEXT(512, 1)
-	ADDQ      $16, rScales
+	NEXT(528, 1)
 	DECQ      rLeft
 	JNZ       group
 	DECQ      rBlocks
