@@ -39,6 +39,21 @@ var blocksAVX2 = [len(layouts)]product{
 	quant.Q6_K:   q6_KAVX2,
 }
 
+var blocksSSE2 = [len(layouts)]product{
+	quant.Q8_0:   q8_0SSE2,
+	quant.IQ4_NL: q8_0SSE2,
+	quant.IQ4_XS: iq4_XSSSE2,
+	quant.Q4_0:   q4_0SSE2,
+	quant.Q4_1:   q4_1SSE2,
+	quant.Q5_0:   q5_0SSE2,
+	quant.Q5_1:   q5_1SSE2,
+	quant.Q2_K:   q2_KSSE2,
+	quant.Q3_K:   q6_KSSE2,
+	quant.Q4_K:   q4_KSSE2,
+	quant.Q5_K:   q5_KSSE2,
+	quant.Q6_K:   q6_KSSE2,
+}
+
 //go:noescape
 func q8_0AVX512(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
@@ -98,3 +113,33 @@ func q2_KAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks 
 
 //go:noescape
 func iq4_XSAVX2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q8_0SSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_0SSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_1SSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_0SSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_1SSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q4_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q5_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q6_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func q2_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func iq4_XSSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)

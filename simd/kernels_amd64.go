@@ -24,6 +24,7 @@ func machine() []*Kernels {
 	k := twin
 	k.Name = "sse2" // every amd64 has it
 	k.level = sse2
+	k.blocks = blocksSSE2
 	ks := []*Kernels{&k}
 	if x := cpu.X86; x.HasAVX2 {
 		k := k
