@@ -36,28 +36,29 @@ const (
 // Types lists the types that this package reads.
 var Types = [...]Type{F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS}
 
-// layouts describes the types by their numbers: name, values and bytes of a block, and what
-// unpacks it, nil for floats.
+// layouts describes the types by their numbers: name, values and bytes of a block, where in it
+// floats stand, and what unpacks it, nil for floats.
 var layouts = [...]struct {
 	name          string
 	values, bytes int
+	floats        []int
 	unpack        func(b *Block, src []byte)
 }{
-	F32:    {"F32", 1, 4, nil},
-	F16:    {"F16", 1, 2, nil},
-	Q4_0:   {"Q4_0", 32, 18, unpackQ4_0},
-	Q4_1:   {"Q4_1", 32, 20, unpackQ4_1},
-	Q5_0:   {"Q5_0", 32, 22, unpackQ5_0},
-	Q5_1:   {"Q5_1", 32, 24, unpackQ5_1},
-	Q8_0:   {"Q8_0", 32, 34, unpackQ8_0},
-	Q2_K:   {"Q2_K", 256, 84, unpackQ2_K},
-	Q3_K:   {"Q3_K", 256, 110, unpackQ3_K},
-	Q4_K:   {"Q4_K", 256, 144, unpackQ4_K},
-	Q5_K:   {"Q5_K", 256, 176, unpackQ5_K},
-	Q6_K:   {"Q6_K", 256, 210, unpackQ6_K},
-	IQ4_NL: {"IQ4_NL", 32, 18, unpackIQ4_NL},
-	IQ4_XS: {"IQ4_XS", 256, 136, unpackIQ4_XS},
-	BF16:   {"BF16", 1, 2, nil},
+	F32:    {"F32", 1, 4, []int{0}, nil},
+	F16:    {"F16", 1, 2, []int{0}, nil},
+	Q4_0:   {"Q4_0", 32, 18, []int{0}, unpackQ4_0},
+	Q4_1:   {"Q4_1", 32, 20, []int{0, 2}, unpackQ4_1},
+	Q5_0:   {"Q5_0", 32, 22, []int{0}, unpackQ5_0},
+	Q5_1:   {"Q5_1", 32, 24, []int{0, 2}, unpackQ5_1},
+	Q8_0:   {"Q8_0", 32, 34, []int{0}, unpackQ8_0},
+	Q2_K:   {"Q2_K", 256, 84, []int{80, 82}, unpackQ2_K},
+	Q3_K:   {"Q3_K", 256, 110, []int{108}, unpackQ3_K},
+	Q4_K:   {"Q4_K", 256, 144, []int{0, 2}, unpackQ4_K},
+	Q5_K:   {"Q5_K", 256, 176, []int{0, 2}, unpackQ5_K},
+	Q6_K:   {"Q6_K", 256, 210, []int{208}, unpackQ6_K},
+	IQ4_NL: {"IQ4_NL", 32, 18, []int{0}, unpackIQ4_NL},
+	IQ4_XS: {"IQ4_XS", 256, 136, []int{0}, unpackIQ4_XS},
+	BF16:   {"BF16", 1, 2, []int{0}, nil},
 }
 
 // String returns ggml's name of the type, or its number for one that this package cannot read.
@@ -143,17 +144,9 @@ func (t Type) Dequantize(dst []float32, src []byte) {
 		panic(fmt.Sprintf("quant: Dequantize: %d bytes of %v for %d values", len(src), t, len(dst)))
 	}
 	switch t {
-	case F32:
+	case F32, F16, BF16:
 		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-		}
-	case F16:
-		for i := range dst {
-			dst[i] = half(src[2*i:])
-		}
-	case BF16: // the upper half of a float32
-		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+			dst[i] = t.Float(src[i*bytes:])
 		}
 	default:
 		var b Block
@@ -164,6 +157,31 @@ func (t Type) Dequantize(dst []float32, src []byte) {
 			}
 		}
 	}
+}
+
+// Float returns the float at the beginning of src, as type t stores its values or its scales.
+func (t Type) Float(src []byte) float32 {
+	switch t {
+	case F32:
+		return math.Float32frombits(binary.LittleEndian.Uint32(src))
+	case BF16: // the upper half of a float32
+		return math.Float32frombits(uint32(binary.LittleEndian.Uint16(src)) << 16)
+	}
+	return half(src)
+}
+
+// NotFinite returns where in src, which is blocks, the first float stands that is infinite or
+// not a number, or -1.
+func (t Type) NotFinite(src []byte) int {
+	_, size := t.Block()
+	for at := 0; at < len(src); at += size {
+		for _, i := range layouts[t].floats {
+			if v := t.Float(src[at+i:]); v-v != 0 {
+				return at + i
+			}
+		}
+	}
+	return -1
 }
 
 // Float16 returns the value of an IEEE 754 half (binary16). A signalling NaN stays one.
