@@ -2,14 +2,9 @@ package simd
 
 import "bootllama/quant"
 
-// The products of one tile of blocks with one token: see MatMulBlocks. gr are the groups of the
-// activation, of 32 values or 16, as the type has them, and sums what they add up to, which is
-// read for types that have minima. blocks is at least 1, and no activation is -128.
+// The products of one tile of blocks with one token: see product.
 
-// product is such a kernel.
-type product = func(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
-
-var blocksAVX512 = [len(layouts)]product{
+var blocksAVX512 = [len(blockFormats)]product{
 	quant.Q8_0:   q8_0AVX512,
 	quant.IQ4_NL: q8_0AVX512,
 	quant.IQ4_XS: iq4_XSAVX512,
@@ -24,7 +19,7 @@ var blocksAVX512 = [len(layouts)]product{
 	quant.Q6_K:   q6_KAVX512,
 }
 
-var blocksAVX2 = [len(layouts)]product{
+var blocksAVX2 = [len(blockFormats)]product{
 	quant.Q8_0:   q8_0AVX2,
 	quant.IQ4_NL: q8_0AVX2,
 	quant.IQ4_XS: iq4_XSAVX2,
@@ -39,7 +34,7 @@ var blocksAVX2 = [len(layouts)]product{
 	quant.Q6_K:   q6_KAVX2,
 }
 
-var blocksSSE2 = [len(layouts)]product{
+var blocksSSE2 = [len(blockFormats)]product{
 	quant.Q8_0:   q8_0SSE2,
 	quant.IQ4_NL: q8_0SSE2,
 	quant.IQ4_XS: iq4_XSSSE2,

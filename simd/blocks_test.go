@@ -13,9 +13,9 @@ import (
 
 // blockTypes are the types that have tiles of blocks.
 func blockTypes() (types []quant.Type) {
-	for t, l := range layouts {
-		if l.bits > 0 {
-			types = append(types, quant.Type(t))
+	for _, f := range blockFormats {
+		if f.bits > 0 {
+			types = append(types, f.Type)
 		}
 	}
 	return types
@@ -58,31 +58,34 @@ func randomBlocks(rng *rand.Rand, t quant.Type, n int) []byte {
 
 // randomActivations returns activations of some tokens, of which some have the largest sums.
 func randomActivations(rng *rand.Rand, tokens, columns int) *Activations {
-	x := &Activations{QStride: columns + rng.IntN(5), GStride: columns/32 + rng.IntN(3)}
-	x.Q = make([]int8, (tokens-1)*x.QStride+columns)
-	x.G, x.G16 = make([]Group, (tokens-1)*x.GStride+columns/32), make([]Group, 2*((tokens-1)*x.GStride+columns/32))
+	x := &Activations{N: columns, Size: 32, QStride: columns + rng.IntN(5)}
+	n := columns / 32
+	x.Q, x.Groups, x.Sums = make([]int8, (tokens-1)*x.QStride+columns), make([]Group, tokens*n), make([]float32, tokens*n)
+	x.Halves, x.HalfSums = make([]Group, 2*tokens*n), make([]float32, 2*tokens*n)
 	large := rng.IntN(3) == 0
 	for i := range tokens {
-		q, g := x.Q[i*x.QStride:][:columns], x.G[i*x.GStride:][:columns/32]
-		for j := range g {
-			var sum int32
-			sign := int8(rng.IntN(2)*2 - 1)
+		q := x.Q[i*x.QStride:][:columns]
+		for j := range n {
+			var sums [2]int32
+			sign, scale := int8(rng.IntN(2)*2-1), float32(rng.NormFloat64())
 			for c := range 32 {
 				v := int8(rng.IntN(255) - 127)
 				if large {
 					v = 127 * sign
 				}
 				q[32*j+c] = v
-				sum += int32(v)
+				sums[c/16] += int32(v)
 			}
-			g[j] = Group{float32(rng.NormFloat64()), -128 * sum}
+			x.Groups[i*n+j], x.Sums[i*n+j] = Group{scale, -128 * (sums[0] + sums[1])}, scale*float32(sums[0]+sums[1])
+			for h, sum := range sums {
+				x.Halves[2*(i*n+j)+h], x.HalfSums[2*(i*n+j)+h] = Group{scale, -128 * sum}, scale*float32(sum)
+			}
 		}
-		SplitGroups(x.G16[2*i*x.GStride:], g, q)
 	}
 	return x
 }
 
-// productOfBlocks is the definition of MatMulBlocks, on the blocks of one row in a file and one
+// productOfBlocks is the definition of the product, on the blocks of one row in a file and one
 // token's activations.
 func productOfBlocks(t quant.Type, row []byte, q []int8, g []Group) float32 {
 	var b quant.Block
@@ -111,44 +114,54 @@ func TestBlocks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 1))
 	mq, mg, mh, mw, ms := newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20), newMemory(t, 1<<20)
 	for _, typ := range blockTypes() {
+		f := FormatOf(typ)
 		values, bytes := typ.Block()
 		for _, k := range All() {
 			t.Run(fmt.Sprintf("%v/%s", typ, k.Name), func(t *testing.T) {
 				for i := range 60 {
-					rows, blocks, tokens := 1+rng.IntN(70), 1+rng.IntN(1024/values), 1+rng.IntN(2)*rng.IntN(20)
-					columns := blocks * values
-					src := randomBlocks(rng, typ, rows*blocks)
+					rows, n, tokens := 1+rng.IntN(70), 1+rng.IntN(1024/values), 1+rng.IntN(2)*rng.IntN(20)
+					columns := n * values
+					src := randomBlocks(rng, typ, rows*n)
 					first := rng.IntN(2) * TileInt8
-					w := make([]uint8, SizeBlocks(typ, first+rows, columns))
-					if bad := PackBlocks(typ, w, src, first, columns); bad != -1 {
-						t.Fatalf("value %d is bad", bad)
+					w := make([]uint8, f.Size(first+rows, columns))
+					if bad := f.Pack(w, src, first, columns); bad != -1 {
+						t.Fatalf("byte %d is bad", bad)
 					}
 					got, want := make([]float32, columns), make([]float32, columns)
 					for r := range rows {
-						RowBlocks(typ, got, w, first+r)
-						typ.Dequantize(want, src[r*blocks*bytes:][:blocks*bytes])
+						f.Row(got, w, first+r)
+						typ.Dequantize(want, src[r*n*bytes:][:n*bytes])
 						if err := same(got, want); err != nil {
 							t.Fatalf("row %d: %v", r, err)
 						}
 					}
-					w = w[SizeBlocks(typ, first, columns):]
+					w = w[f.Size(first, columns):]
 					x := randomActivations(rng, tokens, columns)
 					outStride := rows + rng.IntN(5)
 					out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
-					scratch := make([]float32, SizeScratch(columns, tokens))
+					scratch := make([]byte, f.Scratch(columns, tokens))
 					if i%2 == 0 { // the page behind cannot be read
-						x.Q, x.G, x.G16, w, scratch = filled(mq, x.Q, -1), filled(mg, x.G, -1), filled(mh, x.G16, -1), filled(mw, w, -1), filled(ms, scratch, -1)
+						x.Q, w, scratch = filled(mq, x.Q, -1), filled(mw, w, -1), filled(ms, scratch, -1)
+						if group, halves := f.Group(); halves {
+							x.Halves, x.HalfSums = filled(mg, x.Halves, -1), filled(mh, x.HalfSums, -1)
+						} else if group == 32 {
+							x.Groups, x.Sums = filled(mg, x.Groups, -1), filled(mh, x.Sums, -1)
+						}
 					}
-					qBefore, gBefore, wBefore := slices.Clone(x.Q), slices.Clone(x.G), slices.Clone(w)
-					k.MatMulBlocks(typ, out, outStride, x, tokens, columns, w, rows, scratch)
+					xBefore, qBefore, wBefore := *x, slices.Clone(x.Q), slices.Clone(w)
+					xBefore.Groups, xBefore.Sums, xBefore.Halves, xBefore.HalfSums = slices.Clone(x.Groups), slices.Clone(x.Sums), slices.Clone(x.Halves), slices.Clone(x.HalfSums)
+					f.MatMul(k, out, outStride, x, tokens, w, rows, scratch)
 					check()
 					unchanged(t, "q", x.Q, qBefore)
-					unchanged(t, "g", x.G, gBefore)
+					unchanged(t, "groups", x.Groups, xBefore.Groups)
+					unchanged(t, "sums", x.Sums, xBefore.Sums)
+					unchanged(t, "halves", x.Halves, xBefore.Halves)
+					unchanged(t, "sums of halves", x.HalfSums, xBefore.HalfSums)
 					unchanged(t, "w", w, wBefore)
 					if err := sameRows(out, outStride, rows, func(tok, r int) float32 {
-						return productOfBlocks(typ, src[r*blocks*bytes:][:blocks*bytes], x.Q[tok*x.QStride:][:columns], x.G[tok*x.GStride:])
+						return productOfBlocks(typ, src[r*n*bytes:][:n*bytes], x.Q[tok*x.QStride:][:columns], x.Groups[tok*columns/32:])
 					}); err != nil {
-						t.Fatalf("%d rows, %d blocks, %d tokens, a row each: %v", rows, blocks, tokens, err)
+						t.Fatalf("%d rows, %d blocks, %d tokens, a row each: %v", rows, n, tokens, err)
 					}
 				}
 			})
@@ -156,40 +169,37 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestPackBlocks: rows that src lacks are zeros, and the first block with a half that is not
-// finite is found.
+// TestPackBlocks: rows that src lacks are zeros, and the first half that is not finite is found.
 func TestPackBlocks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 2))
 	for _, typ := range blockTypes() {
+		f := FormatOf(typ)
 		values, bytes := typ.Block()
 		for range 20 {
-			rows, blocks := 1+rng.IntN(40), 1+rng.IntN(3)
-			columns := blocks * values
-			if columns%layouts[typ].columns() != 0 {
-				t.Fatal(columns)
-			}
-			src := randomBlocks(rng, typ, rows*blocks)
-			w := make([]uint8, SizeBlocks(typ, rows, columns))
+			rows, n := 1+rng.IntN(40), 1+rng.IntN(3)
+			columns := n * values
+			src := randomBlocks(rng, typ, rows*n)
+			w := make([]uint8, f.Size(rows, columns))
 			for i := range w {
 				w[i] = 99
 			}
-			PackBlocks(typ, w, src, 0, columns)
+			f.Pack(w, src, 0, columns)
 			x := make([]float32, columns)
 			for r := rows; r < (rows+TileInt8-1)/TileInt8*TileInt8; r++ {
-				RowBlocks(typ, x, w, r)
+				f.Row(x, w, r)
 				for c, v := range x {
 					if v != 0 {
 						t.Fatalf("%v: row %d of %d, column %d is %g", typ, r, rows, c, v)
 					}
 				}
 			}
-			block := rng.IntN(rows * blocks)
+			block := rng.IntN(rows * n)
 			for _, bits := range []uint16{0x7c00, 0xfc00, 0x7e00, 0x7c01} {
 				for _, at := range halvesAt(typ) {
 					bad := slices.Clone(src)
 					binary.LittleEndian.PutUint16(bad[block*bytes+at:], bits)
 					binary.LittleEndian.PutUint16(bad[len(bad)-bytes+at:], bits) // not the first
-					if got := PackBlocks(typ, w, bad, 0, columns); got != block*values {
+					if got := f.Pack(w, bad, 0, columns); got != block*bytes+at {
 						t.Fatalf("%v: %#x in block %d was found at %d", typ, bits, block, got)
 					}
 				}
@@ -248,19 +258,20 @@ func BenchmarkMatMulBlocks(b *testing.B) {
 				}
 			})
 			for _, t := range blockTypes() {
-				tile := SizeBlocks(t, TileInt8, columns)
+				f := FormatOf(t)
+				tile := f.Size(TileInt8, columns)
 				rows := size / tile * TileInt8
 				for _, tokens := range []int{1, 96} {
 					if tokens > 1 && size > 1<<20 {
 						continue
 					}
-					x, scratch, out := randomActivations(rand.New(rand.NewPCG(11, 4)), tokens, columns), make([]float32, SizeScratch(columns, tokens)), make([]float32, rows*tokens)
+					x, scratch, out := randomActivations(rand.New(rand.NewPCG(11, 4)), tokens, columns), make([]byte, f.Scratch(columns, tokens)), make([]float32, rows*tokens)
 					b.Run(fmt.Sprintf("%v/%dK/%dtok/%s", t, size>>10, tokens, k.Name), func(b *testing.B) {
 						if tokens == 1 {
 							b.SetBytes(int64(rows / TileInt8 * tile))
 						}
 						for range b.N {
-							k.MatMulBlocks(t, out, rows, x, tokens, columns, data, rows, scratch)
+							f.MatMul(k, out, rows, x, tokens, data, rows, scratch)
 						}
 						if tokens > 1 {
 							b.ReportMetric(2*float64(rows)*columns*float64(tokens)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gop/s")

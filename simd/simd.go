@@ -47,9 +47,9 @@ type Kernels struct {
 	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
-	// The kernels for one tile of blocks times one token, by type: see MatMulBlocks. Where there is
-	// none, tiles are unpacked.
-	blocks [len(layouts)]func(out *float32, x *int8, g *Group, sums *float32, w *uint8, blocks int)
+	// The kernels for one tile of blocks times one token, by type. Where there is none, tiles are
+	// unpacked.
+	blocks [len(blockFormats)]product
 
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
 	gemmRows int // 0: there is no such kernel
