@@ -154,7 +154,7 @@ func FormatOf(t quant.Type) Format {
 	case !t.Quantised():
 		return nil
 	}
-	return wide{t, t.Group(), t.HasMins()}
+	return &blockFormats[t]
 }
 
 // Int8 returns the format of llama2.c's int8: groups of any size, each with a float32 scale.
