@@ -81,13 +81,13 @@ func (k *Kernels) QuantizeRow(x *Activations, i int, halves bool) {
 		if (i+1)%x.Terms == 0 {
 			return
 		}
-		subtract(row, q, groups, x.Size)
+		rest(row, q, groups, x.Size)
 	}
 }
 
-// subtract takes the values of q off x: what is left is what rounding took. The size of the
+// rest takes the values of q off x: what is left is what rounding took. The size of the
 // groups is a multiple of 4.
-func subtract(x []float32, q []int8, groups []Group, size int) {
+func rest(x []float32, q []int8, groups []Group, size int) {
 	for i, g := range groups {
 		xg, qg := x[i*size:][:size], q[i*size:][:size]
 		for j, v := range qg {
