@@ -23,7 +23,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/arena             :
 	bootllama/simd              : golang.org/x/sys
 	bootllama/workers           :
-	bootllama/chat              : bootllama
+	bootllama/chat              : bootllama bootllama/chat/template
+	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
