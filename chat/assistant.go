@@ -38,8 +38,9 @@ type Assistant struct {
 	Steps     int     // the most tokens of an answer; 0: as many as there is room for
 	// Interrupt ends the answer or, at the prompt, the conversation. It may be nil.
 	Interrupt <-chan os.Signal
-	// Progress is called while the model reads what it shall answer, with the number of tokens
-	// that it has read, of how many.
+	// Progress, if not nil, is called while the model reads what it shall answer: with the number
+	// of tokens that it has read, from 0 on, and of how many; also at an interrupt, done is
+	// total at the end.
 	Progress func(done, total int)
 
 	said []template.Message // the conversation so far, the system's text first if there is one
@@ -193,24 +194,27 @@ func (a *Assistant) set(tokens []int) {
 }
 
 // read lets the model read the ids that it does not hold, or the last one again, in batches.
-// It returns the index of the last one in its batch. When ctx is done it ends before the next
-// batch and returns ctx.Err().
+// It returns the index of the last one in its batch. When ctx is done it ends behind a batch
+// and returns ctx.Err().
 func (a *Assistant) read(ctx context.Context) (last int, err error) {
 	a.held = min(a.held, len(a.ids)-1)
-	start := a.held
-	for a.held < len(a.ids) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
+	start, total := a.held, len(a.ids)-a.held
+	report := func(done int) {
+		if total > 1 && a.Progress != nil {
+			a.Progress(done, total)
 		}
+	}
+	for {
+		if err := ctx.Err(); err != nil || a.held == len(a.ids) {
+			report(total)
+			return last, err
+		}
+		report(a.held - start)
 		batch := a.ids[a.held:min(a.held+llama.Batch, len(a.ids))]
 		a.Generator.Transformer.Prefill(batch, a.held)
 		a.held += len(batch)
 		last = len(batch) - 1
-		if total := len(a.ids) - start; total > 1 && a.Progress != nil {
-			a.Progress(a.held-start, total)
-		}
 	}
-	return last, nil
 }
 
 // forget drops the oldest turns, until half of the context is free or there is none but the
