@@ -133,6 +133,8 @@ func TestFamilies(t *testing.T) {
 			"<|eot_id|>" + header + "assistant<|end_header_id|>\n\n"}},
 		{"{{ '<|start_header_id|>' }}", "Llama 3", said[3:], []string{
 			header + "user<|end_header_id|>\n\n", "u", "<|eot_id|>" + header + "assistant<|end_header_id|>\n\n"}},
+		{"{{ '<|start_header_id|>' }}", "Llama 3", []Message{{User, "\x1c\u2028\u0085\ufeffa\u00a0\x1f"}}, []string{
+			header + "user<|end_header_id|>\n\n", "\ufeffa", "<|eot_id|>" + header + "assistant<|end_header_id|>\n\n"}}, // Python's white space
 		{"{{ '[INST] <<SYS>>' }}", "Llama 2", said, []string{
 			"BOS[INST] <<SYS>>\n", "s", "\n<</SYS>>\n\n", " <|im_end|>", " [/INST] ", "<think>\n\n</think>\n\na", " EOSBOS[INST] ", "u", " [/INST]"}},
 		{"{{ '<|user|>' + eos_token }}", "Zephyr", said[3:], []string{"<|user|>\n", "u", "EOS\n<|assistant|>\n"}},
