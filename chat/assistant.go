@@ -223,7 +223,7 @@ func (a *Assistant) read(ctx context.Context) (last int, err error) {
 func (a *Assistant) forget(answer []int) (told string, err error) {
 	answer = slices.Clone(answer)
 	turns := 0
-	for first := a.turns(); len(a.said) > first+1 && (len(a.ids) > a.size() || 2*len(a.ids) > a.size()); turns++ {
+	for first := a.turns(); len(a.said) > first+1 && 2*len(a.ids) > a.size(); turns++ {
 		a.said = slices.Delete(a.said, first, first+2)
 		prompt, err := a.encode(a.said)
 		if err != nil {
