@@ -24,7 +24,7 @@ type Header struct {
 	Config    Config
 	Tensors   []Tensor          // in the order of the file, without gaps
 	Warnings  []string          // what a person should know before the model is used
-	Tokenizer *Tokenizer        // nil: it has a file of its own
+	Tokenizer Vocab             // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
 }
 

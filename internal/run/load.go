@@ -23,7 +23,7 @@ func (o Options) TokenizerFile() string {
 }
 
 // Load reads the model and its tokenizer. It draws a progress bar if stderr is a Screen.
-func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, error) {
+func Load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Vocab, error) {
 	c, err := o.loadCheckpoint(stderr)
 	if err != nil {
 		return nil, nil, err
@@ -137,7 +137,7 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
-func loadTokenizer(o Options, h llama.Header) (*llama.Tokenizer, error) {
+func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
 	name := o.TokenizerFile()
 	switch {
 	case h.Tokenizer != nil && o.Tokenizer == "":
