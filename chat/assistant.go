@@ -13,6 +13,8 @@ import (
 	"bootllama/chat/template"
 )
 
+const assistantUsage = "Say something, and press Enter. Ctrl-C stops an answer, /quit leaves.\n"
+
 // Tokenizer is what an Assistant needs of its model's tokenizer.
 type Tokenizer interface {
 	// EncodeTemplate returns the tokens of a text in parts, as template.Render returns them: special
@@ -36,6 +38,7 @@ type Assistant struct {
 	System    *string // what the model is told before; nil: what its format says
 	User      *string // the user's first line; nil: the user is asked for it
 	Steps     int     // the most tokens of an answer; 0: as many as there is room for
+	Usage     bool    // the user is told first how it goes
 	// Interrupt ends the answer or, at the prompt, the conversation. It may be nil.
 	Interrupt <-chan os.Signal
 	// Progress, if not nil, is called while the model reads what it shall answer: with the number
@@ -58,6 +61,11 @@ func (a *Assistant) Run(ctx context.Context, in io.Reader, out io.Writer) error 
 	}
 	if err := a.fits(a.said); err != nil {
 		return fmt.Errorf("system text: %w", err)
+	}
+	if a.Usage {
+		if _, err := io.WriteString(out, assistantUsage); err != nil {
+			return err
+		}
 	}
 	if a.User != nil {
 		err := interruptible(ctx, a.Interrupt, func(ctx context.Context) error { return a.reply(ctx, out, *a.User) })
@@ -125,6 +133,7 @@ func (a *Assistant) reply(ctx context.Context, out io.Writer, line string) error
 		return err // fits has encoded the same texts
 	}
 	text := llama.NewTextWriter(out)
+	text.Exact = true
 	answer, err := a.answer(ctx, prompt, text)
 	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if stopped && len(answer) == 0 {

@@ -90,8 +90,14 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
-	_ = h
-	if name == "console" {
+	a, err := newAssistant(o, g, h, stderr)
+	switch {
+	case err != nil:
+		return err
+	case a != nil:
+		a.Interrupt, a.Usage = interrupt, name == "console"
+		return a.Run(ctx, stdin, stdout)
+	case name == "console":
 		s := chat.Session{Generator: g, Steps: o.steps(), Interrupt: interrupt}
 		return s.Run(ctx, stdin, stdout)
 	}
