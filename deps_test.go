@@ -19,9 +19,10 @@ import (
 // the standard library. A package with * is there for tests, and it and all tests may import what they like.
 const allowedImports = `
 module bootllama: the port. What cmd/efi imports goes into the EFI application.
-	bootllama                   : bootllama/arena bootllama/simd bootllama/workers
+	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/workers
 	bootllama/arena             :
-	bootllama/simd              : golang.org/x/sys
+	bootllama/quant             :
+	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
 	bootllama/tokenizer         :
 	bootllama/chat              : bootllama bootllama/chat/template
