@@ -47,6 +47,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/examples               : *
 	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
+	bootllama/internal/gengguf       : *
+	bootllama/internal/gengguf/cmd   : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *
