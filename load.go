@@ -25,7 +25,7 @@ type Header struct {
 	Config    Config
 	Tensors   []Tensor          // in the order of the file; what is between them is skipped
 	Warnings  []string          // what a person should know before the model is used
-	Tokenizer *Tokenizer        // nil: it has a file of its own
+	Tokenizer Vocab             // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
 }
 
