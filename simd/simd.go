@@ -48,7 +48,8 @@ type Kernels struct {
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
 	// The kernels for one tile of blocks times one token, by type. Where there is none, tiles are
-	// unpacked.
+	// unpacked, and where there are more than a few tokens: then that is faster.
+	few    int
 	blocks [len(blockFormats)]product
 
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
@@ -65,9 +66,9 @@ type Kernels struct {
 	argmax   func(x []float32) int
 }
 
-// level is a set of instructions, by which f32 and int8 choose a kernel in a switch. With
-// function variables the compiler would have to assume that their arguments escape, and
-// MatMulF32 and MatMulInt8 would allocate the array `last` in every call.
+// level is a set of instructions, by which f32, int8 and what unpacks blocks choose a kernel in a
+// switch. With function variables the compiler would have to assume that their arguments escape,
+// and MatMulF32 and MatMulInt8 would allocate the array `last` in every call.
 type level int
 
 const (
