@@ -158,6 +158,31 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 	}
 }
 
+// MatMulF16 is MatMulF32 for w as tiles of halves, (rows/32, n, 32). Products and sums are of
+// float32.
+func (k *Kernels) MatMulF16(out []float32, outStride int, x []float32, xStride, tokens, n int, w []uint16, stride, rows int) {
+	if n <= 0 || tokens <= 0 || rows <= 0 {
+		return
+	}
+	tiles := (rows + TileF32 - 1) / TileF32
+	if len(x) < (tokens-1)*xStride+n || len(w) < (tiles-1)*stride+TileF32*n || len(out) < (tokens-1)*outStride+rows ||
+		stride < TileF32*n || tokens > 1 && (xStride < n || outStride < rows) {
+		panic(fmt.Sprintf("simd: MatMulF16: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
+	}
+	var last [TileF32]float32
+	for i := range tiles {
+		o, left := out[i*TileF32:], rows-i*TileF32
+		for t := range tokens {
+			if left >= TileF32 {
+				k.f16(&o[t*outStride], &x[t*xStride], &w[i*stride], n)
+			} else {
+				k.f16(&last[0], &x[t*xStride], &w[i*stride], n)
+				copy(o[t*outStride:][:left], last[:])
+			}
+		}
+	}
+}
+
 // GemmF32 sets out, (rows, columns) with its rows outStride apart, to the product of x (rows, n)
 // and y (n, columns), or adds it if more: the sums then begin with what is in out (BLAS's
 // sgemm). No matrix is in tiles. The rows of y are yStride values apart, the rows of x xRow

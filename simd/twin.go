@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"unsafe"
+
+	"bootllama/quant"
 )
 
 // The Go twins. Each defines what the kernels of its name compute, and runs on processors
@@ -15,6 +17,18 @@ func tileF32(out, x, w *float32, n int) {
 	clear(o)
 	for r := 0; r < TileF32; r += 8 {
 		addColumns((*[8]float32)(o[r:]), xs, 1, ws[r:], TileF32, n)
+	}
+}
+
+// tileF16 is tileF32 for a tile of halves.
+func tileF16(out, x *float32, w *uint16, n int) {
+	o := (*[TileF32]float32)(unsafe.Pointer(out))
+	*o = [TileF32]float32{}
+	ws := unsafe.Slice((*[TileF32]uint16)(unsafe.Pointer(w)), n)
+	for j, v := range unsafe.Slice(x, n) {
+		for r, h := range ws[j] {
+			o[r] += float32(quant.Float16(h) * v)
+		}
 	}
 }
 
