@@ -73,9 +73,7 @@ func (k *Kernels) f32(out, x, w *float32, n int) {
 // f16 multiplies a tile of halves by one token: see tileF16.
 func (k *Kernels) f16(out, x *float32, w *uint16, n int) {
 	switch k.level {
-	case avx512:
-		f16AVX512(out, x, w, n)
-	case avx2:
+	case avx512, avx2:
 		f16AVX2(out, x, w, n)
 	case sse2:
 		f16SSE2(out, x, w, n)

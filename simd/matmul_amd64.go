@@ -22,9 +22,6 @@ func int8sAVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, gSt
 func f32AVX512(out, x, w *float32, n int)
 
 //go:noescape
-func f16AVX512(out, x *float32, w *uint16, n int)
-
-//go:noescape
 func f32sAVX512(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 
 //go:noescape

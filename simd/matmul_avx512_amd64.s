@@ -68,56 +68,6 @@ done:
 	VZEROUPPER
 	RET
 
-// HALVES(k) is COLUMN(k) for halves: VCVTPH2PS makes 16 of them float32.
-#define HALVES(k) \
-	VBROADCASTSS (4*k)(rX), Z2     \
-	VCVTPH2PS    (64*k)(rW), Z3    \
-	VCVTPH2PS    (64*k+32)(rW), Z4 \
-	VMULPS       Z3, Z2, Z3        \
-	VMULPS       Z4, Z2, Z4        \
-	VADDPS       Z3, Z0, Z0        \
-	VADDPS       Z4, Z1, Z1
-
-// f16AVX512 is f32AVX512 for a tile of halves; its twin is tileF16.
-//
-// func f16AVX512(out, x *float32, w *uint16, n int)
-TEXT ·f16AVX512(SB), NOSPLIT, $0-32
-	MOVQ   out+0(FP), rOut
-	MOVQ   x+8(FP), rX
-	MOVQ   w+16(FP), rW
-	MOVQ   n+24(FP), rN
-	VPXORD Z0, Z0, Z0      // out = 0
-	VPXORD Z1, Z1, Z1
-	SUBQ   $4, rN
-	JLT    rest
-
-columns:  // four columns at a time
-	HALVES(0)
-	HALVES(1)
-	HALVES(2)
-	HALVES(3)
-	ADDQ $16, rX
-	ADDQ $256, rW
-	SUBQ $4, rN
-	JGE  columns
-
-rest:
-	ADDQ $4, rN
-	JZ   done
-
-column:  // the last one to three
-	HALVES(0)
-	ADDQ $4, rX
-	ADDQ $64, rW
-	DECQ rN
-	JNZ  column
-
-done:
-	VMOVUPS Z0, (rOut)
-	VMOVUPS Z1, 64(rOut)
-	VZEROUPPER
-	RET
-
 #undef rX
 
 // f32sAVX512 and gemmAVX512 multiply several rows of x (tokens) with 32 columns of a matrix.
