@@ -24,10 +24,12 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/quant             :
 	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
-	bootllama/chat              : bootllama
+	bootllama/tokenizer         :
+	bootllama/chat              : bootllama bootllama/chat/template
+	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
@@ -45,6 +47,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/examples               : *
 	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
+	bootllama/internal/gengguf       : *
+	bootllama/internal/gengguf/cmd   : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *

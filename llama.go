@@ -172,23 +172,25 @@ func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	p, in := h.Config, h.inputs()
 	keys, values := p.cacheSize()
-	xb := newActivation(m, Batch, p.Dim, in)
-	heads := xb // as in run.c
-	if p.QDim() != p.Dim {
-		heads = newActivation(m, Batch, p.QDim(), in)
+	xb := newActivation(m, Batch, p.Dim, in, 1)
+	heads := xb       // as in run.c
+	if in.quantised { // see "Numbers" in DESIGN.md
+		heads = newActivation(m, Batch, p.QDim(), in, 2)
+	} else if p.QDim() != p.Dim {
+		heads = newActivation(m, Batch, p.QDim(), in, 1)
 	}
 	return runState{
 		x:          arena.Make[float32](m, Batch*p.Dim),
 		xb:         xb,
 		xb2:        arena.Make[float32](m, Batch*p.Dim),
-		hb:         newActivation(m, Batch, p.HiddenDim, in),
+		hb:         newActivation(m, Batch, p.HiddenDim, in, 1),
 		hb2:        arena.Make[float32](m, Batch*p.HiddenDim),
 		q:          arena.Make[float32](m, Batch*p.QDim()),
 		k:          arena.Make[float32](m, Batch*p.KVDim()),
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
 		att:        arena.Make[float32](m, threads*p.SeqLen),
 		heads:      heads,
-		final:      newActivation(m, 1, p.Dim, in),
+		final:      newActivation(m, 1, p.Dim, in, 1),
 		logits:     arena.Make[float32](m, p.VocabSize),
 		scratch:    arena.Make[byte](m, threads*in.scratch),
 		ropeCos:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),

@@ -25,7 +25,7 @@ type Header struct {
 	Config    Config
 	Tensors   []Tensor          // in the order of the file; what is between them is skipped
 	Warnings  []string          // what a person should know before the model is used
-	Tokenizer *Tokenizer        // nil: it has a file of its own
+	Tokenizer Vocab             // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
 }
 
@@ -194,7 +194,7 @@ func (h Header) inputs() (in inputs) {
 			in.group = cmp.Or(in.group, t.Group)
 		case t.Type.Quantised():
 			in.group, in.quantised = cmp.Or(in.group, 32), true
-			in.scratch = max(in.scratch, t.format().Scratch(t.Columns, Batch))
+			in.scratch = max(in.scratch, simd.Scratch(t.format(), t.Columns, Batch)+63&^63)
 		}
 	}
 	return in
