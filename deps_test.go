@@ -25,6 +25,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
 	bootllama/tokenizer         :
+	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
 	bootllama/chat              : bootllama bootllama/chat/template
 	bootllama/chat/template     :
 	bootllama/models            : bootllama
