@@ -23,6 +23,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/arena             :
 	bootllama/simd              : golang.org/x/sys
 	bootllama/workers           :
+	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
 	bootllama/chat              : bootllama
 	bootllama/models            : bootllama
