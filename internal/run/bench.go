@@ -101,11 +101,16 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	_, resume := collectAtPrompts(nil)
 	defer resume()
-	if err := checkMemory(o.model, ""); err != nil {
+	model := Options{Model: o.model}
+	h, err := model.Header()
+	if err == nil {
+		_, err = checkMemory(h, "")
+	}
+	if err != nil {
 		return err
 	}
 	start := time.Now()
-	c, err := loadCheckpoint(o.model, stderr)
+	c, err := model.loadCheckpoint(stderr)
 	if err != nil {
 		return err
 	}
