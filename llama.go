@@ -127,7 +127,7 @@ type Transformer struct {
 	arena   arena.Arena // of state
 	state   runState
 	batch   batch
-	tokens  []int32 // (seq_len,): the token at each position
+	tokens  []int32       // (seq_len,): the token at each position
 	product sharedProduct // see matmul.go
 	kernels *simd.Kernels
 	rotate  func(vec, cos, sin []float32) // the kernel for the model's pairs
