@@ -76,6 +76,14 @@ func (o Options) checkGGUF(h llama.Header) error {
 	return nil
 }
 
+// Piece returns the text of a token, also of a special one.
+func Piece(v llama.Vocab, token int) string {
+	if t, ok := v.(*ggml.Tokenizer); ok {
+		return t.Text(token)
+	}
+	return v.Decode(token, token) // not at the beginning of a text
+}
+
 // special returns v with special tokens, see tokenizer.Tokenizer.Special.
 func special(v llama.Vocab) llama.Vocab {
 	if t, ok := v.(*ggml.Tokenizer); ok {
