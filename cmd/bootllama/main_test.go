@@ -116,7 +116,7 @@ func TestHelp(t *testing.T) {
 		"--firmware PATH": {"boot", "-h"}, "-z, --tokenizer": {"boot", "--help"}, "--smp NUMBER": {"help", "boot"},
 		"-o FILE": {"help", "image"}, "write a disk image": {"image", "m.bin", "-h"}, "[PACKAGE]": {"efi", "-h"}, "Usage: info": {"info", "-h"}, "--json": {"help", "info"},
 		"bootllama info ": {"help"}, "bootllama tokenize ": {"help"}, "Usage: tokenize": {"tokenize", "-h"},
-		"--temperature":   {"help", "run"}, "go1.": {"version"},
+		"--temperature": {"help", "run"}, "go1.": {"version"},
 	} {
 		stdout, stderr, status := invoke(t, "", args...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, want) {
