@@ -132,6 +132,9 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 // or fimTexts is a control token whatever the file says: Qwen's <|fim_pad|> is user-defined
 // there, its </s> an ordinary token.
 func (t *Tokenizer) readTypes(m Metadata) error {
+	if m.Tokens == nil {
+		m.Tokens = func(func(string) bool) {}
+	}
 	for text := range m.Tokens {
 		typ := int32(Normal)
 		switch {

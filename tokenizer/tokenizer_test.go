@@ -303,6 +303,7 @@ func TestFaults(t *testing.T) {
 		{"another rule", qwen(), func(m *Metadata) { m.Pre = "tekken" }, `tokenizer.ggml.pre is "tekken", which is not implemented`},
 		{"no rule", qwen(), func(m *Metadata) { m.Pre = "" }, "warning: the file does not say how"},
 		{"no tokens", small(), func(m *Metadata) { m.Tokens = slices.Values([]string(nil)) }, "tokenizer.ggml.tokens is missing or empty"},
+		{"tokens not there", Metadata{Model: "llama"}, func(*Metadata) {}, "tokenizer.ggml.tokens is missing or empty"},
 		{"no scores", small(), func(m *Metadata) { m.Scores = nil }, "tokenizer.ggml.scores has 0 values for 259 tokens"},
 		{"a score", small("a"), func(m *Metadata) { m.Scores[259] = nan }, "tokenizer.ggml.scores[259] is not a number"},
 		{"few types", small(), func(m *Metadata) { m.Types = m.Types[:7] }, "tokenizer.ggml.token_type has 7 values, too few"},
