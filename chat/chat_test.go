@@ -267,7 +267,9 @@ func TestReadLine(t *testing.T) {
 // noBOS is a tokenizer of a model whose texts do not begin with BOS.
 type noBOS struct{ llama.Vocab }
 
-func (n noBOS) Encode(text string, _, eos bool) ([]int, error) { return n.Vocab.Encode(text, false, eos) }
+func (n noBOS) Encode(text string, _, eos bool) ([]int, error) {
+	return n.Vocab.Encode(text, false, eos)
+}
 
 // TestNoBOS: a model that begins no text by itself says so, and goes on.
 func TestNoBOS(t *testing.T) {
