@@ -73,6 +73,8 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
 	case name == "console" && o.Mode == "chat":
 		return Usagef("console has no mode %s: it is one of run", o.Mode)
+	case name == "run" && o.Mode != "chat" && o.Think:
+		return Usagef("--think is for conversations (-m chat)")
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
