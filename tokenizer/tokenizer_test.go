@@ -18,8 +18,8 @@ const shared = "../../shared/gguf/"
 // vocabularies are those that goldens exist for, with the goldens. Of the others than Qwen's, the licences say who may have
 // them: they are not in this repository.
 var vocabularies = []struct{ file, goldens string }{
-	{"testdata/cut-qwen2.gguf", "testdata/tok-cut-qwen2.json"},
-	{"testdata/cut-qwen3.gguf", "testdata/tok-cut-qwen3.json"},
+	{"../internal/gengguf/cut-qwen2.gguf", "testdata/tok-cut-qwen2.json"},
+	{"../internal/gengguf/cut-qwen3.gguf", "testdata/tok-cut-qwen3.json"},
 	{shared + "vocab/cut-llama3.gguf", shared + "tok-cut-llama3.json"},
 	{shared + "vocab/cut-spm.gguf", shared + "tok-cut-spm.json"},
 	{shared + "vocab/cut-smollm.gguf", shared + "tok-cut-smollm.json"},
