@@ -573,3 +573,44 @@ func TestLongRuns(t *testing.T) {
 		t.Errorf("%q", words)
 	}
 }
+
+// TestConversations: the ids of 24 conversations as Jinja renders them are llama.cpp's, with what was said as typed text.
+func TestConversations(t *testing.T) {
+	const name = shared + "templates.json"
+	skipWithout(t, name)
+	var conversations []struct {
+		Template, Prompt string
+		Messages         []struct{ Content string }
+		IDs              []int
+	}
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(data, &conversations)
+	}
+	if err != nil || len(conversations) == 0 {
+		t.Fatal(err)
+	}
+	toks := map[string]*Tokenizer{}
+	for _, c := range conversations {
+		tok := toks[c.Template]
+		if tok == nil {
+			file := map[string]string{"llama32": "ggml-vocab-llama-bpe", "qwen25": "qwen3", "qwen3": "qwen3",
+				"smollm2": "smollm-standin", "tinyllama": "ggml-vocab-llama-spm"}[c.Template]
+			tok = read(t, shared+"vocab-full/"+file+".gguf.gz")
+			toks[c.Template] = tok
+		}
+		var parts []string
+		rest := c.Prompt
+		for _, m := range c.Messages {
+			if before, after, ok := strings.Cut(rest, m.Content); ok && m.Content != "" {
+				parts, rest = append(parts, before, m.Content), after
+			}
+		}
+		parts = append(parts, rest)
+		for _, parts := range [][]string{parts, {c.Prompt}} {
+			if ids, err := tok.EncodeTemplate(parts, false); err != nil || !slices.Equal(ids, c.IDs) {
+				t.Errorf("%s %q: %v\n got %d\nwant %d", c.Template, parts, err, ids, c.IDs)
+			}
+		}
+	}
+}
