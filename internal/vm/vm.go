@@ -39,11 +39,12 @@ type Machine struct {
 	Disk     string // path of a raw disk image, which the firmware boots
 	ReadOnly bool   // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
 
-	CPUs      int    // 0: 1
-	MemoryMiB int    // 0: 512
-	CPU       string // QEMU's -cpu; "": max
-	Accel     string // auto, kvm or tcg; "": auto
-	Firmware  string // path of an OVMF or edk2 image; "": where distributions put it
+	CPUs      int      // 0: 1
+	MemoryMiB int      // 0: 512
+	CPU       string   // QEMU's -cpu; "": max
+	Devices   []string // more of QEMU's -device
+	Accel     string   // auto, kvm or tcg; "": auto
+	Firmware  string   // path of an OVMF or edk2 image; "": where distributions put it
 
 	Screen  bool          // show the machine's screen in a window
 	Timeout time.Duration // 0: none
@@ -270,6 +271,9 @@ func (r *Running) args(display string, flash, accel []string) []string {
 		drive, device = drive+",readonly=on", "virtio-blk-pci"
 	}
 	args = append(args, "-drive", drive, "-device", device+",drive=disk")
+	for _, d := range m.Devices {
+		args = append(args, "-device", d)
+	}
 	for _, name := range ports {
 		args = append(args, "-chardev", "socket,id="+name+",path="+escape(filepath.Join(r.dir, name)))
 	}
