@@ -50,7 +50,7 @@
 //	mmap.go         addresses: mmap, munmap, madvise
 //	core.go         a processor core; lock.go: the two locks
 //	syscall.go      the system calls, by the lock that they need
-//	thread.go       threads, waits, futex
+//	thread.go       threads, waits, futex; queue.go: lists of threads, deadlines
 //	schedule.go     which thread runs on which core
 //	signal.go       signals
 //	file.go         files; path.go: their names
@@ -105,15 +105,20 @@
 //     file first, since the firmware has no call for both.
 //   - The clock is the time-stamp counter, whose rate is measured once against the
 //     firmware's Stall; the date is read once. Random numbers come from RDRAND or
-//     EFI_RNG_PROTOCOL; with neither, getrandom fails, and crypto/rand with it.
+//     EFI_RNG_PROTOCOL, without words that show a broken source: all ones, all zeroes, the
+//     word before. With neither, getrandom fails, and crypto/rand with it. The seed of the
+//     runtime (AT_RANDOM), for hash functions and math/rand, is then made of the counter's
+//     variations: it differs from start to start, but is not secret.
+//   - There is room for 32,768 threads. A thread that has ended is used again.
 //
 // # Several cores
 //
 // startCores asks the firmware's EFI_MP_SERVICES_PROTOCOL to start the other processors;
 // each becomes a core (found through GS) with stacks and descriptor tables of its own,
 // and enters the scheduler. runtime.NumCPU and GOMAXPROCS tell how many have started, up
-// to 64. If the firmware has no others or does not start them, a line on standard error
-// says so and the program runs on the cores that it has. A program has to know this:
+// to 256. If there are more, if the firmware has no others or does not start them, or if
+// some are unlike the boot processor, a line on standard error says so and the program
+// runs on the cores that it has. A program has to know this:
 //
 //   - Only the boot processor can call the firmware. Thread 1 runs there and nowhere
 //     else. Other threads run there only while no other core is free, and thread 1 waits
@@ -123,7 +128,9 @@
 //     func init() { runtime.LockOSThread() }.
 //   - A system call on another core that needs the firmware (files, standard input, the
 //     console) waits until the boot processor makes its next system call or idles.
-//     Text of up to 8 KiB for the console does not wait: it is queued, in order.
+//     Text of up to 8 KiB for the console does not wait: it is queued, in order. While
+//     32 such calls wait, a core that makes one more waits with it, so that thousands of
+//     goroutines that read files do not need a thread each.
 //   - There are two locks: kernelLock for threads, signals and events, memoryLock for
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate

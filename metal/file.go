@@ -5,7 +5,7 @@ package metal
 import "unsafe"
 
 const (
-	maxFiles = 128
+	maxFiles = 8192
 
 	bounceBufferSize = 512 << 10 // of one firmware read or write; larger ones are hardly faster
 )
@@ -113,12 +113,14 @@ func isConsoleOutput(fd uintptr) bool {
 
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
+var lowestFree int // no descriptor below it is free
+
 // freeFile finds the lowest free descriptor; maxFiles if there is none.
 func freeFile() (fd int) {
-	for fd < maxFiles && files[fd].kind != kindClosed {
-		fd++
+	for lowestFree < maxFiles && files[lowestFree].kind != kindClosed {
+		lowestFree++
 	}
-	return fd
+	return lowestFree
 }
 
 // statusErrno returns the error number for a status of the firmware; 0 for success.
@@ -258,6 +260,7 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	f.kind, f.handle = kindClosed, 0
+	lowestFree = min(lowestFree, int(fd))
 	return errno(e)
 }
 

@@ -22,6 +22,9 @@ func startKernel() {
 	initCPU(c)
 	initMemory()
 	initPaging(c)
+	if !hasRoomForSelector(c.codeSelector) {
+		fail("the firmware's code segment has a selector that this kernel has no room for", efiUnsupported)
+	}
 	initTraps(c)
 	enterKernelWorld(c)
 	worldEntered = true // from here on callFirmware changes to the firmware's world and back
@@ -92,8 +95,11 @@ func initFirstThread() {
 	p.push(atNull)
 	p.push(0)
 
-	t := &threads[0]
-	t.id, t.state, t.deadline, threadCount = 1, stateRunning, never, 1
+	if !initThreads() {
+		fail("no room for a table of threads", efiOutOfResources)
+	}
+	t := newThread() // the first one
+	t.state = stateRunning
 	t.begin(runtimeEntry(), sp)
 	bootCore.thread = address(t)
 }
