@@ -53,7 +53,8 @@
 //	thread.go       threads, waits, futex; queue.go: lists of threads, deadlines
 //	schedule.go     which thread runs on which core
 //	signal.go       signals
-//	file.go         files; path.go: their names
+//	file.go         open files; metadata.go: size, times, attributes
+//	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	console.go      standard streams, keys; unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program
@@ -99,10 +100,14 @@
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
 //     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
 //     console.
-//   - Files are those of the volume that the program was loaded from; its root is "/".
-//     Names and contents go through buffers that the firmware can address: it knows
-//     nothing of the program's addresses. A rename that replaces a file removes that
-//     file first, since the firmware has no call for both.
+//   - Files are those of the volume that the program was loaded from; its root is "/". Errors
+//     are those of Linux's vfat: no links, owners or modes but the read-only attribute, files
+//     of less than 4 GiB, times of two seconds. Names and contents go through buffers that the
+//     firmware can address: it knows nothing of the program's addresses. A rename that
+//     replaces a file removes that file first, since the firmware has no call for both. A file
+//     that is removed while it is open has a hidden name in the root until it is closed.
+//   - What EDK2's driver cannot do: paths of more than 260 units (ENAMETOOLONG), names that
+//     begin with a blank (EINVAL), times of access, which it sets itself, and times in 1980.
 //   - The clock is the time-stamp counter, whose rate is measured once against the
 //     firmware's Stall; the date is read once. Random numbers come from RDRAND or
 //     EFI_RNG_PROTOCOL, without words that show a broken source: all ones, all zeroes, the

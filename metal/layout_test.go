@@ -89,6 +89,9 @@ func TestLayouts(t *testing.T) {
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
 		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
+		{"EFI_FILE_SYSTEM_INFO.VolumeSize", unsafe.Offsetof(volumeBuffer.volumeSize), 16},
+		{"EFI_FILE_SYSTEM_INFO.BlockSize", unsafe.Offsetof(volumeBuffer.blockSize), 32},
+		{"EFI_FILE_SYSTEM_INFO.VolumeLabel", unsafe.Offsetof(volumeBuffer.label), 36},
 		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
 
 		{"stack_t.ss_size", unsafe.Offsetof(altStack{}.size), 16},

@@ -3,7 +3,12 @@
 package metal_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -267,6 +272,82 @@ func TestNothingLost(t *testing.T) {
 		if free[i] != free[0] {
 			t.Errorf("before the first program: %s; before a later one: %s", free[0], free[i])
 		}
+	}
+}
+
+// TestFiles holds files and names against Linux, on a volume where others have left things
+// that this program would not make.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	need(t, "mcopy", "mattrib")
+	b := newBench(t, application(t, 0), 160<<20, "strange", "holes", "names", "files")
+	prepareStrange(t, b.Disk)
+	expect(t, b, "strange", "holes", "names", "files")
+}
+
+// prepareStrange puts files on the volume and changes their directory entries by hand.
+func prepareStrange(t *testing.T, image string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "strange")
+	if err := os.WriteFile(file, []byte("strange"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"NODATE.TXT", "BADDATE.TXT", "READONLY.TXT", "aXY.txt", "bXY.txt", "lead.txt", "Xlead.txt"}
+	for _, name := range names {
+		mtools(t, image, "mcopy", file, "::/"+name)
+	}
+	mtools(t, image, "mattrib", "+r", "::/READONLY.TXT")
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := func(units ...uint16) []byte {
+		out := []byte{0x41} // the first and last entry of a long name
+		for _, u := range units {
+			out = binary.LittleEndian.AppendUint16(out, u)
+		}
+		return out
+	}
+	for _, c := range []struct{ find, replace []byte }{
+		{long('a', 'X', 'Y', '.', 't'), long('a', 0xD83D, 0xDE00, '.', 't')},
+		{long('b', 'X', 'Y', '.', 't'), long('b', 0xD83D, 'Y', '.', 't')},
+		{long('X', 'l', 'e', 'a', 'd'), long(' ', 'l', 'e', 'a', 'd')},
+	} {
+		i := bytes.Index(b, c.find)
+		if i < 0 {
+			t.Fatalf("no directory entry % x", c.find)
+		}
+		copy(b[i:], c.replace)
+	}
+	for name, date := range map[string]byte{"NODATE  TXT": 0, "BADDATE TXT": 0xFF} {
+		i := bytes.Index(b, []byte(name))
+		if i < 0 {
+			t.Fatalf("no directory entry %s", name)
+		}
+		for _, k := range []int{13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25} {
+			b[i+k] = date
+		}
+	}
+	if err := os.WriteFile(image, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// need skips a test loudly where a program is not installed.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("SKIPPED: %v", err)
+		}
+	}
+}
+
+// mtools runs one of the mtools on the volume of an image.
+func mtools(t *testing.T, image, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, append([]string{"-i", image + "@@1M"}, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
 }
 

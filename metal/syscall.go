@@ -14,6 +14,7 @@ const (
 	eagain       = 11
 	enomem       = 12
 	eacces       = 13
+	ebusy        = 16
 	eexist       = 17
 	enodev       = 19
 	enotdir      = 20
@@ -21,6 +22,7 @@ const (
 	einval       = 22
 	emfile       = 24
 	enotty       = 25
+	efbig        = 27
 	enospc       = 28
 	espipe       = 29
 	erofs        = 30
@@ -217,8 +219,13 @@ func bootCall(t *thread) uint64 {
 		return fstatat(a, b, c, d)
 	case sysFcntl:
 		return fcntl(a, b)
-	case sysFsync:
+	case sysFsync, sysFdatasync:
 		return fsync(a)
+	case sysSync:
+		flushWritten(0)
+		return 0
+	case sysTruncate:
+		return truncate(a, b)
 	case sysFtruncate:
 		return ftruncate(a, b)
 	case sysGetdents64:
@@ -230,24 +237,49 @@ func bootCall(t *thread) uint64 {
 	case sysUnlinkat:
 		return unlinkat(a, b, c)
 	case sysRenameat:
-		return renameat(a, b, c, d)
+		return renameat(a, b, c, d, 0)
 	case sysRenameat2:
-		if e != 0 {
-			return errno(einval)
-		}
-		return renameat(a, b, c, d)
+		return renameat(a, b, c, d, e)
+	case sysLinkat:
+		return linkat(a, b, c, d)
+	case sysSymlinkat:
+		return symlinkat(b, c)
+	case sysMknodat:
+		return symlinkat(a, b) // as little possible
+	case sysReadlinkat:
+		return readlinkat(a, b)
+	case sysFaccessat, sysFaccessat2:
+		return faccessat(a, b, c)
+	case sysFchmod:
+		return fchmod(a, b)
+	case sysFchmodat, sysFchmodat2:
+		return fchmodat(a, b, c)
+	case sysChown, sysLchown:
+		return fchownat(atFDCWD, a, b, c)
+	case sysFchown:
+		return fchown(a, b, c)
+	case sysFchownat:
+		return fchownat(a, b, c, d)
+	case sysUtimensat:
+		return utimensat(a, b, c, d)
+	case sysStatfs:
+		return statfsPath(a, b)
+	case sysFstatfs:
+		return fstatfs(a, b)
+	case sysUmask: // what storeStat shows
+		return 0o022
 	case sysGetcwd:
-		if b < 2 {
-			return errno(erange)
-		}
-		*at[[2]byte](a) = [2]byte{'/', 0}
-		return 2
+		return getcwd(a, b)
+	case sysChdir:
+		return chdir(a)
+	case sysFchdir:
+		return fchdir(a)
 	case sysIoctl: // no descriptor is a terminal with settings
 		return errno(enotty)
 
 	case sysGetrandom:
 		return getrandom(a, b)
-	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid:
+	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid, sysGetgroups:
 		return 0
 	}
 	return errno(enosys)
