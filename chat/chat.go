@@ -53,7 +53,7 @@ func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 
 // tell writes one story, or the reason why there is none.
 func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) error {
-	tokens, err := s.Generator.Tokenizer.Encode(beginning, true, false)
+	tokens, err := s.Generator.Tokenizer.Encode(beginning, false, false) // as run's prompt: BOS is no part of the text
 	if err != nil {
 		return say(out, "The model cannot read that: %v.", err)
 	}
