@@ -195,7 +195,7 @@ func TestManyCores(t *testing.T) {
 }
 
 // TestCoresIdle measures how much of the host's processor time a machine takes while its
-// program waits for a key: with one core and with four, less than a quarter of a core.
+// program waits for a key: with one core and with four, less than a tenth of one of the host's.
 func TestCoresIdle(t *testing.T) {
 	for _, n := range []int{1, 4} {
 		t.Run(fmt.Sprint(n, " cores"), func(t *testing.T) {
@@ -212,14 +212,14 @@ func idle(t *testing.T, cores int) {
 	m.await("lines: ready\n")
 	// What the machine still does after that line may take longer on a busy host: one of several times counts.
 	var used, watched time.Duration
-	for try := 0; try == 0 || used > watched/4 && try < 5; try++ {
+	for try := 0; try == 0 || used > watched/10 && try < 5; try++ {
 		begin, before := time.Now(), processorTime(t, b.Disk)
 		time.Sleep(2 * time.Second)
 		used = processorTime(t, b.Disk) - before
 		watched = time.Since(begin)
 		t.Logf("%d cores: %d%% of a host's core", cores, used*100/watched)
 	}
-	if used > watched/4 {
+	if used > watched/10 {
 		t.Errorf("%d cores that wait for a key take %v of %v", cores, used, watched)
 	}
 	m.say("there\r")
