@@ -23,7 +23,7 @@ func host(args ...string) check { return check{args, false} }
 func vm(args ...string) check   { return check{args, true} }
 
 // cmd is those tests of the host command that start no machine.
-var cmd = host("-run", "Test(Usage|Help|BadFiles|Image|Info.*|CannotWrite)$", "./cmd/bootllama")
+var cmd = host("-run", "Test(Usage|Help|ClosedPipe|BadFiles|Image|Info.*|CannotWrite)$", "./cmd/bootllama")
 
 var rooms = []room{
 	{"simd", []check{host("./simd"), host(".")}},
