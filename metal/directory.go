@@ -77,12 +77,12 @@ func fchdir(fd uintptr) uint64 {
 		return errno(enotdir)
 	}
 	name := &dot
-	if files[fd].inode == rootInode {
+	if isRootInode(files[fd].inode) {
 		name = &rootName
 	}
 	handle, e := openHandle(files[fd].handle, address(name), efiFileModeRead, 0)
 	if e == 0 {
-		changeDirectory(file{handle: handle, inode: files[fd].inode})
+		changeDirectory(file{handle: handle, inode: files[fd].inode, volume: files[fd].volume})
 	}
 	return errno(e)
 }
@@ -94,15 +94,27 @@ func changeDirectory(f file) {
 	workingDirectory = f
 }
 
-// getcwd stores the path of the working directory, and returns its size with the zero.
+// getcwd stores the path of the working directory, such as /dir or, on another volume than the
+// boot volume, /fs1:/dir, and returns its size with the zero.
 func getcwd(p, n uintptr) uint64 {
 	pathStart = len(pathBuffer) - 1
-	if workingDirectory.handle != 0 && workingDirectory.inode != rootInode {
+	if workingDirectory.handle != 0 && !isRootInode(workingDirectory.inode) {
 		if e := absolutePath(workingDirectory.handle); e != 0 {
 			return errno(e)
 		}
 	}
-	if pathStart == len(pathBuffer)-1 {
+	if v := workingDirectory.volume; v != 0 {
+		n := volumes[v].name.size()
+		if pathStart < n+1 {
+			return errno(enametoolong)
+		}
+		for i := n - 1; i >= 0; i-- {
+			pathStart--
+			pathBuffer[pathStart] = volumes[v].name[i]
+		}
+		pathStart--
+		pathBuffer[pathStart] = '\\'
+	} else if pathStart == len(pathBuffer)-1 {
 		pathStart--
 		pathBuffer[pathStart] = '\\'
 	}
@@ -309,7 +321,7 @@ func isOpenInode(inode uint64) bool {
 // and so it gets another name in the root, which getdents does not list, until its last
 // descriptor is closed. If the power fails before, the file is found under that name.
 func (p *place) unlinkOpen(inode uint64) (e uint64) {
-	if e = roomForNames(0); e != 0 {
+	if e = p.roomForNames(0); e != 0 {
 		return e
 	}
 	handle, _, e := p.openWritable()
@@ -319,13 +331,13 @@ func (p *place) unlinkOpen(inode uint64) (e uint64) {
 	info, e := getInfo(handle)
 	key := inodeKey(p.inode, &info.name[0], info.nameSize())
 	if e == 0 {
-		e = setStandIn(handle)
+		e = setStandIn(handle, p.volume)
 	}
 	closeHandle(handle)
 	if e != 0 {
 		return e
 	}
-	moveInode(key, inodeKey(rootInode, &standIn[1], len(standIn)-2))
+	moveInode(key, inodeKey(rootInode(p.volume), &standIn[1], len(standIn)-2))
 	for fd := range filesEnd {
 		if f := &files[fd]; f.kind == kindFile && f.inode == inode {
 			f.unlinked = lastUnlinked
@@ -334,12 +346,12 @@ func (p *place) unlinkOpen(inode uint64) (e uint64) {
 	return 0
 }
 
-// setStandIn gives an open file the next free name in the root that stands for none.
-func setStandIn(handle uintptr) (e uint64) {
+// setStandIn gives an open file of a volume the next free name in its root that stands for none.
+func setStandIn(handle uintptr, volume int) (e uint64) {
 	for e == 0 {
 		lastUnlinked++
 		var taken uintptr
-		if taken, e = openHandle(bootVolume, unlinkedName(lastUnlinked), efiFileModeRead, 0); e == 0 {
+		if taken, e = openHandle(volumes[volume].root, unlinkedName(lastUnlinked), efiFileModeRead, 0); e == 0 {
 			closeHandle(taken)
 		}
 	}
@@ -385,7 +397,7 @@ func removeUnlinked(f *file) {
 	if isOpenInode(f.inode) {
 		return
 	}
-	handle, e := openHandle(bootVolume, unlinkedName(number), efiFileModeRead|efiFileModeWrite, 0)
+	handle, e := openHandle(volumes[f.volume].root, unlinkedName(number), efiFileModeRead|efiFileModeWrite, 0)
 	if e == 0 {
 		firmware(at[efiFile](handle).delete, handle)
 	}
@@ -413,6 +425,9 @@ func renameat(oldDirectory, oldName, newDirectory, newName, flags uintptr) uint6
 
 // rename renames source to target.
 func rename(noReplace bool) (e uint64) {
+	if source.volume != target.volume {
+		return exdev
+	}
 	if source.last != lastName || target.last != lastName {
 		return ebusy
 	}
@@ -428,7 +443,7 @@ func rename(noReplace bool) (e uint64) {
 	if e = absolutePath(target.parent); e != 0 {
 		return e
 	}
-	if _, end := followPath(inode); directory && end != 0 {
+	if _, end := followPath(source.volume, inode); directory && end != 0 {
 		return einval
 	}
 	aside := false
@@ -452,7 +467,7 @@ func rename(noReplace bool) (e uint64) {
 		if e = replaceable(info, directory); e != 0 {
 			return e
 		}
-		if e = roomForNames(freed); e != 0 {
+		if e = target.roomForNames(freed); e != 0 {
 			return e
 		}
 		info, e = target.info()
@@ -463,7 +478,7 @@ func rename(noReplace bool) (e uint64) {
 	if e != 0 {
 		return e
 	}
-	if e = roomForNames(0); e != 0 {
+	if e = target.roomForNames(0); e != 0 {
 		return e
 	}
 	return setName(oldKey, aside)
@@ -494,7 +509,7 @@ func replaceable(info *namedInfo, directory bool) (e uint64) {
 	if e = absolutePath(source.parent); e != 0 {
 		return e
 	}
-	if _, end := followPath(inode); end != 0 {
+	if _, end := followPath(source.volume, inode); end != 0 {
 		return enotempty
 	}
 	return 0
@@ -502,9 +517,9 @@ func replaceable(info *namedInfo, directory bool) (e uint64) {
 
 // roomForNames checks that a directory can grow: EDK2's driver removes the old name before it
 // looks for room for the new one, and if there is none, the file is lost.
-func roomForNames(freed uint64) (e uint64) {
+func (p *place) roomForNames(freed uint64) (e uint64) {
 	const longest = 21 * 32 // entries of a name of 255 units
-	info, e := volumeInfo()
+	info, e := volumeInfo(p.parent)
 	if e != 0 {
 		return 0 // not known
 	}
@@ -534,7 +549,7 @@ func setName(oldKey uint64, aside bool) (e uint64) {
 // setPath gives an open file the name and directory of target.
 func setPath(handle uintptr, oldKey, readOnly uint64, aside bool) (e uint64) {
 	if aside {
-		if e = setStandIn(handle); e != 0 {
+		if e = setStandIn(handle, source.volume); e != 0 {
 			return e
 		}
 	}
@@ -589,7 +604,7 @@ func closeIfInside(f *file, directory uint64) (e uint64) {
 	if f.handle == 0 || absolutePath(f.handle) != 0 {
 		return 0
 	}
-	_, i := followPath(directory)
+	_, i := followPath(f.volume, directory)
 	if i == 0 || pathBuffer[i] == 0 {
 		return 0
 	}

@@ -44,6 +44,7 @@
 // have too. The order to read in is that of a program's life:
 //
 //	start.go        from the firmware's call to the runtime's first instruction
+//	arguments.go    the shell's words or the load options, as os.Args
 //	efi.go          what the kernel uses of UEFI; firmware, which calls it
 //	physical.go     memory that was taken from the firmware
 //	paging.go       page tables
@@ -55,6 +56,7 @@
 //	signal.go       signals
 //	file.go         open files; metadata.go: size, times, attributes
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
+//	volume.go       where paths begin: volumes, the UEFI shell's names of them
 //	console.go      standard streams, keys; unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program
@@ -94,14 +96,26 @@
 //     return addresses and returns to the firmware with EFI_ABORTED.
 //   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
 //     below.
+//   - os.Args are the words of the UEFI shell's command line. Without the shell they are the path
+//     of the image's file, and the words of its load options: what stands behind the file in
+//     GRUB's chainloader, in the line options of systemd-boot, or as optional data in a boot
+//     entry of the firmware. They are split as by the shell: quotation marks group words, ^ takes
+//     the next character as it is. They may be UTF-16 or UTF-8, begin with an ASCII character or
+//     a byte order mark, and end at the first zero. What is no text, or longer than 255 words or
+//     about 32,000 bytes, is ignored as a whole, with a line on standard error. A program that
+//     must not take the firmware's data for a person's words asks StartedByShell.
 //   - epoll and eventfd exist for the runtime's timers and nothing else.
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
 //     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
 //     console.
-//   - Files are those of the volume that the program was loaded from; its root is "/". Errors
-//     are those of Linux's vfat: no links, owners or modes but the read-only attribute, files
+//   - Files are those of the volume that the program was loaded from; its root is "/". The working
+//     directory is the shell's, if the shell has started the program, else the root. Other
+//     volumes have the shell's names: fs1:\a\b, or /fs1:/a/b; without the shell there are none
+//     (ENODEV). A backslash separates names in a path that has no slash; one that begins with
+//     it begins in the root of the working directory's volume.
+//   - Errors are those of Linux's vfat: no links, owners or modes but the read-only attribute, files
 //     of less than 4 GiB, times of two seconds. Names and contents go through buffers that the
 //     firmware can address: it knows nothing of the program's addresses. A rename that
 //     replaces a file removes that file first, since the firmware has no call for both. A file

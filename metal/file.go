@@ -26,6 +26,7 @@ type file struct {
 	flags  uintptr // of openat
 	offset uint64  // where the next read or write begins; of a directory, entries read
 	inode  uint64
+	volume int  // index in volumes
 	dirty  bool // written to, and not flushed since
 
 	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
@@ -39,8 +40,7 @@ type file struct {
 // Only the boot processor uses descriptors, except those of events: other cores use them,
 // too, so that such a descriptor, and whether it is one, is under kernelLock.
 var (
-	files      [maxFiles]file
-	bootVolume uintptr // *efiFile: root directory of the volume that the program was loaded from
+	files [maxFiles]file
 
 	workingDirectory file    // its handle is 0 while it is the root
 	filesEnd         uintptr // no descriptor of a file is at or above it
@@ -66,9 +66,7 @@ func (i *namedInfo) nameSize() (n int) {
 	return n
 }
 
-// initFiles opens the standard descriptors and the volume that the image was loaded
-// from. An image that was not loaded from a volume (but from the network, say) has no
-// files.
+// initFiles opens the standard descriptors and the volume that the image was loaded from.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
 		files[fd].kind = kindConsole
@@ -76,19 +74,7 @@ func initFiles() {
 	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
 	}
-	device := at[efiLoadedImage](loadedImage).deviceHandle
-	if device == 0 {
-		return
-	}
-	fs := handleProtocol(device, &simpleFileSystemGUID)
-	if fs == 0 {
-		return
-	}
-	if r := firmware(at[efiSimpleFileSystem](fs).openVolume, fs, address(&firmwareResult)); r != efiSuccess {
-		warn("OpenVolume: the boot volume cannot be read", r)
-		return
-	}
-	bootVolume = firmwareResult
+	initVolumes()
 }
 
 func closeFiles() {
@@ -101,10 +87,7 @@ func closeFiles() {
 		closeHandle(workingDirectory.handle)
 		workingDirectory = file{}
 	}
-	if bootVolume != 0 {
-		closeHandle(bootVolume)
-		bootVolume = 0
-	}
+	closeVolumes()
 }
 
 func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
@@ -233,7 +216,7 @@ func (p *place) openFile(f *file, flags uintptr) (e uint64) {
 		closeHandle(handle)
 		return e
 	}
-	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info)}
+	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info), volume: p.volume}
 	if directory {
 		f.kind = kindDirectory
 	}
@@ -250,7 +233,7 @@ func (p *place) createFile(f *file, flags uintptr) (e uint64) {
 		closeHandle(handle)
 		return e
 	}
-	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info)}
+	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info), volume: p.volume}
 	return 0
 }
 
@@ -441,7 +424,7 @@ func fillUpTo(handle uintptr, offset uint64) (e uint64) {
 		return e
 	}
 	size := info.fileSize
-	if volume, unknown := volumeInfo(); unknown == 0 && offset-size > volume.freeSpace+uint64(volume.blockSize) {
+	if volume, unknown := volumeInfo(handle); unknown == 0 && offset-size > volume.freeSpace+uint64(volume.blockSize) {
 		return enospc // before the volume is full of zeroes
 	}
 	zero(bounceBuffer, uintptr(min(offset-size, bounceBufferSize)))

@@ -276,7 +276,7 @@ func TestInodes(t *testing.T) {
 		units := utf16.Encode([]rune(name))
 		return inodeKey(parent, &units[0], len(units))
 	}
-	a, b := key(rootInode, "a"), key(rootInode, "b")
+	a, b := key(rootInode(0), "a"), key(rootInode(0), "b")
 	inA := inodeAt(key(inodeAt(a), "file"))
 	if inodeAt(a) == inodeAt(b) || inA == inodeAt(key(inodeAt(b), "file")) {
 		t.Fatal("two names have one number")

@@ -112,6 +112,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"ebusy":        {ebusy, uint64(linux.EBUSY)},
 		"efbig":        {efbig, uint64(linux.EFBIG)},
 		"eexist":       {eexist, uint64(linux.EEXIST)},
+		"exdev":        {exdev, uint64(linux.EXDEV)},
 		"enodev":       {enodev, uint64(linux.ENODEV)},
 		"enotdir":      {enotdir, uint64(linux.ENOTDIR)},
 		"eisdir":       {eisdir, uint64(linux.EISDIR)},

@@ -276,13 +276,18 @@ func TestNothingLost(t *testing.T) {
 }
 
 // TestFiles holds files and names against Linux, on a volume where others have left things
-// that this program would not make.
+// that this program would not make, and on a second volume.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	need(t, "mcopy", "mattrib")
-	b := newBench(t, application(t, 0), 160<<20, "strange", "holes", "names", "files")
+	b := newBench(t, application(t, 0), 160<<20, "strange", "holes", "names", "files", "!fs1:", `!fs0:\EX.EFI volumes root`, "!cd DIR", `!fs0:\EX.EFI volumes`)
 	prepareStrange(t, b.Disk)
-	expect(t, b, "strange", "holes", "names", "files")
+	b.Second = filepath.Join(t.TempDir(), "second.img")
+	second := []disk.File{vmtest.Content("DIR/FILE", []byte("on fs1"))}
+	if err := disk.Write(t.Context(), b.Second, second, disk.Options{Free: 48 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b, "strange", "holes", "names", "files", "volumes", "volumes")
 }
 
 // prepareStrange puts files on the volume and changes their directory entries by hand.

@@ -10,10 +10,10 @@ const (
 	modeCharacter = 0o020000
 )
 
-func storeStat(p uintptr, info *namedInfo, inode uint64) {
+func storeStat(p uintptr, info *namedInfo, volume int, inode uint64) {
 	s := at[stat](p)
 	*s = stat{}
-	s.dev, s.ino, s.nlink = 1, inode, 1
+	s.dev, s.ino, s.nlink = uint64(volume)+1, inode, 1
 	s.mode = modeRegular | 0o644
 	if info.attribute&efiFileReadOnly != 0 {
 		s.mode = modeRegular | 0o444
@@ -42,13 +42,13 @@ func fstat(fd, p uintptr) uint64 {
 	if f.handle == 0 {
 		s := at[stat](p)
 		*s = stat{}
-		s.dev, s.ino, s.nlink, s.mode, s.blockSize = 2, uint64(fd)+1, 1, modeCharacter|0o600, 1024
+		s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, uint64(fd)+1, 1, modeCharacter|0o600, 1024
 		return 0
 	}
 	flushWritten(f.inode)
 	info, e := getInfo(f.handle)
 	if e == 0 {
-		storeStat(p, info, f.inode)
+		storeStat(p, info, f.volume, f.inode)
 		if f.unlinked != 0 {
 			at[stat](p).nlink = 0
 		}
@@ -67,7 +67,7 @@ func fstatat(directory, name, p, flags uintptr) uint64 {
 			info, e = source.info()
 		}
 		if e == 0 {
-			storeStat(p, info, inode)
+			storeStat(p, info, source.volume, inode)
 		}
 	}
 	source.leave()
@@ -216,7 +216,7 @@ func touchDescriptor(fd uintptr, access, modification timespec) (e uint64) {
 
 // touch sets the times of what is at the place.
 func (p *place) touch(inode uint64, access, modification timespec) (e uint64) {
-	if inode == rootInode { // has no times on FAT
+	if isRootInode(inode) { // has no times on FAT
 		return 0
 	}
 	flushWritten(inode)
@@ -258,11 +258,11 @@ type statfs struct {
 
 func statfsPath(name, p uintptr) uint64 {
 	_, e := source.existing(atFDCWD, name)
-	source.leave()
-	if e != 0 {
-		return errno(e)
+	if e == 0 {
+		e = storeStatfs(p, source.parent)
 	}
-	return storeStatfs(p)
+	source.leave()
+	return errno(e)
 }
 
 func fstatfs(fd, p uintptr) uint64 {
@@ -272,14 +272,14 @@ func fstatfs(fd, p uintptr) uint64 {
 	if files[fd].handle == 0 {
 		return errno(enosys)
 	}
-	return storeStatfs(p)
+	return errno(storeStatfs(p, files[fd].handle))
 }
 
-func storeStatfs(p uintptr) uint64 {
+func storeStatfs(p, handle uintptr) (e uint64) {
 	const msdos, readOnly = 0x4d44, 1
-	info, e := volumeInfo()
+	info, e := volumeInfo(handle)
 	if e != 0 || info.blockSize == 0 {
-		return errno(max(e, eio))
+		return max(e, eio)
 	}
 	s := at[statfs](p)
 	*s = statfs{typ: msdos, blockSize: int64(info.blockSize), fragmentSize: int64(info.blockSize), nameLength: maxName * 6}
@@ -293,8 +293,9 @@ func storeStatfs(p uintptr) uint64 {
 
 var volumeBuffer efiFileSystemInfo
 
-func volumeInfo() (info *efiFileSystemInfo, e uint64) {
+// volumeInfo is the EFI_FILE_SYSTEM_INFO of the volume on which an open file or directory is.
+func volumeInfo(handle uintptr) (info *efiFileSystemInfo, e uint64) {
 	ioSize = unsafe.Sizeof(volumeBuffer)
-	status := firmware(at[efiFile](bootVolume).getInfo, bootVolume, address(&fileSystemInfoGUID), address(&ioSize), address(&volumeBuffer))
+	status := firmware(at[efiFile](handle).getInfo, handle, address(&fileSystemInfoGUID), address(&ioSize), address(&volumeBuffer))
 	return &volumeBuffer, statusErrno(status)
 }

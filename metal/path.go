@@ -17,6 +17,7 @@ const (
 
 // place is where a path leads: an element, which need not exist, of a directory, which does.
 type place struct {
+	volume     int     // index in volumes
 	parent     uintptr // *efiFile of the directory
 	opened     bool    // parent was opened on the way
 	inode      uint64  // of the directory
@@ -38,9 +39,11 @@ const atFDCWD = ^uintptr(99) // -100
 //
 // A backslash separates elements too, since that is what people type at the UEFI shell, but
 // only in a path that has no slash and is relative to no descriptor: fs.FS and os.Root must
-// not be escaped by a name like `..\x`.
+// not be escaped by a name like `..\x`. Such a path from a backslash on begins in the root of
+// the working directory's volume, and one from a slash on in that of the boot volume.
 func (p *place) find(directory, path uintptr) (e uint64) {
-	p.parent, p.opened, p.inode, p.last, p.slash, p.impossible, p.size = bootVolume, false, rootInode, lastRoot, false, false, 0
+	p.opened, p.slash, p.impossible, p.size = false, false, false, 0
+	p.beginRoot(0)
 	backslash := uintptr(int32(directory)) == atFDCWD
 	n := uintptr(0)
 	for ; *at[byte](path + n) != 0; n++ {
@@ -49,15 +52,29 @@ func (p *place) find(directory, path uintptr) (e uint64) {
 		}
 		backslash = backslash && *at[byte](path + n) != '/'
 	}
-	if n == 0 || bootVolume == 0 {
+	if n == 0 {
 		return enoent
 	}
-	if first := *at[byte](path); first != '/' && !(backslash && first == '\\') {
-		if e = p.begin(directory); e != 0 {
-			return e
-		}
+	end := path + n
+	first := *at[byte](path)
+	mapped := false
+	if first == '/' || uintptr(int32(directory)) == atFDCWD {
+		path, mapped, e = p.beginMapping(path)
 	}
-	for end := path + n; ; {
+	switch {
+	case mapped:
+	case backslash && first == '\\':
+		p.beginRoot(workingDirectory.volume)
+	case first != '/':
+		e = p.begin(directory)
+	}
+	if e == 0 && p.parent == 0 {
+		e = enoent
+	}
+	if e != 0 {
+		return e
+	}
+	for {
 		start := path
 		for path < end && isSeparator(path, backslash) {
 			path++
@@ -86,12 +103,17 @@ func isSeparator(p uintptr, backslash bool) bool {
 	return b == '/' || backslash && b == '\\'
 }
 
+// beginRoot starts a path in the root of a volume.
+func (p *place) beginRoot(volume int) {
+	p.volume, p.parent, p.inode, p.last = volume, volumes[volume].root, rootInode(volume), lastRoot
+}
+
 // begin starts a relative path.
 func (p *place) begin(directory uintptr) (e uint64) {
 	p.last = lastDot
 	if uintptr(int32(directory)) == atFDCWD {
 		if workingDirectory.handle != 0 {
-			p.parent, p.inode = workingDirectory.handle, workingDirectory.inode
+			p.volume, p.parent, p.inode = workingDirectory.volume, workingDirectory.handle, workingDirectory.inode
 		}
 		return 0
 	}
@@ -102,7 +124,7 @@ func (p *place) begin(directory uintptr) (e uint64) {
 	if files[fd].kind != kindDirectory {
 		return enotdir
 	}
-	p.parent, p.inode = files[fd].handle, files[fd].inode
+	p.volume, p.parent, p.inode = files[fd].volume, files[fd].handle, files[fd].inode
 	return 0
 }
 
@@ -198,7 +220,7 @@ func (p *place) enter() (e uint64) {
 
 // up goes to the directory above; that of the root is the root.
 func (p *place) up() (e uint64) {
-	if p.inode == rootInode {
+	if isRootInode(p.inode) {
 		return 0
 	}
 	handle, e := openHandle(p.parent, address(&dotDot), efiFileModeRead, 0)
@@ -210,7 +232,7 @@ func (p *place) up() (e uint64) {
 		closeHandle(handle)
 		return e
 	}
-	p.change(handle, pathInode())
+	p.change(handle, pathInode(p.volume))
 	return 0
 }
 
@@ -230,7 +252,7 @@ func (p *place) leave() {
 // open opens the file or directory at the place in one of the firmware's modes.
 func (p *place) open(mode, attributes uint64) (handle uintptr, e uint64) {
 	switch {
-	case p.last != lastName && p.parent == bootVolume:
+	case p.last != lastName && isRootInode(p.inode):
 		return openHandle(p.parent, address(&rootName), uintptr(mode), uintptr(attributes))
 	case p.last != lastName:
 		return openHandle(p.parent, address(&dot), uintptr(mode), uintptr(attributes))
@@ -278,10 +300,10 @@ func absolutePath(handle uintptr) (e uint64) {
 	for h := handle; ; {
 		info, e := getInfo(h)
 		n := info.nameSize()
-		isRoot := h == bootVolume || e == 0 && (n == 0 || info.name[0] == '\\')
+		root := isRoot(h) || e == 0 && (n == 0 || info.name[0] == '\\')
 		above := uintptr(0)
 		switch {
-		case isRoot:
+		case root:
 		case e != 0:
 			e = enoent // removed
 		case n+1 > pathStart:
@@ -298,7 +320,7 @@ func absolutePath(handle uintptr) (e uint64) {
 		if h != handle {
 			closeHandle(h)
 		}
-		if isRoot || e != 0 {
+		if root || e != 0 {
 			return e
 		}
 		h = above
@@ -314,7 +336,10 @@ var (
 	renamedCount               uint64
 )
 
-const rootInode = 1
+// rootInode is the inode number of a volume's root. No hash has its lowest two bits.
+func rootInode(volume int) uint64 { return uint64(volume)<<2 | 1 }
+
+func isRootInode(inode uint64) bool { return inode&3 == 1 }
 
 // inodeKey hashes a name and the inode number of its directory (FNV-1a).
 func inodeKey(parent uint64, name *uint16, n int) uint64 {
@@ -325,7 +350,7 @@ func inodeKey(parent uint64, name *uint16, n int) uint64 {
 	for i := range n {
 		h = (h ^ uint64(unitAt(name, i))) * 1099511628211
 	}
-	return h | 2 // neither none nor the root
+	return h | 2 // neither none nor a root
 }
 
 func inodeAt(key uint64) uint64 {
@@ -366,17 +391,17 @@ func childInode(parent uint64, info *namedInfo) uint64 {
 	return inodeAt(inodeKey(parent, &info.name[0], info.nameSize()))
 }
 
-// pathInode is the inode number of the directory whose path is in pathBuffer.
-func pathInode() uint64 {
-	inode, _ := followPath(0)
+// pathInode is the inode number of the directory of a volume whose path is in pathBuffer.
+func pathInode(volume int) uint64 {
+	inode, _ := followPath(volume, 0)
 	return inode
 }
 
 // followPath also returns where in pathBuffer the path of the directory with the wanted inode
 // number ends, 0 if the path does not lead through it.
-func followPath(wanted uint64) (inode uint64, end int) {
-	inode = rootInode
-	if wanted == rootInode {
+func followPath(volume int, wanted uint64) (inode uint64, end int) {
+	inode = rootInode(volume)
+	if wanted == inode {
 		end = pathStart
 	}
 	for i := pathStart; pathBuffer[i] == '\\'; {

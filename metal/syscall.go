@@ -16,6 +16,7 @@ const (
 	eacces       = 13
 	ebusy        = 16
 	eexist       = 17
+	exdev        = 18
 	enodev       = 19
 	enotdir      = 20
 	eisdir       = 21

@@ -52,6 +52,7 @@ var exercises = map[string]func(args []string) error{
 	"throw":    throw,
 	"time":     clocks,
 	"together": together,
+	"volumes":  volumes,
 	"world":    world,
 	"zero":     zero,
 }

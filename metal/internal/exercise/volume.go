@@ -453,7 +453,7 @@ func opened() error {
 	if err := errors.Join(g.Close(), f.Close(), os.Remove("open")); err != nil {
 		return err
 	}
-	for _, dir := range []string{"/", "."} {
+	for _, dir := range []string{"..", "."} { // the first is the root
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return err
@@ -719,4 +719,82 @@ func listing() error {
 		return fmt.Errorf("%d files are left, want %d: %v", len(left), want, err)
 	}
 	return errors.Join(d.Close(), os.RemoveAll("many"))
+}
+
+// volumes is started in the folder DIR of the shell's fs1:, which has a FILE, and works there. With an
+// argument, it is started in the root.
+func volumes(args []string) error {
+	var errs []error
+	check := func(what string, got, wanted error) { errs = append(errs, want(what, got, wanted)) }
+	in := func(want string) error {
+		got, err := syscall.Getwd()
+		if err == nil && !strings.EqualFold(got, want) {
+			err = fmt.Errorf("the working directory is %s, want %s", got, want)
+		}
+		return err
+	}
+	reads := func(names ...string) error {
+		for _, name := range names {
+			if b, err := os.ReadFile(name); err != nil || string(b) != "on fs1" {
+				return fmt.Errorf("%s has %q: %w", name, b, err)
+			}
+		}
+		return nil
+	}
+	if len(args) > 0 {
+		return errors.Join(in("/fs1:"), reads("DIR/FILE"), os.Chdir("DIR"), reads("FILE", "/fs1:/DIR/FILE", `\DIR\FILE`))
+	}
+	check("the shell's folder", in("/fs1:/DIR"), nil)
+	check("names", reads("FILE", "fs1:FILE", `fs1:\DIR\FILE`, "FS1:/dir/file", "/fs1:/DIR/FILE", "//fs1://DIR/./FILE", `\DIR\FILE`, "../DIR/FILE", `fs1:..\DIR\FILE`), nil)
+	check("the volume's root", errors.Join(os.Chdir(`fs1:\`), in("/fs1:"), reads("DIR/FILE", "../DIR/FILE", "fs1:FILE"), os.Chdir("DIR"), in("/fs1:/DIR")), nil)
+	check("the other volume", errors.Join(os.Chdir("fs0:/"), in("/"), reads("fs1:FILE"), os.Chdir("/fs1:/DIR/.."), in("/fs1:"), os.Chdir("DIR")), nil)
+	d, err := os.Open("/fs1:/")
+	check("Chdir of a descriptor", errors.Join(err, os.Chdir("/"), d.Chdir(), in("/fs1:"), d.Close(), os.Chdir("DIR")), nil)
+	_, err = os.Stat(`fs9:\FILE`)
+	check("a volume that is not there", err, syscall.ENODEV)
+	_, err = os.Stat("fs9:")
+	check("its root", err, syscall.ENODEV)
+	check("a colon in a name", os.WriteFile("a:b", nil, 0o644), syscall.EINVAL)
+	_, err = os.Stat("/FILE")
+	check("a file that is there on the other volume", err, syscall.ENOENT)
+
+	check("rename to another volume", syscall.Rename("FILE", "/FILE"), syscall.EXDEV)
+	check("and from one", syscall.Rename("/EX.EFI", "EX.EFI"), syscall.EXDEV)
+	check("rename by name of the volume", errors.Join(os.Rename("FILE", "fs1:OTHER"), reads("/fs1:/DIR/OTHER"), os.Rename(`fs1:\DIR\OTHER`, "FILE"), reads("FILE")), nil)
+	root, err1 := os.Stat("/")
+	other, err2 := os.Stat("/fs1:")
+	above, err3 := os.Stat("..")
+	check("the roots", errors.Join(err1, err2, err3), nil)
+	if os.SameFile(root, other) || !os.SameFile(other, above) || root.Sys().(*syscall.Stat_t).Dev == other.Sys().(*syscall.Stat_t).Dev {
+		errs = append(errs, errors.New("the roots of two volumes are the same, or one is two"))
+	}
+	var one, two syscall.Statfs_t
+	check("statfs", errors.Join(syscall.Statfs("/", &one), syscall.Statfs("FILE", &two)), nil)
+	if one.Blocks*uint64(one.Bsize) == two.Blocks*uint64(two.Bsize) {
+		errs = append(errs, fmt.Errorf("both volumes have %d blocks of %d", one.Blocks, one.Bsize))
+	}
+	r, err := os.OpenRoot(".")
+	check("os.Root", err, nil)
+	for _, name := range []string{`fs0:\EX.EFI`, "fs0:EX.EFI", "fs0:", "fs0:/EX.EFI"} {
+		_, err := r.Open(name)
+		check("os.Root, "+name, err, syscall.ENOENT)
+		_, err = os.DirFS(".").Open(name)
+		check("os.DirFS, "+name, err, syscall.ENOENT)
+	}
+	check("os.Root", r.Close(), nil)
+	check("a removed file that is open", unlisted("/fs1:/"), nil)
+	check("in a folder", inFolder("/fs1:/SPACE", renames, opened, listing), nil)
+	return errors.Join(errs...)
+}
+
+// unlisted removes an open file where another has the name that stands for none already.
+func unlisted(root string) error {
+	const left = ".unlinked-00000001"
+	f, err := os.Create(root + "open")
+	err = errors.Join(err, os.WriteFile(root+left, nil, 0o644), os.Remove(root+"open"))
+	entries, listed := os.ReadDir(root)
+	if len(entries) != 2 { // DIR and the one that was left
+		listed = fmt.Errorf("%v", entries)
+	}
+	return errors.Join(err, listed, f.Close(), os.Remove(root+left))
 }
