@@ -23,7 +23,7 @@ const imageHelp = `Usage: image [MODEL…] -o FILE [options]    write a disk ima
   -o FILE   where to write it
 
 The machine starts with the first MODEL, or with the one that is built in: with -i it writes that text, else it holds a session at its keyboard.
-
+The other options are those of run.
 `
 
 const imageAdvice = `To put it on a USB stick, which loses all that is on it (make sure that you name the right disk):

@@ -11,13 +11,32 @@ import (
 	"bootllama/internal/flags"
 )
 
-// Help is what -h prints.
-const Help = `Usage: run [MODEL] [options]        one text on standard output
-       console [MODEL] [options]    a session: type how a story begins, read it
+// Help returns what -h of run, console or bench prints.
+func Help(command string) string {
+	switch command {
+	case "bench":
+		return benchHelp
+	case "console":
+		return "Usage: console [MODEL] [options]    a session: type how a story begins, read it\n" + optionsHelp
+	}
+	return "Usage: run [MODEL] [options]    one text on standard output\n" + OptionsHelp
+}
 
+// OptionsHelp lists the options of run: console's, and those of one text or a chat.
+const OptionsHelp = optionsHelp + `  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
+      --ids              print token ids, space separated, in place of text
+  -m, --mode MODE        generate (default) or chat: say something, the model
+                         answers, if it was finetuned for it (Llama 2 Chat);
+                         Ctrl-C cuts the answer short, Ctrl-D ends
+  -y, --system TEXT      what the model is told before a chat, "" for nothing;
+                         without it you are asked
+`
+
+const optionsHelp = `
 MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin. Without
 it, a small one that is built in tells a tale.
 
+  -h, --help             print this
   -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
@@ -28,16 +47,8 @@ it, a small one that is built in tells a tale.
   -n, --steps N          tokens of the text, the prompt's included, which must
                          fit; in mode chat those of all turns together; 0: as
                          many as the model's context holds (default 256)
-  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
-      --ids              print token ids, space separated, in place of text
-  -m, --mode MODE        generate (default) or chat: say something, the model
-                         answers, if it was finetuned for it (Llama 2 Chat);
-                         Ctrl-C cuts the answer short, Ctrl-D ends
-  -y, --system TEXT      what the model is told before a chat, "" for nothing;
-                         without it you are asked
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
-  -h, --help             print this
 `
 
 // Options are the options of the commands run and console.

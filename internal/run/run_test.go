@@ -200,22 +200,30 @@ func TestChat(t *testing.T) {
 	}
 }
 
+// TestHelp: -h names the command that it was asked of, and has its options and no others.
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}} {
-		if status, out, errs := runMain("", args...); status != 0 || out != Help || errs != "" {
+	ofText := []string{"-i, --prompt", "--ids", "-m, --mode", "-y, --system"}
+	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}, {"bench", "-h"}} {
+		status, out, errs := runMain("", args...)
+		if status != 0 || errs != "" || !strings.HasPrefix(out, "Usage: "+args[0]+" [MODEL]") || strings.Count(out, "Usage") != 1 {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, out, errs)
 		}
-	}
-	for line := range strings.Lines(Help) {
-		if len(line) > 81 {
-			t.Errorf("wider than a terminal: %q", line)
+		for _, option := range ofText {
+			if strings.Contains(out, option) != (args[0] == "run") {
+				t.Errorf("%q: %s in %q", args, option, out)
+			}
+		}
+		for line := range strings.Lines(out) {
+			if len(line) > 81 {
+				t.Errorf("wider than a terminal: %q", line)
+			}
 		}
 	}
 	// Every option is there, short and long.
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	new(Options).Register(fs)
 	fs.VisitAll(func(f *flag.Flag) {
-		if dash := "-" + strings.Repeat("-", min(len(f.Name)-1, 1)); !strings.Contains(Help, dash+f.Name) {
+		if dash := "-" + strings.Repeat("-", min(len(f.Name)-1, 1)); !strings.Contains(Help("run"), dash+f.Name) {
 			t.Errorf("the help lacks %s%s", dash, f.Name)
 		}
 	})
