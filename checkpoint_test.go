@@ -79,18 +79,19 @@ func (m *Matrix) plain() []float32 {
 	values := make([]float32, m.Rows*m.Columns)
 	for i := range values {
 		row, column := i/m.Columns, i%m.Columns
-		values[i] = m.F32[(row/32*m.Columns+column)*32+row%32]
+		values[i] = Float32.Float(m.Tiles[4*((row/32*m.Columns+column)*32+row%32):])
 	}
 	return values
 }
 
 // plainInt8 returns an int8 matrix row by row, and its scales.
 func (m *Matrix) plainInt8() (values []int8, scales []float32) {
-	groups, padded := m.Columns/m.Group, (m.Group+3)/4*4
+	size, _ := m.Format.Group()
+	groups, padded := m.Columns/size, (size+3)/4*4
 	for i := range m.Rows * m.Columns {
 		row, column := i/m.Columns, i%m.Columns
-		group, c := column/m.Group, column%m.Group
-		tile := m.Q[(row/16*groups+group)*16*(padded+4):]
+		group, c := column/size, column%size
+		tile := m.Tiles[(row/16*groups+group)*16*(padded+4):]
 		values = append(values, int8(tile[(c/4*16+row%16)*4+c%4]-128))
 		if c == 0 {
 			scales = append(scales, math.Float32frombits(binary.NativeEndian.Uint32(tile[16*padded+4*(row%16):])))
@@ -216,7 +217,7 @@ func loaded(c *Checkpoint, x Tensor) []byte {
 	a := arrays[slices.IndexFunc(arrays, func(a array) bool { return a.name == x.Weight })]
 	if a.vectors != nil {
 		binary.Write(&b, binary.LittleEndian, (*a.vectors)[x.Layer*a.columns:][:a.columns])
-	} else if m := a.matrix(x.Layer); m.Group == 0 {
+	} else if m := a.matrix(x.Layer); x.Type == Float32 {
 		binary.Write(&b, binary.LittleEndian, m.plain())
 	} else {
 		values, scales := m.plainInt8()

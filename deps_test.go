@@ -19,14 +19,17 @@ import (
 // the standard library. A package with * is there for tests, and it and all tests may import what they like.
 const allowedImports = `
 module bootllama: the port. What cmd/efi imports goes into the EFI application.
-	bootllama                   : bootllama/arena bootllama/simd bootllama/workers
+	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/workers
 	bootllama/arena             :
-	bootllama/simd              : golang.org/x/sys
+	bootllama/quant             :
+	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
-	bootllama/chat              : bootllama
+	bootllama/tokenizer         :
+	bootllama/chat              : bootllama bootllama/chat/template
+	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/internal/flags bootllama/models bootllama/simd bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
@@ -44,6 +47,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/examples               : *
 	bootllama/internal/golden        : *
 	bootllama/internal/randommodel   : *
+	bootllama/internal/gengguf       : *
+	bootllama/internal/gengguf/cmd   : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *

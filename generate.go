@@ -2,6 +2,7 @@ package llama
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,8 +14,23 @@ import (
 // Generator generates text. Its parts have the same vocabulary size.
 type Generator struct {
 	Transformer *Transformer
-	Tokenizer   *Tokenizer
-	Sampler     *Sampler
+	Tokenizer   Vocab
+	Sampler     interface {
+		Sample(logits []float32) int // as Sampler's
+	}
+}
+
+// Vocab is what generating needs of a tokenizer: *Tokenizer, or one of another format.
+type Vocab interface {
+	// Encode returns the tokens of text. bos puts BOS in front, if the model's texts begin
+	// with it; eos adds EOS.
+	Encode(text string, bos, eos bool) ([]int, error)
+	// Decode returns the bytes of token when it follows the token prev, -1 at the beginning of
+	// a text. It allocates nothing.
+	Decode(prev, token int) string
+	// Ends reports whether the model generates token when its text is complete.
+	Ends(token int) bool
+	VocabSize() int
 }
 
 // Stats counts what a generation did.
@@ -54,11 +70,17 @@ func (g *Generator) Next(i int) (int, error) {
 	return g.Sampler.Sample(logits), nil
 }
 
+// runC reports whether the model is llama2.c's, whose text ends at BOS in a prompt, too.
+func (g *Generator) runC() bool {
+	_, ok := g.Tokenizer.(*Tokenizer)
+	return ok
+}
+
 // Generate writes a text that starts with prompt, token by token: emit gets
 // each token after BOS, the prompt's own first, with its text, a piece as
 // Decode returns it. It ends after steps positions (see Steps), a prompt that is
-// longer included, or when the model generates BOS, which is not emitted. When
-// ctx is done it ends before the next token and returns ctx.Err().
+// longer included, or when the model generates a token that ends texts, which is not
+// emitted. When ctx is done it ends before the next token and returns ctx.Err().
 func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit func(token int, piece string) error) (Stats, error) {
 	var stats Stats
 	known, err := g.Tokenizer.Encode(prompt, true, false)
@@ -66,6 +88,15 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 		return stats, fmt.Errorf("prompt: %w", err)
 	}
 	steps = g.Steps(steps)
+	if bos, _ := g.Tokenizer.Encode("", true, false); len(bos) == 0 { // then the first token is text
+		if len(known) == 0 {
+			return stats, errors.New("prompt: the model begins no text by itself: give it a word")
+		}
+		if err := emit(known[0], g.Tokenizer.Decode(-1, known[0])); err != nil {
+			return stats, err
+		}
+		steps--
+	}
 	stats.Prompt = min(len(known), steps)
 	var start time.Time
 	for stats.Positions < steps && ctx.Err() == nil {
@@ -74,7 +105,8 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 		n := min(len(known), Batch, steps-stats.Positions)
 		g.Transformer.Prefill(known[:n], stats.Positions)
 		for i, token := range known[:n] {
-			if i+1 == len(known) {
+			sampled := i+1 == len(known)
+			if sampled {
 				token, err := g.Next(i)
 				if err != nil {
 					return stats, err
@@ -88,7 +120,7 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 			if stats.Positions > stats.Prompt {
 				stats.Elapsed = time.Since(start)
 			}
-			if next == g.Tokenizer.BOS {
+			if g.Tokenizer.Ends(next) && (sampled || g.runC()) {
 				return stats, nil
 			}
 			if err := emit(next, g.Tokenizer.Decode(token, next)); err != nil {
@@ -107,6 +139,7 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 // at the end, also after an error.
 func (g *Generator) GenerateText(ctx context.Context, w io.Writer, prompt string, steps int) (Stats, error) {
 	text := NewTextWriter(w)
+	text.Exact = !g.runC()
 	stats, err := g.Generate(ctx, prompt, steps, func(_ int, piece string) error {
 		return text.WritePiece(piece)
 	})
@@ -116,24 +149,25 @@ func (g *Generator) GenerateText(ctx context.Context, w io.Writer, prompt string
 	return stats, err
 }
 
-// TextWriter writes pieces of text for a person to see. It drops what run.c's
+// TextWriter writes pieces of text for a person to see. Unless it is Exact, it drops what run.c's
 // safe_printf drops, pieces of a single byte that would be a control code, except that
 // bytes of 0x80 and above stay: they are the parts of a UTF-8 character that
 // came as byte tokens. Such a character is written whole, in one Write, since
 // consoles cannot put it together from parts.
 type TextWriter struct {
-	w   io.Writer
-	buf []byte // the beginning of a character that is not complete yet
+	Exact bool
+	w     io.Writer
+	buf   []byte // the beginning of a character that is not complete yet
 }
 
 // NewTextWriter returns a TextWriter on w.
 func NewTextWriter(w io.Writer) *TextWriter {
-	return &TextWriter{w, make([]byte, 0, 256)}
+	return &TextWriter{w: w, buf: make([]byte, 0, 256)}
 }
 
 // WritePiece writes a piece, up to its last complete character.
 func (t *TextWriter) WritePiece(piece string) error {
-	if len(piece) == 1 && isControl(piece[0]) {
+	if len(piece) == 1 && isControl(piece[0]) && !t.Exact {
 		return nil
 	}
 	t.buf = append(t.buf, piece...)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"bootllama/simd"
 )
@@ -103,8 +104,9 @@ func TestGenerateStopsAtBOS(t *testing.T) {
 	a, b := make([]float32, dim), make([]float32, dim)
 	cls.row(a, bos)
 	cls.row(b, before[7])
-	simd.SetRowF32(cls.F32, b, bos)
-	simd.SetRowF32(cls.F32, a, before[7])
+	tiles := unsafe.Slice((*float32)(unsafe.Pointer(&cls.Tiles[0])), len(cls.Tiles)/4)
+	simd.SetRowF32(tiles, b, bos)
+	simd.SetRowF32(tiles, a, before[7])
 	first := slices.Index(before[1:], before[7]) + 1
 	ids, stats := generate(t, g, "the", 12)
 	if !slices.Equal(ids, before[:first]) || stats.Positions != first+1 {

@@ -90,16 +90,17 @@ const Batch = 96
 // runState is the activations of a batch of tokens and the memory of the positions so far.
 // Rows of activations are a token each; a single token uses the first.
 type runState struct {
-	x       []float32  // (batch, dim): activation at the current positions
-	xb      activation // (batch, dim): the same inside a residual branch
-	xb2     []float32  // (batch, dim): output of a residual branch
-	hb      activation // (batch, hidden_dim): hidden layer of the feed-forward network
-	hb2     []float32  // (batch, hidden_dim): the same, for w3
-	q, k, v []float32  // (batch, n_heads*head_size), (batch, kv_dim) twice: query, key, value
-	att     []float32  // (threads, seq_len): attention scores of one head
-	heads   activation // (batch, n_heads*head_size): output of the heads; xb itself if that fits
-	final   activation // (1, dim): input of the classifier
-	logits  []float32  // (vocab_size,)
+	x       []float32         // (batch, dim): activation at the current positions
+	xb      *simd.Activations // (batch, dim): the same inside a residual branch
+	xb2     []float32         // (batch, dim): output of a residual branch
+	hb      *simd.Activations // (batch, hidden_dim): hidden layer of the feed-forward network
+	hb2     []float32         // (batch, hidden_dim): the same, for w3
+	q, k, v []float32         // (batch, n_heads*head_size), (batch, kv_dim) twice: query, key, value
+	att     []float32         // (threads, seq_len): attention scores of one head
+	heads   *simd.Activations // (batch, n_heads*head_size): output of the heads; xb itself if that fits
+	final   *simd.Activations // (1, dim): input of the classifier
+	logits  []float32         // (vocab_size,)
+	scratch []byte            // (threads, inputs.scratch): for matmul
 
 	ropeCos, ropeSin []float32 // (seq_len, head_size/2): rotation of each position and pair
 
@@ -154,7 +155,7 @@ func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	t := &Transformer{Config: c.Config, Weights: c.Weights, name: c.Name, kernels: cmp.Or(o.Kernels, simd.Best())}
-	t.state = newRunState(&t.arena, c.Config, c.groupSize(), o.Threads)
+	t.state = c.newRunState(&t.arena, o.Threads)
 	if err := t.arena.Err; err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: keys, values and state: %w", c.Name, err), t.arena.Free())
 	}
@@ -167,27 +168,31 @@ func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 	return t, nil
 }
 
-// newRunState allocates the state of a model whose int8 weights have groups of that size.
-func newRunState(m *arena.Arena, p Config, group, threads int) runState {
+// newRunState allocates the state of a model.
+func (h Header) newRunState(m *arena.Arena, threads int) runState {
+	p, in := h.Config, h.inputs()
 	keys, values := p.cacheSize()
-	xb := newActivation(m, Batch, p.Dim, group)
-	heads := xb // as in run.c
-	if p.QDim() != p.Dim {
-		heads = newActivation(m, Batch, p.QDim(), group)
+	xb := newActivation(m, Batch, p.Dim, in, 1)
+	heads := xb       // as in run.c
+	if in.quantised { // see "Numbers" in DESIGN.md
+		heads = newActivation(m, Batch, p.QDim(), in, 2)
+	} else if p.QDim() != p.Dim {
+		heads = newActivation(m, Batch, p.QDim(), in, 1)
 	}
 	return runState{
 		x:          arena.Make[float32](m, Batch*p.Dim),
 		xb:         xb,
 		xb2:        arena.Make[float32](m, Batch*p.Dim),
-		hb:         newActivation(m, Batch, p.HiddenDim, group),
+		hb:         newActivation(m, Batch, p.HiddenDim, in, 1),
 		hb2:        arena.Make[float32](m, Batch*p.HiddenDim),
 		q:          arena.Make[float32](m, Batch*p.QDim()),
 		k:          arena.Make[float32](m, Batch*p.KVDim()),
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
 		att:        arena.Make[float32](m, threads*p.SeqLen),
 		heads:      heads,
-		final:      newActivation(m, 1, p.Dim, group),
+		final:      newActivation(m, 1, p.Dim, in, 1),
 		logits:     arena.Make[float32](m, p.VocabSize),
+		scratch:    arena.Make[byte](m, threads*in.scratch),
 		ropeCos:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
 		ropeSin:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
 		keyCache:   arena.Make[float32](m, p.NLayers*p.NKVHeads*keys),
@@ -255,15 +260,15 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 	for l := range p.NLayers {
 		t.batch.layer = l
 		t.each(n, (*Transformer).attentionInput)
-		t.matmul(n, &s.xb, product{s.q, p.QDim(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
+		t.matmul(n, s.xb, product{s.q, p.QDim(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
 		t.each(n*p.NKVHeads, (*Transformer).keyAndValue)
 		t.each(n*p.NHeads, (*Transformer).attention)
-		t.matmul(n, &s.heads, product{s.xb2, p.Dim, &w.WO[l]})
+		t.matmul(n, s.heads, product{s.xb2, p.Dim, &w.WO[l]})
 		t.each(n, (*Transformer).residual)
 
 		t.each(n, (*Transformer).ffnInput)
-		t.gatedMatmul(n, &s.xb, product{s.hb.f32, s.hb.stride, &w.W1[l]}, product{s.hb2, p.HiddenDim, &w.W3[l]})
-		t.matmul(n, &s.hb, product{s.xb2, p.Dim, &w.W2[l]})
+		t.gatedMatmul(n, s.xb, product{s.hb.F32, s.hb.Stride, &w.W1[l]}, product{s.hb2, p.HiddenDim, &w.W3[l]})
+		t.matmul(n, s.hb, product{s.xb2, p.Dim, &w.W2[l]})
 		t.each(n, (*Transformer).residual)
 	}
 }
@@ -276,8 +281,8 @@ func (t *Transformer) Logits(i int) []float32 {
 	if i < 0 || i >= len(t.batch.tokens) {
 		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(t.batch.tokens)))
 	}
-	t.kernels.RMSNorm(s.final.row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight, p.NormEpsilon)
-	t.matmul(1, &s.final, product{s.logits, p.VocabSize, &w.WCls})
+	t.kernels.RMSNorm(s.final.Row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight, p.NormEpsilon)
+	t.matmul(1, s.final, product{s.logits, p.VocabSize, &w.WCls})
 	return s.logits
 }
 
@@ -312,7 +317,7 @@ func (t *Transformer) ffnInput(_, i int)       { t.rmsnorm(i, t.Weights.RMSFFNWe
 
 func (t *Transformer) rmsnorm(i int, weight []float32) {
 	p := &t.Config
-	t.kernels.RMSNorm(t.state.xb.row(i), t.x(i), weight[t.batch.layer*p.Dim:][:p.Dim], p.NormEpsilon)
+	t.kernels.RMSNorm(t.state.xb.Row(i), t.x(i), weight[t.batch.layer*p.Dim:][:p.Dim], p.NormEpsilon)
 }
 
 // residual adds the output of a branch to the residual stream.
@@ -367,7 +372,7 @@ func (t *Transformer) attention(worker, i int) {
 	positions, headSize := b.pos+i+1, p.HeadSize
 	keys, values := t.cache(h / (p.NHeads / p.NKVHeads))
 	q := s.q[i*p.QDim()+h*headSize:][:headSize]
-	out := s.heads.row(i)[h*headSize:][:headSize]
+	out := s.heads.Row(i)[h*headSize:][:headSize]
 	att := s.att[worker*p.SeqLen:][:positions]
 	t.kernels.MatMulF32(att, positions, q, headSize, 1, headSize, keys, simd.TileF32*headSize, positions)
 	t.kernels.Softmax(att, float32(math.Sqrt(float64(headSize))))

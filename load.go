@@ -1,7 +1,7 @@
 package llama
 
 import (
-	"encoding/binary"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"bootllama/arena"
+	"bootllama/quant"
 	"bootllama/simd"
 )
 
@@ -22,9 +23,9 @@ type Header struct {
 	Format    string // what the format is, for a person
 	Version   int    // of the format
 	Config    Config
-	Tensors   []Tensor          // in the order of the file, without gaps
+	Tensors   []Tensor          // in the order of the file; what is between them is skipped
 	Warnings  []string          // what a person should know before the model is used
-	Tokenizer *Tokenizer        // nil: it has a file of its own
+	Tokenizer Vocab             // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
 }
 
@@ -39,12 +40,12 @@ type Tensor struct {
 	Offset, Bytes int64
 }
 
-// Type is how the numbers of a Tensor are stored, little endian.
-type Type int
+// Type is how the numbers of a Tensor are stored, little endian: one of GGUF's types, or Int8.
+type Type = quant.Type
 
 const (
-	Float32 Type = iota
-	Int8         // runq.c's QuantizedTensor: values, then the float32 scale of each group
+	Float32      = quant.F32
+	Int8    Type = 1 << 31 // runq.c's QuantizedTensor: values, then the float32 scale of each group
 )
 
 // bytes returns the size of some rows of a tensor in the file: of their scales, or of all else.
@@ -56,21 +57,33 @@ func (t *Tensor) bytes(scales bool, row, rows int) int {
 		return 4 * ((row+rows)*t.Columns/t.Group - row*t.Columns/t.Group)
 	case t.Type == Int8:
 		return rows * t.Columns
-	default:
-		return 4 * rows * t.Columns
 	}
+	values, size := t.Type.Block()
+	return rows * (t.Columns / values) * size
 }
 
 // size returns the size of a tensor in the file.
 func (t *Tensor) size() int64 { return int64(t.bytes(false, 0, t.Rows) + t.bytes(true, 0, t.Rows)) }
 
-// packed returns the size of a matrix in tiles, in bytes.
-func (t *Tensor) packed() int {
+// format returns how a matrix is held in memory, nil for a type that is not read.
+func (t *Tensor) format() simd.Format {
 	if t.Type == Int8 {
-		return simd.SizeInt8(t.Rows, t.Columns/t.Group, t.Group)
+		return simd.Int8(t.Group)
 	}
-	return 4 * simd.SizeF32(t.Rows, t.Columns)
+	return simd.FormatOf(t.Type)
 }
+
+// readable says whether there is a format for the tensor, and its rows are whole blocks.
+func (t *Tensor) readable(vector bool) bool {
+	if t.Type == Int8 {
+		return true
+	}
+	values, _ := t.Type.Block()
+	return values > 0 && t.Columns%values == 0 && (!vector || t.Type == Float32)
+}
+
+// packed returns the size of a matrix in tiles, in bytes: whole lines of the cache.
+func (t *Tensor) packed() int { return (t.format().Size(t.Rows, t.Columns) + 63) &^ 63 }
 
 // array is an array of Weights: its name in run.c, its shape, and where it is.
 type array struct {
@@ -131,7 +144,7 @@ type place struct {
 // model of this shape, or what is missing.
 func (h Header) places(w *Weights) (ps []place, err error) {
 	arrays := h.Config.arrays(w)
-	seen := map[string][]bool{} // by layer
+	seen, group := map[string][]bool{}, h.inputs().group // by layer
 	for _, a := range arrays {
 		seen[a.name] = make([]bool, a.layers)
 	}
@@ -153,14 +166,16 @@ func (h Header) places(w *Weights) (ps []place, err error) {
 			return fail("this kind of model has no %s", t.Weight)
 		case a != nil && (t.Rows != a.rows || t.Columns != a.columns || t.Layer < 0 || t.Layer >= a.layers || seen[a.name][t.Layer]):
 			return fail("(%d, %d) in layer %d, where the model has (%d, %d) in %d layers, each once", t.Rows, t.Columns, t.Layer, a.rows, a.columns, a.layers)
-		case t.Type == Int8 && (a == nil || a.vectors != nil || t.Group < 1 || t.Group > t.Columns || t.Group != h.groupSize()):
-			return fail("groups of %d values, where %d can be", t.Group, h.groupSize())
-		case t.Offset != end || t.Bytes != t.size():
+		case t.Type == Int8 && (a == nil || a.vectors != nil || t.Group < 1 || t.Group > t.Columns || t.Group != group):
+			return fail("groups of %d values, where %d can be", t.Group, group)
+		case !t.readable(a != nil && a.vectors != nil):
+			return fail("rows of %d values of type %v", t.Columns, t.Type)
+		case t.Offset < end || t.Bytes != t.size():
 			return fail("%d bytes at %d, where its shape and the tensor before it say %d at %d", t.Bytes, t.Offset, t.size(), end)
 		case a != nil:
 			seen[a.name][t.Layer] = true
 		}
-		ps, end = append(ps, p), end+t.Bytes
+		ps, end = append(ps, p), t.Offset+t.Bytes
 	}
 	for _, a := range arrays {
 		if layer := slices.Index(seen[a.name], false); layer >= 0 && a.name != "wcls" {
@@ -170,12 +185,19 @@ func (h Header) places(w *Weights) (ps []place, err error) {
 	return ps, nil
 }
 
-// groupSize returns the group size of the int8 matrices, 0 when there are none.
-func (h Header) groupSize() int {
-	if i := slices.IndexFunc(h.Tensors, func(t Tensor) bool { return t.Type == Int8 }); i >= 0 {
-		return h.Tensors[i].Group
+// inputs returns what the matrices are multiplied with.
+func (h Header) inputs() (in inputs) {
+	for i := range h.Tensors {
+		t := &h.Tensors[i]
+		switch {
+		case t.Type == Int8:
+			in.group = cmp.Or(in.group, t.Group)
+		case t.Type.Quantised():
+			in.group, in.quantised = cmp.Or(in.group, 32), true
+			in.scratch = max(in.scratch, simd.Scratch(t.format(), t.Columns, Batch)+63&^63)
+		}
 	}
-	return 0
+	return in
 }
 
 // errorf returns an error at an offset of the file.
@@ -211,7 +233,7 @@ func (h Header) Memory() (m Memory) {
 	}
 	m.Cache = h.Config.cacheBytes()
 	state := arena.Arena{CountOnly: true}
-	newRunState(&state, h.Config, h.groupSize(), 1)
+	h.newRunState(&state, 1)
 	m.State = state.Bytes - m.Cache + int64(unsafe.Sizeof(probIndex{}))*int64(h.Config.VocabSize)
 	return m
 }
@@ -284,12 +306,9 @@ func (c *Checkpoint) allocateWeights(places []place) error {
 			*a.perLayer = make([]Matrix, a.layers)
 		}
 		m, size := a.matrix(p.Layer), p.packed()
-		*m = Matrix{Rows: p.Rows, Columns: p.Columns, Group: p.Group}
-		if m.Group == 0 {
-			m.F32 = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(block))), size/4) // tiles are multiples of 64 bytes
-		} else {
-			m.Columns -= p.Columns % m.Group // see dropped
-			m.Q = block[:size:size]
+		*m = Matrix{Rows: p.Rows, Columns: p.Columns, Format: p.format(), Tiles: block[:size:size]}
+		if p.Type == Int8 {
+			m.Columns -= p.Columns % p.Group // see dropped
 		}
 		block = block[size:]
 	}
@@ -370,7 +389,11 @@ func (l *loader) packBand(buf []byte) bool {
 	}
 	bad := b.pack(buf[:b.bytes(b.scales, b.row, b.rows)])
 	if bad >= 0 {
-		at, v := b.at+4*int64(bad), math.Float32frombits(binary.LittleEndian.Uint32(buf[4*bad:]))
+		typ := b.Type
+		if b.scales {
+			typ = Float32
+		}
+		at, v := b.at+int64(bad), typ.Float(buf[bad:])
 		l.mu.Lock()
 		l.fail(at, fmt.Errorf("%s: offset %d: %s: %v is not a weight: the file is damaged", l.r.name, at, b.Name, v))
 		l.mu.Unlock()
@@ -385,9 +408,14 @@ func (l *loader) read(buf []byte) (b band, ok bool) {
 	if l.err != nil || l.next == len(l.places) {
 		return b, false
 	}
-	b = band{l.places[l.next], l.scales, l.row, 0, l.r.offset}
+	p := l.places[l.next]
+	err := l.r.skip(p.Offset, p.Name)
+	b = band{p, l.scales, l.row, 0, l.r.offset}
 	b.rows = min(b.bandRows(l.scales), b.Rows-l.row)
-	if err := l.r.read(buf[:b.bytes(b.scales, b.row, b.rows)], b.Name); err != nil {
+	if err == nil {
+		err = l.r.read(buf[:b.bytes(b.scales, b.row, b.rows)], b.Name)
+	}
+	if err != nil {
 		l.fail(l.r.offset, err)
 		return b, false
 	}
@@ -410,30 +438,22 @@ func (l *loader) fail(at int64, err error) {
 	}
 }
 
-// pack puts the numbers of a band into Weights. It returns the index of the first float32
+// pack puts the numbers of a band into Weights. It returns where in src the first float stands
 // that is not finite, or -1. A model with such a number generates only noise.
 func (b *band) pack(src []byte) (bad int) {
 	if b.array == nil {
 		return -1
 	}
 	if b.array.vectors != nil {
-		dst := (*b.array.vectors)[b.Layer*b.Columns:]
-		for i := range b.Columns {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-		}
-		return simd.NotFinite(src)
+		Float32.Dequantize((*b.array.vectors)[b.Layer*b.Columns:][:b.Columns], src)
+		return Float32.NotFinite(src)
 	}
 	m := b.array.matrix(b.Layer)
-	switch {
-	case b.scales:
-		simd.PackScales(m.Q, src, b.row, b.rows, b.Columns, m.Columns/m.Group, m.Group)
-		return simd.NotFinite(src)
-	case b.Type == Int8: // any value is good
-		simd.PackInt8(m.Q, src, b.row, b.Columns, m.Columns/m.Group, m.Group)
-		return -1
-	default:
-		return simd.PackF32(m.F32, src, b.row, b.Columns)
+	if b.scales {
+		simd.PackScales(m.Tiles, src, b.row, b.rows, b.Columns, m.Columns/b.Group, b.Group)
+		return Float32.NotFinite(src)
 	}
+	return m.Format.Pack(m.Tiles, src, b.row, b.Columns)
 }
 
 // reader reads a file from front to back and knows where it is.
@@ -452,6 +472,18 @@ func (r *reader) errorf(format string, a ...any) error {
 func (r *reader) read(b []byte, what string) error {
 	n, err := io.ReadFull(r.r, b)
 	r.offset += int64(n)
+	return r.explain(err, what)
+}
+
+// skip reads up to an offset, at which what begins, unless it is behind that.
+func (r *reader) skip(offset int64, what string) error {
+	n, err := io.CopyN(io.Discard, r.r, max(0, offset-r.offset))
+	r.offset += n
+	return r.explain(err, what)
+}
+
+// explain returns err, which ended the reading of what, for a person.
+func (r *reader) explain(err error, what string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.errorf("%s: the file ends here", what)
 	}

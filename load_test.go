@@ -42,7 +42,7 @@ func TestBadDescription(t *testing.T) {
 		{"negative layer", 0, func(h *Header) { find(h, "wk", 1).Layer = -1 }, "in layer -1"},
 		{"twice", 0, func(h *Header) { find(h, "wk", 1).Layer = 0 }, "wk of layer 0: (4, 8) in layer 0|2 layers, each once"},
 		{"missing", 0, func(h *Header) { find(h, "wk", 1).Weight = "" }, "plain: there is no wk for layer 1"},
-		{"gap", 0, func(h *Header) { find(h, "wk", 1).Offset++ }, "wk of layer 1: 128 bytes at 1537, where|128 at 1536"},
+		{"overlap", 0, func(h *Header) { find(h, "wk", 1).Offset-- }, "wk of layer 1: 128 bytes at 1535, where|128 at 1536"},
 		{"int8 vector", 4, func(h *Header) { x := find(h, "rms_att_weight", 0); x.Type, x.Group = Int8, 4 }, "rms_att_weight of layer 0: groups of 4"},
 		{"int8 and not used", 4, func(h *Header) { find(h, "wk", 1).Weight = "" }, "wk of layer 1: groups of 4"},
 		{"no group", 4, func(h *Header) { find(h, "wk", 1).Group = 0 }, "wk of layer 1: groups of 0"},
@@ -115,7 +115,7 @@ func TestBands(t *testing.T) {
 				}
 				bands = max(bands, (x.Rows+x.bandRows(false)-1)/x.bandRows(false))
 				m, b := a.matrix(x.Layer), file[x.Offset-h.Tensors[0].Offset:]
-				want, got := plainTensor{group: m.Group}, make([]float32, m.Columns)
+				want, got := plainTensor{group: x.Group}, make([]float32, m.Columns)
 				if x.Type == Float32 {
 					want.f32 = numbers[float32](b, x.Rows*x.Columns)
 				} else {

@@ -135,6 +135,9 @@ func (t *Tokenizer) lookup(piece string) (id int, ok bool) {
 	return int(t.sorted[i]), true
 }
 
+// Ends reports whether the model generates token when its text is complete: BOS, that of the next one.
+func (t *Tokenizer) Ends(token int) bool { return token == t.BOS }
+
 // VocabSize returns the number of tokens.
 func (t *Tokenizer) VocabSize() int { return len(t.vocab) }
 

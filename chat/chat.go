@@ -1,7 +1,7 @@
 // Package chat holds sessions between a user and a model. In a Session the model continues
 // each line of the user as a story. A Conversation is run.c's chat, in which the model
-// answers. The package only needs a reader and a writer, so that a terminal and the console
-// of a bare machine are the same to it.
+// answers; an Assistant answers in the format that its file names. The package only needs a
+// reader and a writer, so that a terminal and the console of a bare machine are the same to it.
 package chat
 
 import (
@@ -35,20 +35,46 @@ func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if _, err := io.WriteString(out, usage); err != nil {
 		return err
 	}
-	input := newInput(in, out, s.Interrupt)
+	return hold(ctx, in, out, s.Interrupt, func(ctx context.Context, beginning string) error {
+		return s.tell(ctx, out, beginning)
+	})
+}
+
+// hold asks for lines and lets answer answer each, until input ends as Run says. An interrupt
+// ends the context of an answer.
+func hold(ctx context.Context, in io.Reader, out io.Writer, interrupt <-chan os.Signal, answer func(ctx context.Context, line string) error) error {
+	input := newInput(in, out, interrupt)
 	defer input.close()
 	for {
-		beginning, err := input.ask(ctx, prompt)
-		if err == io.EOF || strings.TrimSpace(beginning) == "/quit" {
+		line, err := input.ask(ctx, prompt)
+		if err == io.EOF || strings.TrimSpace(line) == "/quit" {
 			return nil
+		}
+		if err == nil {
+			err = interruptible(ctx, interrupt, func(ctx context.Context) error { return answer(ctx, line) })
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.tell(ctx, out, beginning); err != nil {
-			return err
-		}
 	}
+}
+
+// interruptible calls f with a context that an interrupt ends.
+func interruptible(ctx context.Context, interrupt <-chan os.Signal, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-interrupt:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := f(ctx)
+	cancel()
+	<-done
+	return err
 }
 
 // tell writes one story, or the reason why there is none.
@@ -60,21 +86,9 @@ func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) err
 	if steps := s.Generator.Steps(s.Steps); len(tokens) > steps {
 		return say(out, "That line is %d tokens long and the story may have %d. Try a shorter one.", len(tokens), steps)
 	}
-	storyCtx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		select {
-		case <-s.Interrupt:
-			cancel()
-		case <-storyCtx.Done():
-		}
-	}()
-	_, err = s.Generator.GenerateText(storyCtx, out, beginning, s.Steps)
-	cancel()
-	<-done
+	_, err = s.Generator.GenerateText(ctx, out, beginning, s.Steps)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return nil // input.ask tells Run if ctx is done
+		return nil // input.ask tells hold if it was not an interrupt
 	}
 	return err
 }

@@ -48,8 +48,10 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	input := newInput(in, out, c.Interrupt)
 	defer input.close()
+	end, _ := c.Generator.Tokenizer.Encode("", false, true) // EOS, or nothing
 	var (
 		g           = c.Generator
+		eos         = append(end, -1)[0]
 		text        = llama.NewTextWriter(out)
 		userTurn    = true
 		queue       []int            // tokens for the next positions: the rest of the prompt
@@ -89,7 +91,7 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		}
 		token := queue[0]
 		queue = queue[1:]
-		userTurn = token == g.Tokenizer.EOS
+		userTurn = token == eos
 		var err error
 		if next[0], err = g.Next(batch - ahead); err != nil {
 			return err
@@ -97,12 +99,12 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		ahead--
 		if c.interrupt() && !userTurn {
 			// As if the assistant had generated EOS. The rest of the prompt is dropped.
-			queue, ahead, next[0], interrupted = nil, 0, g.Tokenizer.EOS, true
+			queue, ahead, next[0], interrupted = nil, 0, eos, true
 		}
 		switch {
 		case userTurn && interrupted:
 			interrupted = false
-		case next[0] == g.Tokenizer.EOS:
+		case next[0] == eos:
 			err = text.WritePiece("\n")
 		case len(queue) == 0:
 			err = text.WritePiece(g.Tokenizer.Decode(token, next[0]))

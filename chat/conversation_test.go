@@ -121,7 +121,7 @@ func TestEOSInPrompt(t *testing.T) {
 	g := conversation(t, 0).Generator
 	first, err := c.encode("", user)
 	second, e := c.encode("", "a")
-	at := slices.Index(first, c.Generator.Tokenizer.EOS)
+	at := slices.Index(first, c.Generator.Tokenizer.(*llama.Tokenizer).EOS)
 	if err != nil || e != nil || at < 0 {
 		t.Fatalf("%v, %v, no EOS in %v", err, e, first)
 	}
@@ -132,7 +132,7 @@ func TestEOSInPrompt(t *testing.T) {
 		if token = next; pos < len(heard) {
 			token = heard[pos]
 		}
-		if next = g.Sampler.Sample(g.Transformer.Forward(token, pos)); next == c.Generator.Tokenizer.EOS {
+		if next = g.Sampler.Sample(g.Transformer.Forward(token, pos)); next == c.Generator.Tokenizer.(*llama.Tokenizer).EOS {
 			t.Fatal("the model generates EOS")
 		}
 		if pos >= len(heard)-1 {
@@ -210,7 +210,7 @@ func TestInterruptAssistant(t *testing.T) {
 	pos := 0
 	forward := func(token int) int {
 		next := g.Sampler.Sample(g.Transformer.Forward(token, pos))
-		if next == g.Tokenizer.EOS {
+		if next == g.Tokenizer.(*llama.Tokenizer).EOS {
 			t.Fatal("the model says EOS of itself")
 		}
 		pos++
@@ -232,7 +232,7 @@ func TestInterruptAssistant(t *testing.T) {
 		head.WriteString(g.Tokenizer.Decode(token, next))
 		token, next = next, forward(next)
 	}
-	forward(g.Tokenizer.EOS)
+	forward(g.Tokenizer.(*llama.Tokenizer).EOS)
 	rest.WriteString("\n" + userPrompt + assistantPrompt)
 	token, next = listen("to")
 	for pos < g.Transformer.Config.SeqLen {

@@ -24,6 +24,7 @@ func machine() []*Kernels {
 	k := twin
 	k.Name = "sse2" // every amd64 has it
 	k.level = sse2
+	k.blocks = blocksSSE2
 	ks := []*Kernels{&k}
 	if x := cpu.X86; x.HasAVX2 {
 		k := k
@@ -32,6 +33,7 @@ func machine() []*Kernels {
 		k.f32s, k.f32Tokens = f32sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
+		k.blocks = blocksAVX2
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
@@ -42,6 +44,7 @@ func machine() []*Kernels {
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
+			k.blocks = blocksAVX512
 			k.softmax, k.swiGLU, k.quantize, k.read = softmaxAVX512, swiGLUAVX512, quantizeAVX512, readAVX512
 			ks = append(ks, &k)
 		}

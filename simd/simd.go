@@ -47,6 +47,10 @@ type Kernels struct {
 	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
+	// The kernels for one tile of blocks times one token, by type. Where there is none, tiles are
+	// unpacked.
+	blocks [len(blockFormats)]product
+
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
 	gemmRows int // 0: there is no such kernel
 	gemm     func(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)

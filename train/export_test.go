@@ -71,11 +71,7 @@ func rows(p *Parameters, w *llama.Weights, f func(name string, want, got []float
 		for l, matrix := range m.matrices {
 			got := make([]float32, matrix.Columns)
 			for row := range matrix.Rows {
-				if matrix.Group == 0 {
-					simd.RowF32(got, matrix.F32, row)
-				} else {
-					simd.RowInt8(got, matrix.Q, row, matrix.Group)
-				}
+				matrix.Format.Row(got, matrix.Tiles, row)
 				f(fmt.Sprintf("%s[%d] row %d", m.name, l, row), data[:matrix.Columns], got)
 				data = data[matrix.Columns:]
 			}
@@ -123,7 +119,7 @@ func TestWriteInt8(t *testing.T) {
 		p := randomParameters(c)
 		checkpoint := readCheckpoint(t, written(t, p, WriteInt8))
 		group := []int{64, 4}[i]
-		if checkpoint.Config != c.Llama2() || !shared(checkpoint) || checkpoint.Version != 2 || checkpoint.Weights.WQ[0].Group != group {
+		if checkpoint.Config != c.Llama2() || !shared(checkpoint) || checkpoint.Version != 2 || checkpoint.Weights.WQ[0].Format != simd.Int8(group) {
 			t.Errorf("header %+v, want shape %v and groups of %d", checkpoint.Header, c, group)
 		}
 		rows(p, &checkpoint.Weights, func(name string, want, got []float32) {

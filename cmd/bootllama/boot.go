@@ -194,7 +194,7 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 func (o *bootOptions) prepare() error {
 	read := run.Check
 	if o.noCheck {
-		read = func(o run.Options) (llama.Header, error) { return run.Header(o.Model) }
+		read = run.Options.Header
 	}
 	h, err := read(o.Options)
 	if err != nil && !o.noCheck { // else the machine reports it

@@ -100,11 +100,16 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	_, resume := collectAtPrompts(nil)
 	defer resume()
-	if err := checkMemory(o.model, ""); err != nil {
+	model := Options{Model: o.model}
+	h, err := model.Header()
+	if err == nil {
+		_, err = checkMemory(h, "")
+	}
+	if err != nil {
 		return err
 	}
 	start := time.Now()
-	c, err := loadCheckpoint(o.model, stderr)
+	c, err := model.loadCheckpoint(stderr)
 	if err != nil {
 		return err
 	}
@@ -216,7 +221,7 @@ func newWeightReader(w llama.Weights, threads int, kernels *simd.Kernels) *weigh
 func (r *weightReader) add(matrices ...llama.Matrix) {
 	var parts [][]byte
 	for _, m := range matrices {
-		for b := m.Bytes(); len(b) > 0; {
+		for b := m.Tiles; len(b) > 0; {
 			n := min(len(b), max(len(b)/(2*r.team.Size()), 64<<10))
 			parts, b = append(parts, b[:n]), b[n:]
 			r.bytes += int64(n)
@@ -250,13 +255,9 @@ func (r *benchReport) summarize() {
 
 // print writes the report as text.
 func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
-	kind := "float32"
-	if group := c.Weights.WCls.Group; group != 0 {
-		kind = fmt.Sprintf("int8 in groups of %d", group)
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
-		r.Model, kind, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
+		r.Model, c.Weights.WCls.Format, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
 	line := func(name, tokens, unit string, median float64, all []float64) {
 		if len(all) > 0 {
 			fmt.Fprintf(&b, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, tokens, median, unit, slices.Min(all), slices.Max(all), len(all))

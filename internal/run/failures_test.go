@@ -213,7 +213,7 @@ func TestWeightReader(t *testing.T) {
 	var want, got int64
 	for _, layers := range [][]llama.Matrix{c.Weights.WQ, c.Weights.WK, c.Weights.WV, c.Weights.WO, c.Weights.W1, c.Weights.W2, c.Weights.W3, {c.Weights.WCls}} {
 		for _, m := range layers {
-			want += int64(len(m.Bytes()))
+			want += int64(len(m.Tiles))
 		}
 	}
 	seen := map[*byte]bool{}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sort"
 	"strings"
 
 	"bootllama"
@@ -22,8 +23,8 @@ func (o Options) TokenizerFile() string {
 }
 
 // Load reads the model and its tokenizer. It draws a progress bar if stderr is a Screen.
-func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, error) {
-	c, err := loadCheckpoint(o.Model, stderr)
+func Load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Vocab, error) {
+	c, err := o.loadCheckpoint(stderr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,13 +32,18 @@ func Load(o Options, stderr io.Writer) (*llama.Checkpoint, *llama.Tokenizer, err
 	return c, tok, err
 }
 
-func loadCheckpoint(name string, stderr io.Writer) (*llama.Checkpoint, error) {
-	if name == "" {
-		return llama.ReadCheckpoint(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name, nil)
+// loadCheckpoint reads the model, whose context becomes the one of the options.
+func (o Options) loadCheckpoint(stderr io.Writer) (c *llama.Checkpoint, err error) {
+	if o.Model == "" {
+		c, err = llama.ReadCheckpoint(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name, nil)
+	} else {
+		bar := newProgressBar(stderr)
+		c, err = llama.LoadCheckpoint(o.Model, bar.show)
+		bar.clear()
 	}
-	bar := newProgressBar(stderr)
-	c, err := llama.LoadCheckpoint(name, bar.show)
-	bar.clear()
+	if err == nil {
+		c.Config.SeqLen, err = o.positions(c.Header)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
@@ -56,20 +62,65 @@ func Header(name string) (llama.Header, error) {
 	return h, nil
 }
 
+// Header reads the header of the options' model. Its context is the one that the model will get.
+func (o Options) Header() (llama.Header, error) {
+	h, err := Header(o.Model)
+	if err != nil {
+		return h, err
+	}
+	if h.Config.SeqLen, err = o.positions(h); err != nil {
+		return h, fmt.Errorf("model: %w", err)
+	}
+	return h, nil
+}
+
+// positions returns the size of a model's context: what -c says, or all that the model has, but
+// of a GGUF model no more than 4096, since files name up to 131,072, which take gigabytes.
+func (o Options) positions(h llama.Header) (int, error) {
+	n := h.Config.SeqLen
+	switch {
+	case o.Context > n:
+		return 0, fmt.Errorf("%s: its context holds %d tokens, fewer than the %d of -c", h.Name, n, o.Context)
+	case o.Context > 0:
+		return o.Context, nil
+	case isGGUF(h):
+		return min(n, 4096), nil
+	}
+	return n, nil
+}
+
+// isGGUF reports whether a model's file is a GGUF file.
+func isGGUF(h llama.Header) bool { return strings.HasPrefix(h.Format, "GGUF") }
+
 // checkMemory returns an error if a model and its tokenizer's file, "" for none, need more
-// memory than there is. Nothing has been loaded then.
-func checkMemory(model, tokenizer string) error {
-	h, err := Header(model)
-	m, program := h.Memory(), int64(llama.Overhead)
+// memory than there is, and the largest context with which they would not, 0 for none. Nothing
+// has been loaded then.
+func checkMemory(h llama.Header, tokenizer string) (fits int, err error) {
+	program := int64(llama.Overhead)
 	if info, err := os.Stat(tokenizer); err == nil { // if not, loadTokenizer says so
 		program += 4 * info.Size() // its pieces while they grow, and the tables
 	}
-	need, limit := m.Total()-llama.Overhead+program, arena.Limit()
-	if err == nil && need > limit {
-		return fmt.Errorf("model: %s needs %d MiB of memory (weights %d, keys and values %d, state %d, the program up to %d) and there are %d MiB",
-			h.Name, mib(need), mib(m.Weights), mib(m.Cache), mib(m.State), mib(program), limit>>20)
+	need := func(context int) int64 {
+		h.Config.SeqLen = context
+		return h.Memory().Total() - llama.Overhead + program
 	}
-	return err
+	limit, context, m := arena.Limit(), h.Config.SeqLen, h.Memory()
+	if need(context) <= limit {
+		return context, nil
+	}
+	err = fmt.Errorf("model: %s needs %d MiB of memory (weights %d, keys and values %d, state %d, the program up to %d) and there are %d MiB",
+		h.Name, mib(need(context)), mib(m.Weights), mib(m.Cache), mib(m.State), mib(program), limit>>20)
+	if !isGGUF(h) {
+		return 0, err
+	}
+	fits = sort.Search(context, func(i int) bool { return need(i+1) > limit }) // i positions fit
+	if fits > 256 {
+		fits -= fits % 256
+	}
+	if fits > 0 {
+		err = fmt.Errorf("%w; -c %d needs %d", err, fits, mib(need(fits)))
+	}
+	return fits, err
 }
 
 // mib returns a number of bytes in MiB, rounded up.
@@ -78,7 +129,7 @@ func mib(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 // Check reads the model's header and its tokenizer. It returns the errors of Load but one:
 // it does not read the weights and cannot find one that is not a finite number.
 func Check(o Options) (llama.Header, error) {
-	h, err := Header(o.Model)
+	h, err := o.Header()
 	if err != nil {
 		return llama.Header{}, err
 	}
@@ -86,7 +137,7 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
-func loadTokenizer(o Options, h llama.Header) (*llama.Tokenizer, error) {
+func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
 	name := o.TokenizerFile()
 	switch {
 	case h.Tokenizer != nil && o.Tokenizer == "":

@@ -26,10 +26,9 @@ func Help(command string) string {
 const OptionsHelp = optionsHelp + `  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
       --ids              print token ids, space separated, in place of text
   -m, --mode MODE        generate (default) or chat: say something, the model
-                         answers, if it was finetuned for it (Llama 2 Chat);
-                         Ctrl-C cuts the answer short, Ctrl-D ends
-  -y, --system TEXT      what the model is told before a chat, "" for nothing;
-                         without it you are asked
+                         answers, if it was finetuned for it (Llama 2 Chat;
+                         GGUF: as the file says); Ctrl-C cuts the answer short,
+                         Ctrl-D ends. console chats if the GGUF says how
 `
 
 const optionsHelp = `
@@ -45,8 +44,14 @@ it, a small one that is built in tells a tale.
                          0.9)
   -s, --seed SEED        the same seed, the same text; 0 (default): by the clock
   -n, --steps N          tokens of the text, the prompt's included, which must
-                         fit; in mode chat those of all turns together; 0: as
-                         many as the model's context holds (default 256)
+                         fit; in mode chat those of all turns together (GGUF: of
+                         an answer); 0: as many as the context holds (default
+                         256, of an answer 0)
+  -c, --context N        tokens that the model sees at once, which take memory;
+                         0 (default): as many as it can, GGUF at most 4096
+  -y, --system TEXT      what the model is told before a chat, "" for nothing;
+                         without it you are asked (GGUF: what the file says)
+      --think            let the model think before it answers, if it can
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
 `
@@ -57,11 +62,13 @@ type Options struct {
 	Temperature float64 // 0 or more, finite
 	TopP        float64 // 0 to 1
 	Seed        uint64  // 0: taken from the clock
-	Steps       int     // 0: as many as the model's context holds
+	Steps       int     // 0: as many as the context holds; -1: the mode's default
 	Prompt      *string // nil: none was given
 	Tokenizer   string  // file of the tokenizer; "": see TokenizerFile
-	Mode        string  // generate or chat
+	Mode        string  // generate or chat; "": generate, but console chats if the model's file says how
 	System      *string // system prompt of mode chat; nil: none was given
+	Think       bool    // the model may think before it answers
+	Context     int     // positions; 0: see positions
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
 }
@@ -85,7 +92,7 @@ func ParseFlags(fs *flag.FlagSet, args []string) (operands []string, err error) 
 // and long names. A command can add flags of its own to fs. After ParseFlags it calls
 // Complete with the operands.
 func (o *Options) Register(fs *flag.FlagSet) {
-	*o = Options{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
+	*o = Options{Temperature: 1, TopP: 0.9, Steps: -1}
 	define := func(short, long string, set func(string) error) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
@@ -119,6 +126,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("z", "tokenizer", func(s string) error { o.Tokenizer = s; return nil })
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
 	define("y", "system", func(s string) error { o.System = &s; return nil })
+	define("c", "context", number(&o.Context, math.MaxInt32))
+	fs.BoolVar(&o.Think, "think", false, "")
 	fs.BoolVar(&o.IDs, "ids", false, "")
 	fs.Func("threads", "", number(&o.Threads, maxThreads))
 }
@@ -156,7 +165,7 @@ func (o *Options) Complete(operands []string) (err error) {
 	if o.Model, err = Model(operands); err != nil {
 		return err
 	}
-	if o.Mode != "generate" && o.Mode != "chat" {
+	if o.Mode != "" && o.Mode != "generate" && o.Mode != "chat" {
 		return Usagef("unknown mode %q: generate or chat", o.Mode)
 	}
 	if o.Mode == "chat" && o.IDs {
@@ -179,14 +188,24 @@ func (o Options) Args() []string {
 	args = append(args,
 		"-t", float(o.Temperature),
 		"-p", float(o.TopP),
-		"-s", strconv.FormatUint(o.Seed, 10),
-		"-n", strconv.Itoa(o.Steps),
-		"-m", o.Mode)
+		"-s", strconv.FormatUint(o.Seed, 10))
+	if o.Steps >= 0 {
+		args = append(args, "-n", strconv.Itoa(o.Steps))
+	}
+	if o.Mode != "" {
+		args = append(args, "-m", o.Mode)
+	}
 	if o.Prompt != nil {
 		args = append(args, "-i", *o.Prompt)
 	}
 	if o.System != nil {
 		args = append(args, "-y", *o.System)
+	}
+	if o.Think {
+		args = append(args, "--think")
+	}
+	if o.Context != 0 {
+		args = append(args, "-c", strconv.Itoa(o.Context))
 	}
 	if o.IDs {
 		args = append(args, "--ids")

@@ -24,15 +24,34 @@ const (
 // every console supports.
 type progressBar struct {
 	w            io.Writer // nothing is drawn if it is no Screen
+	line         func(done, total int64, elapsed time.Duration) string
 	start, drawn time.Time
 	width        int // columns of the line that is on the screen
 }
 
 func newProgressBar(w io.Writer) *progressBar {
-	return &progressBar{w: w, start: time.Now()}
+	return &progressBar{w: w, line: progressLine, start: time.Now()}
 }
 
-// show draws the bar for done of total bytes if it is time to do so.
+// readingProgress returns chat.Assistant's Progress, a bar of tokens.
+func readingProgress(w io.Writer) func(done, total int) {
+	b := progressBar{w: w}
+	b.line = func(done, total int64, elapsed time.Duration) string {
+		return barLine("reading", "tokens", 1, done, total, elapsed)
+	}
+	return func(done, total int) {
+		switch done {
+		case 0:
+			b.start = time.Now()
+		case total:
+			b.clear()
+		default:
+			b.show(int64(done), int64(total))
+		}
+	}
+}
+
+// show draws the bar for done of total if it is time to do so.
 func (b *progressBar) show(done, total int64) {
 	if _, ok := b.w.(Screen); !ok {
 		return
@@ -43,7 +62,7 @@ func (b *progressBar) show(done, total int64) {
 		return
 	}
 	b.drawn = now
-	b.draw(progressLine(done, total, elapsed))
+	b.draw(b.line(done, total, elapsed))
 }
 
 // clear removes the bar and leaves the cursor at the start of the empty line.
@@ -65,7 +84,12 @@ func (b *progressBar) draw(line string) {
 //
 //	loading [=========>           ]  46%  192 of 418 MB, 61 MB/s, 4s left
 func progressLine(done, total int64, elapsed time.Duration) string {
-	const width, mb = 24, 1e6
+	return barLine("loading", "MB", 1e6, done, total, elapsed)
+}
+
+// barLine returns such a line of what is done, in units of that size.
+func barLine(verb, unit string, size float64, done, total int64, elapsed time.Duration) string {
+	const width = 24
 	part := float64(done) / float64(max(total, 1))
 	speed := float64(done) / elapsed.Seconds() // show ensures that elapsed is not 0
 	left := "?"
@@ -76,6 +100,6 @@ func progressLine(done, total int64, elapsed time.Duration) string {
 	if len(arrow) < width {
 		arrow += ">"
 	}
-	return fmt.Sprintf("loading [%-*s] %3d%%  %.0f of %.0f MB, %.0f MB/s, %s left",
-		width, arrow, int(100*part), float64(done)/mb, float64(total)/mb, speed/mb, left)
+	return fmt.Sprintf("%s [%-*s] %3d%%  %.0f of %.0f %s, %.0f %s/s, %s left",
+		verb, width, arrow, int(100*part), float64(done)/size, float64(total)/size, unit, speed/size, unit, left)
 }

@@ -115,3 +115,23 @@ func TestScreen(t *testing.T) {
 		t.Errorf("after an hour: %q", s.lines)
 	}
 }
+
+// TestReadingProgress: a bar of tokens, which is gone at the end, and starts anew with the next reading.
+func TestReadingProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &screen{lines: []string{""}}
+		progress := readingProgress(Screen{s})
+		for range 2 {
+			time.Sleep(time.Minute)
+			progress(0, 400)
+			time.Sleep(6 * time.Second)
+			progress(96, 400)
+			if want := "reading [=====>                  ]  24%  96 of 400 tokens, 16 tokens/s, 19s left"; s.last() != want {
+				t.Errorf("%q, want %q", s.last(), want)
+			}
+			if progress(400, 400); s.last() != "" || s.column != 0 {
+				t.Errorf("at the end %q", s.last())
+			}
+		}
+	})
+}

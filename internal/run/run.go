@@ -70,27 +70,61 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return err
 	case name == "console" && (o.Prompt != nil || o.IDs):
 		return Usagef("console takes neither a prompt nor --ids: they are options of run")
-	case name == "console" && o.Mode != "generate":
+	case name == "console" && o.Mode == "chat":
 		return Usagef("console has no mode %s: it is one of run", o.Mode)
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
-	g, err := newGenerator(o, stderr)
+	if err := o.fit(name == "console", stderr); err != nil {
+		return err
+	}
+	g, h, err := newGenerator(o, stderr)
 	if err != nil {
 		return err
 	}
-	if name == "run" && o.Mode == "generate" {
+	if name == "run" && o.Mode != "chat" {
 		return generate(ctx, g, o, stdout, stderr)
 	}
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
-	if name == "console" {
-		s := chat.Session{Generator: g, Steps: o.Steps, Interrupt: interrupt}
+	a, err := newAssistant(o, g, h, stderr)
+	switch {
+	case err != nil:
+		return err
+	case a != nil:
+		a.Interrupt, a.Usage = interrupt, name == "console"
+		return a.Run(ctx, stdin, stdout)
+	case name == "console":
+		s := chat.Session{Generator: g, Steps: o.steps(), Interrupt: interrupt}
 		return s.Run(ctx, stdin, stdout)
 	}
-	c := chat.Conversation{Generator: g, Steps: o.Steps, System: o.System, User: o.Prompt, Interrupt: interrupt}
+	c := chat.Conversation{Generator: g, Steps: o.steps(), System: o.System, User: o.Prompt, Interrupt: interrupt}
 	return c.Run(ctx, stdin, stdout)
+}
+
+// steps returns the positions of a text: run.c's number by default.
+func (o Options) steps() int {
+	if o.Steps < 0 {
+		return 256
+	}
+	return o.Steps
+}
+
+// fit returns an error if there is too little memory for the model. A session takes a smaller
+// context instead, where that helps, and says so.
+func (o *Options) fit(session bool, stderr io.Writer) error {
+	h, err := o.Header()
+	if err != nil {
+		return err
+	}
+	fits, err := checkMemory(h, o.TokenizerFile())
+	if err == nil || !session || fits == 0 {
+		return err
+	}
+	o.Context = fits
+	_, err = fmt.Fprintf(stderr, "bootllama: %v: taking that\n", err)
+	return err
 }
 
 func parse(args []string) (Options, error) {
@@ -105,21 +139,18 @@ func parse(args []string) (Options, error) {
 }
 
 // newGenerator loads the model and the tokenizer that the options name.
-func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
+func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, error) {
 	kernels, err := chooseKernels()
-	if err == nil {
-		err = checkMemory(o.Model, o.TokenizerFile())
-	}
 	if err != nil {
-		return nil, err
+		return nil, llama.Header{}, err
 	}
 	c, tok, err := Load(o, stderr)
 	if err != nil {
-		return nil, err
+		return nil, llama.Header{}, err
 	}
 	for _, warning := range c.Warnings {
 		if _, err := fmt.Fprintf(stderr, "bootllama: %s: %s\n", c.Name, warning); err != nil {
-			return nil, err
+			return nil, llama.Header{}, err
 		}
 	}
 	seed := o.Seed
@@ -128,14 +159,14 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, error) {
 	}
 	t, err := c.NewTransformer(llama.Options{Threads: cmp.Or(o.Threads, workers.Cores()), Kernels: kernels})
 	if err != nil {
-		return nil, err
+		return nil, llama.Header{}, err
 	}
 	topP := float32(o.TopP)
 	if topP == 0 && o.TopP > 0 { // which is no restriction, where the least is the likeliest token alone
 		topP = math.SmallestNonzeroFloat32
 	}
 	s := t.NewSampler(float32(o.Temperature), topP, seed)
-	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, nil
+	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, c.Header, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.
@@ -160,15 +191,15 @@ func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr
 	defer stop()
 	prompt := *cmp.Or(o.Prompt, new(""))
 	tokens, err := g.Tokenizer.Encode(prompt, false, false)
-	if n, steps := len(tokens), g.Steps(o.Steps); err == nil && n > steps { // run.c cuts it
+	if n, steps := len(tokens), g.Steps(o.steps()); err == nil && n > steps { // run.c cuts it
 		return fmt.Errorf("the prompt has %d tokens, %d too many: the text may have %d (-n; the model's context holds %d)",
 			n, n-steps, steps, g.Transformer.Config.SeqLen)
 	}
 	var stats llama.Stats
 	if o.IDs {
-		stats, err = generateIDs(ctx, g, prompt, o.Steps, stdout)
+		stats, err = generateIDs(ctx, g, prompt, o.steps(), stdout)
 	} else {
-		stats, err = g.GenerateText(ctx, stdout, prompt, o.Steps)
+		stats, err = g.GenerateText(ctx, stdout, prompt, o.steps())
 	}
 	if err != nil {
 		return err

@@ -300,7 +300,7 @@ func TestWriteFails(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate"}
+	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: -1}
 	with := func(f func(*Options)) Options { o := std; f(&o); return o }
 	for _, c := range []struct {
 		args string
@@ -309,7 +309,8 @@ func TestParse(t *testing.T) {
 		{"m", std},
 		{"-- m", std},
 		{"-t 1", with(func(o *Options) { o.Model = "" })},
-		{"-n 256 m", std},
+		{"-n 256 m", with(func(o *Options) { o.Steps = 256 })},
+		{"m --think -c 7", with(func(o *Options) { o.Think, o.Context = true, 7 })},
 		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
 		{"-s +5 m", with(func(o *Options) { o.Seed = 5 })},
@@ -317,7 +318,7 @@ func TestParse(t *testing.T) {
 		{"m -i -x", with(func(o *Options) { o.Prompt = new("-x") })},
 		{"-i -- m -t 0", with(func(o *Options) { o.Prompt, o.Temperature = new("--"), 0 })},
 		{"-t 0 -- -m", with(func(o *Options) { o.Model, o.Temperature = "-m", 0 })},
-		{"m -m generate -y sys -z t", with(func(o *Options) { o.System, o.Tokenizer = new("sys"), "t" })},
+		{"m -m generate -y sys -z t", with(func(o *Options) { o.Mode, o.System, o.Tokenizer = "generate", new("sys"), "t" })},
 		{"m -m chat", with(func(o *Options) { o.Mode = "chat" })},
 	} {
 		if got, err := parse(strings.Fields(c.args)); err != nil || !reflect.DeepEqual(got, c.want) {
@@ -346,6 +347,7 @@ func TestArgs(t *testing.T) {
 		{Model: "m", Tokenizer: "t", Mode: "chat"},
 		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
+		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7},
 	} {
 		var file bytes.Buffer
 		if err := WriteArgs(&file, o.Args()); err != nil {

@@ -1,0 +1,246 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"bootllama"
+	"bootllama/chat/template"
+	"bootllama/models"
+)
+
+// marked is a tokenizer of llama2.c that finds "<|im_start|>" and "<|im_end|>" in templates: they are BOS and EOS.
+type marked struct{ *llama.Tokenizer }
+
+func (m marked) EncodeTemplate(parts []string, bos bool) (ids []int, err error) {
+	text := "" // behind the last mark
+	encode := func(mark ...int) {
+		tokens, e := m.Tokenizer.Encode(text, false, false)
+		ids, err, text = append(append(ids, tokens...), mark...), errors.Join(err, e), ""
+	}
+	for i, part := range parts {
+		for {
+			before, mark, found := strings.Cut(part, "<|im_")
+			if !found || i%2 == 1 {
+				break
+			}
+			text += before
+			if part, found = strings.CutPrefix(mark, "end|>"); found {
+				encode(m.EOS)
+			} else {
+				part = strings.TrimPrefix(mark, "start|>")
+				encode(m.BOS)
+			}
+		}
+		text += part
+	}
+	encode()
+	return ids, err
+}
+
+func (m marked) Ends(token int) bool { return token == m.BOS || token == m.EOS }
+
+// assistant returns an assistant that is the built-in model, whose context holds 256 tokens, at temperature 0.
+func assistant(t *testing.T, size int) *Assistant {
+	t.Helper()
+	c, tok, err := models.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Config.SeqLen = size
+	tr := llama.NewTransformer(c, llama.Options{})
+	t.Cleanup(func() { tr.Close() })
+	return &Assistant{
+		Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)},
+		Tokenizer: marked{tok}, Template: template.ChatML(), Steps: 20,
+	}
+}
+
+// next returns the likeliest token behind ids, in a fresh context.
+func next(t *testing.T, a *Assistant, ids []int) int {
+	t.Helper()
+	g, n := a.Generator, 0
+	for pos := 0; pos < len(ids); pos += n {
+		n = min(llama.Batch, len(ids)-pos)
+		g.Transformer.Prefill(ids[pos:pos+n], pos)
+	}
+	token, err := g.Next(n - 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// TestAssistant: each token of a long conversation is the one that a fresh one with the same turns would write. So it
+// is when turns have been forgotten, before an answer and within one, until half of the context is free or there is but
+// one turn; the system's text stays.
+func TestAssistant(t *testing.T) {
+	const size = 256
+	a, fresh := assistant(t, size), assistant(t, size)
+	system := "You tell tales."
+	a.System, a.Steps = &system, 43
+	tokens, forgotten, within, since := 0, 0, 0, 0
+	out := &onWrite{}
+	out.f = func(piece string) {
+		switch {
+		case piece == prompt || piece == "\n":
+			return
+		case strings.Contains(piece, "["):
+			forgotten, since = forgotten+1, 0
+			if strings.HasPrefix(piece, "\n") {
+				within++
+			}
+			if half := len(a.ids) <= size/2 || len(a.said) == 2; !half || !strings.Contains(piece, "[The context holds 256 tokens and is full: the oldest turns, ") || a.said[0].Text != system {
+				t.Errorf("%q, %d tokens left, %+v", piece, len(a.ids), a.said)
+			}
+			return
+		}
+		tokens++
+		if since++; since > 8 && since%8 > 0 {
+			return // it takes time
+		}
+		if want := a.Tokenizer.Decode(a.ids[len(a.ids)-1], next(t, fresh, a.ids)); piece != want {
+			t.Errorf("behind %d tokens %q, in a fresh conversation %q", len(a.ids), piece, want)
+		}
+		prompt, err := a.encode(a.said)
+		if err != nil || len(prompt) > len(a.ids) || !slices.Equal(a.ids[:len(prompt)], prompt) {
+			t.Errorf("%v: the tokens are not those of %+v", err, a.said)
+		}
+	}
+	var lines strings.Builder
+	for i := range 24 {
+		fmt.Fprintf(&lines, "A fox%s.\n", strings.Repeat(" and a fox", i%3))
+	}
+	if err := a.Run(context.Background(), strings.NewReader(lines.String()), out); err != nil {
+		t.Fatal(err)
+	}
+	if tokens < 300 || within < 2 || forgotten-within < 2 {
+		t.Errorf("%d tokens, turns forgotten %d times, %d of them within an answer", tokens, forgotten, within)
+	}
+}
+
+// TestAssistantReads: of a later turn only what is new goes through the model, and the last token of the answer before it.
+func TestAssistantReads(t *testing.T) {
+	a := assistant(t, 256)
+	var reads []string
+	a.Progress = func(done, total int) { reads = append(reads, fmt.Sprint(done, "/", total)) }
+	if err := a.Run(context.Background(), strings.NewReader(strings.Repeat("Go on. ", 25)+"\n\nThe fox\n"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var n []int // tokens of the first message, of three, of four
+	for _, messages := range []int{1, 3} {
+		ids, err := a.encode(a.said[:messages])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = append(n, len(ids))
+	}
+	fresh := n[1] - (n[0] + a.Steps - 1)
+	var want []string
+	for _, r := range [][2]int{{0, n[0]}, {llama.Batch, n[0]}, {n[0], n[0]}, {0, fresh}, {fresh, fresh}} {
+		want = append(want, fmt.Sprint(r[0], "/", r[1]))
+	}
+	if !slices.Equal(reads, want) {
+		t.Errorf("read %s, want %s", reads, want)
+	}
+}
+
+// TestAssistantTold: what the user is told, and what becomes of the lines.
+func TestAssistantTold(t *testing.T) {
+	a := assistant(t, 64)
+	a.Steps = 0
+	long, fox := strings.Repeat("a fox ", 40), "The fox"
+	const unread = "The model cannot read that: it has 176 tokens in the model's format, and the context holds 64.\n"
+	const full = "\n[The context holds 64 tokens and is full: the answer ends here.]\n"
+	var out strings.Builder
+	if err := a.Run(context.Background(), strings.NewReader(long+"\n\t\nThe fox\n /quit\nThe fox\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := strings.Cut(out.String(), unread+prompt+prompt)
+	if answer, ok := strings.CutSuffix(after, full+prompt); before != prompt || !ok || len(a.said) != 2 || a.said[1].Text != answer {
+		t.Errorf("%q, %+v", out.String(), a.said)
+	}
+	for _, c := range []struct {
+		system, user *string
+		want         string
+	}{
+		{&long, nil, "system text: it has 179 tokens in the model's format, and the context holds 64"},
+		{nil, &long, "prompt: it has 176 tokens in the model's format, and the context holds 64"},
+	} {
+		a.System, a.User = c.system, c.user
+		if err := a.Run(context.Background(), strings.NewReader(""), io.Discard); err == nil || err.Error() != c.want {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+	out.Reset()
+	if a.System, a.User = nil, &fox; a.Run(context.Background(), strings.NewReader(""), &out) != nil || out.String() != after+"\n" {
+		t.Errorf("a first line that is given: %q, want %q", out.String(), after)
+	}
+}
+
+// TestAssistantInterrupt: an interrupt while the model reads takes the line back, one within an answer ends it there; the
+// conversation goes on as one in which that was said.
+func TestAssistantInterrupt(t *testing.T) {
+	a, fresh := assistant(t, 256), assistant(t, 256)
+	interrupt := make(chan os.Signal) // unbuffered: a send returns when it was heard
+	a.Interrupt = interrupt
+	stop := func() {
+		interrupt <- os.Interrupt
+		time.Sleep(10 * time.Millisecond) // for the goroutine that heard it
+	}
+	a.Progress = func(done, total int) {
+		if done == llama.Batch && done < total {
+			stop()
+		}
+	}
+	tokens := 0
+	out := &onWrite{f: func(piece string) {
+		if tokens++; tokens == 5 { // two prompts, a message, and the second token
+			stop()
+		}
+	}}
+	if err := a.Run(context.Background(), strings.NewReader(strings.Repeat("a fox ", 40)+"\nThe fox\nsmiled.\n"), out); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.said) != 4 || len(a.said[1].Text) > 12 {
+		t.Fatalf("%+v", a.said)
+	}
+	fresh.said = slices.Clone(a.said[:2])
+	var want strings.Builder
+	if err := fresh.reply(context.Background(), &want, "smiled."); err != nil || want.String() != a.said[3].Text+"\n" {
+		t.Errorf("%v, %q, in a fresh conversation %q", err, a.said[3].Text, want.String())
+	}
+	const stopped = "Stopped before the answer: the model has not heard that.\n"
+	if got := out.text.String(); got != prompt+stopped+prompt+a.said[1].Text+"\n"+prompt+a.said[3].Text+"\n"+prompt+"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAssistantFailures: whichever write fails, the conversation ends with its error.
+func TestAssistantFailures(t *testing.T) {
+	a := assistant(t, 128)
+	run := func(w io.Writer) error {
+		return a.Run(context.Background(), strings.NewReader(strings.Repeat("a fox ", 40)+"\n"+strings.Repeat("A fox and a fox.\n", 3)), w)
+	}
+	all := failing(1 << 20)
+	if err := run(&all); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 1<<20 - int(all) {
+		w := failOnce(n)
+		if err := run(&w); err == nil || err.Error() != "broken console" {
+			t.Errorf("write %d: %v", n+1, err)
+		}
+	}
+	if err := a.Run(context.Background(), iotest.ErrReader(errors.New("broken keyboard")), io.Discard); err == nil || err.Error() != "broken keyboard" {
+		t.Errorf("a reader's error: %v", err)
+	}
+}
