@@ -3,7 +3,7 @@ package simd
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
+	"unsafe"
 
 	"bootllama/quant"
 )
@@ -165,16 +165,13 @@ func (f *blocks) pack(block []uint8, r int, b *quant.Block) {
 	}
 }
 
-// ones has 1 in each byte: times x, it has x in each.
-const ones = 0x0101010101010101
-
 // packValues sets row r of a group's values. Four columns are handled at a time.
 func (f *blocks) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 	quad := func(i int) uint32 { // the unsigned values
 		v := *(*[4]int8)(values[4*i:])
 		u := uint32(uint8(v[0])) | uint32(uint8(v[1]))<<8 | uint32(uint8(v[2]))<<16 | uint32(uint8(v[3]))<<24
 		mask := uint32(1<<f.bits - 1)
-		return u&(mask*(ones&math.MaxUint32)) ^ f.offset()*(ones&math.MaxUint32)
+		return u&(mask*(ones&(1<<32-1))) ^ f.offset()*(ones&(1<<32-1))
 	}
 	put := func(i int, v uint32) { binary.LittleEndian.PutUint32(group[64*i+4*r:], v) }
 	if f.bits == 8 {
@@ -200,79 +197,46 @@ func (f *blocks) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 
 // unpack sets wide to a block as it would be in a tile of int8, and mins (groups, 32), of which
 // each row has 16 values, to its minima: all are products with the halves.
-func (f *blocks) unpack(wide []uint8, mins []float32, block []uint8) {
+func (f *blocks) unpack(k *Kernels, wide []uint8, mins []float32, block []uint8) {
 	subs, quads := max(f.scales, 1), 8/max(f.scales, 1)
 	size := 64 * (quads + 1)
 	var d, dmin [TileInt8]float32
-	for r := range TileInt8 {
-		d[r] = half(block[2*r:])
-		if f.mins {
-			dmin[r] = half(block[minAt+2*r:])
-		}
+	k.halves16(&d[0], &block[0])
+	if f.mins {
+		k.halves16(&dmin[0], &block[minAt])
 	}
 	for g := range f.groups {
 		group := wide[g*subs*size:][:subs*size]
 		scales, minScales, values := f.parts(block, g)
-		f.unpackValues(group, quads, values)
+		f.unpackValues(k, group, subs, values)
 		for s := range subs {
-			to := group[s*size+64*quads:][:64]
-			for r := range TileInt8 {
-				scale, minimum := d[r], dmin[r]
-				if f.scales > 0 {
-					scale *= float32(f.scale(scales[s*TileInt8+r]))
-					if f.mins {
-						minimum *= float32(minScales[s*TileInt8+r])
-					}
-				}
-				binary.NativeEndian.PutUint32(to[4*r:], math.Float32bits(scale))
-				if f.mins {
-					mins[(g*subs+s)*TileF32+r] = minimum
-				}
+			to := (*[TileInt8]float32)(unsafe.Pointer(&group[s*size+64*quads:][:64][0]))
+			if f.scales == 0 {
+				*to = d
+			} else {
+				k.scales16(&to[0], &d[0], &scales[s*TileInt8], f.mins)
+			}
+			if !f.mins {
+				continue
+			}
+			m := (*[TileInt8]float32)(mins[(g*subs+s)*TileF32:])
+			if f.scales == 0 {
+				*m = dmin
+			} else {
+				k.scales16(&m[0], &dmin[0], &minScales[s*TileInt8], true)
 			}
 		}
 	}
 }
 
-// scale returns an integer scale: those beside minima are not negative.
-func (f *blocks) scale(b uint8) int32 {
-	if f.mins {
-		return int32(b)
-	}
-	return int32(int8(b))
-}
-
-// unpackValues sets wide to a group's values plus 128; a scale or two follow each `quads` quads.
-func (f *blocks) unpackValues(wide []uint8, quads int, group []uint8) {
-	add := (zero - uint64(f.offset())) * ones
-	put := func(quad, i int, v uint64) {
-		binary.LittleEndian.PutUint64(wide[64*(quad+quad/quads)+i:], v+add)
-	}
-	for i := 0; i < 64; i += 8 {
-		get := func(j int) uint64 { return binary.LittleEndian.Uint64(group[64*j+i:]) }
-		switch f.bits {
-		case 8:
-			for j := range 8 {
-				put(j, i, get(j))
-			}
-		case 4:
-			for j := range 4 {
-				v := get(j)
-				put(j, i, v&(0x0f*ones))
-				put(j+4, i, v>>4&(0x0f*ones))
-			}
-		case 5:
-			for j := range 4 {
-				v, p := get(1+j), get(0)>>j
-				put(j, i, v&(0x0f*ones)|p&ones<<4)
-				put(j+4, i, v>>4&(0x0f*ones)|p&(0x10*ones))
-			}
-		case 6:
-			for j := range 4 {
-				v, p := get(2+j), get(j/2)>>(j%2*4)
-				put(j, i, v&(0x0f*ones)|p&(0x03*ones)<<4)
-				put(j+4, i, v>>4&(0x0f*ones)|p&(0x0c*ones)<<2)
-			}
-		}
+// unpackValues sets wide to a group's values plus 128, in one or two groups of a tile of int8.
+func (f *blocks) unpackValues(k *Kernels, wide []uint8, subs int, group []uint8) {
+	gap, add := 64*(subs-1), uint8(zero-f.offset()) // the scales between quads 3 and 4
+	_ = wide[8*64+gap-1]
+	if f.bits == 8 {
+		copy(wide, group)
+	} else {
+		k.unpack(f.bits, &wide[0], gap, &group[0], add)
 	}
 }
 
@@ -283,7 +247,7 @@ func (f *blocks) Row(x []float32, w []byte, row int) {
 	var mins [16 * TileF32]float32
 	tile, r, group := w[f.Size(row/TileInt8*TileInt8, len(x)):], row%TileInt8, f.group()
 	for c := 0; c < len(x); c += f.columns() {
-		f.unpack(wide[:], mins[:], tile[c/f.columns()*f.block():][:f.block()])
+		f.unpack(&twin, wide[:], mins[:], tile[c/f.columns()*f.block():][:f.block()])
 		RowInt8(x[c:][:f.columns()], wide[:], r, group)
 		if f.mins {
 			for i := range f.columns() {
@@ -322,9 +286,6 @@ func (f *blocks) newScratch(b []byte, columns, tokens int) (s scratch) {
 // There is at least one block, and no activation is -128.
 type product = func(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
-// few is for how many tokens it takes less time to read a tile once each than to unpack it.
-const few = 2
-
 func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations, tokens int, w []byte, rows int, scratch []byte) {
 	if tokens <= 0 || rows <= 0 {
 		return
@@ -339,14 +300,14 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 			len(out), len(x.Q), len(groups), len(sums), len(w), len(scratch), tokens, x.N, f.Type, rows))
 	}
 	s := f.newScratch(scratch, x.N, tokens)
-	if kernel := k.blocks[f.Type]; kernel != nil && tokens <= few {
+	if kernel := k.blocks[f.Type]; kernel != nil && tokens <= k.few {
 		f.multiplyFew(kernel, out, outStride, x, groups, sums, tokens, w, rows, s.out)
 		return
 	}
 	for row := 0; row < rows; row += TileInt8 {
 		left := min(rows-row, TileInt8)
 		upper := row % TileF32 // which of the two tiles in s.mins
-		f.unpackTile(s.wide, s.mins[upper:], w[f.Size(row, x.N):][:f.tile(x.N)])
+		f.unpackTile(k, s.wide, s.mins[upper:], w[f.Size(row, x.N):][:f.tile(x.N)])
 		k.MatMulInt8(out[row:], outStride, x.Q, x.QStride, groups, n, tokens, n, f.group(), s.wide, left)
 		if both := upper + left; f.mins && (upper > 0 || row+left == rows) {
 			k.MatMulF32(s.out, TileF32, sums, n, tokens, n, s.mins, TileF32*n, both)
@@ -376,11 +337,11 @@ func (f *blocks) multiplyFew(kernel product, out []float32, outStride int, x *Ac
 }
 
 // unpackTile unpacks the blocks of a tile.
-func (f *blocks) unpackTile(wide []uint8, mins []float32, tile []uint8) {
+func (f *blocks) unpackTile(k *Kernels, wide []uint8, mins []float32, tile []uint8) {
 	groups := f.columns() / f.group() // of a block
 	size := groups * TileInt8 * (f.group() + 4)
 	for len(tile) > 0 {
-		f.unpack(wide[:size], mins, tile[:f.block()])
+		f.unpack(k, wide[:size], mins, tile[:f.block()])
 		wide, mins, tile = wide[size:], mins[min(groups*TileF32, len(mins)):], tile[f.block():]
 	}
 }

@@ -138,3 +138,18 @@ func q2_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks 
 
 //go:noescape
 func iq4_XSSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
+
+//go:noescape
+func unpack4AVX2(to *uint8, gap int, from *uint8, add uint8)
+
+//go:noescape
+func unpack5AVX2(to *uint8, gap int, from *uint8, add uint8)
+
+//go:noescape
+func unpack6AVX2(to *uint8, gap int, from *uint8, add uint8)
+
+//go:noescape
+func scales16AVX2(to, d *float32, integers *uint8, unsigned bool)
+
+//go:noescape
+func halves16AVX2(to *float32, from *uint8)

@@ -57,6 +57,20 @@
 	CONSTANT(mask, X14, MASK)         \
 	CONSTANT(0x0f0f0f0f, X15, MASK0F)
 
+#define rTo DI
+#define rHigh DX   // where quad 4 goes
+#define ADDEND Y6
+
+// UNPACK reads the arguments of the functions that unpack values, and sets the constants.
+#define UNPACK(mask) \
+	MOVQ         to+0(FP), rTo        \
+	MOVQ         gap+8(FP), rHigh     \
+	LEAQ         256(rTo)(rHigh*1), rHigh \
+	MOVQ         from+16(FP), rW      \
+	VPBROADCASTB add+24(FP), ADDEND   \
+	CONSTANT(mask, X14, MASK)         \
+	CONSTANT(0x0f0f0f0f, X15, MASK0F)
+
 #define END \
 	VMOVUPS OUT0, (rOut)   \
 	VMOVUPS OUT1, 32(rOut) \
@@ -455,3 +469,125 @@ group:
 	DECQ rBlocks
 	JNZ  block
 	END
+
+// STORE writes the values in T to quad j and those in V to quad j+4, plus what is added to all.
+#define STORE(j, half) \
+	VPADDB  ADDEND, T, T           \
+	VMOVDQU T, (64*j+half)(rTo)    \
+	VPADDB  ADDEND, V, V           \
+	VMOVDQU V, (64*j+half)(rHigh)
+
+#define UNPACK4(half) \
+	SPLIT(half)       \
+	STORE(0, half)    \
+	SPLIT((half+64))  \
+	STORE(1, half)    \
+	SPLIT((half+128)) \
+	STORE(2, half)    \
+	SPLIT((half+192)) \
+	STORE(3, half)
+
+// unpack4AVX2, unpack5AVX2 and unpack6AVX2 have the twins unpack4, unpack5 and unpack6.
+//
+// func unpack4AVX2(to *uint8, gap int, from *uint8, add uint8)
+TEXT ·unpack4AVX2(SB), NOSPLIT, $0-25
+	UNPACK(0)
+	UNPACK4(0)
+	UNPACK4(32)
+	VZEROUPPER
+	RET
+
+#define UNPACK5(half) \
+	VMOVDQU (half)(rW), PLANE \
+	SPLIT((half+64))          \
+	WITH(T, VPSLLW, 4)        \
+	WITH(V, VPSRLW, 0)        \
+	STORE(0, half)            \
+	SPLIT((half+128))         \
+	WITH(T, VPSLLW, 3)        \
+	WITH(V, VPSRLW, 1)        \
+	STORE(1, half)            \
+	SPLIT((half+192))         \
+	WITH(T, VPSLLW, 2)        \
+	WITH(V, VPSRLW, 2)        \
+	STORE(2, half)            \
+	SPLIT((half+256))         \
+	WITH(T, VPSLLW, 1)        \
+	WITH(V, VPSRLW, 3)        \
+	STORE(3, half)
+
+// func unpack5AVX2(to *uint8, gap int, from *uint8, add uint8)
+TEXT ·unpack5AVX2(SB), NOSPLIT, $0-25
+	UNPACK(0x10101010)
+	UNPACK5(0)
+	UNPACK5(32)
+	VZEROUPPER
+	RET
+
+#define UNPACK6(half) \
+	VMOVDQU (half)(rW), PLANE    \
+	SPLIT((half+128))            \
+	WITH(T, VPSLLW, 4)           \
+	WITH(V, VPSLLW, 2)           \
+	STORE(0, half)               \
+	SPLIT((half+192))            \
+	WITH(T, VPSLLW, 0)           \
+	WITH(V, VPSRLW, 2)           \
+	STORE(1, half)               \
+	VMOVDQU (half+64)(rW), PLANE \
+	SPLIT((half+256))            \
+	WITH(T, VPSLLW, 4)           \
+	WITH(V, VPSLLW, 2)           \
+	STORE(2, half)               \
+	SPLIT((half+320))            \
+	WITH(T, VPSLLW, 0)           \
+	WITH(V, VPSRLW, 2)           \
+	STORE(3, half)
+
+// func unpack6AVX2(to *uint8, gap int, from *uint8, add uint8)
+TEXT ·unpack6AVX2(SB), NOSPLIT, $0-25
+	UNPACK(0x30303030)
+	UNPACK6(0)
+	UNPACK6(32)
+	VZEROUPPER
+	RET
+
+// scales16AVX2's twin is scales16.
+//
+// func scales16AVX2(to, d *float32, integers *uint8, unsigned bool)
+TEXT ·scales16AVX2(SB), NOSPLIT, $0-25
+	MOVQ to+0(FP), rTo
+	MOVQ d+8(FP), BX
+	MOVQ integers+16(FP), SI
+	CMPB unsigned+24(FP), $0
+	JNE  unsigned
+	VPMOVSXBD (SI), Y0
+	VPMOVSXBD 8(SI), Y1
+	JMP multiply
+
+unsigned:
+	VPMOVZXBD (SI), Y0
+	VPMOVZXBD 8(SI), Y1
+
+multiply:
+	VCVTDQ2PS Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS (BX), Y0, Y0
+	VMULPS 32(BX), Y1, Y1
+	VMOVUPS Y0, (rTo)
+	VMOVUPS Y1, 32(rTo)
+	VZEROUPPER
+	RET
+
+// halves16AVX2's twin is halves16.
+//
+// func halves16AVX2(to *float32, from *uint8)
+TEXT ·halves16AVX2(SB), NOSPLIT, $0-16
+	MOVQ      to+0(FP), rTo
+	MOVQ      from+8(FP), SI
+	VCVTPH2PS (SI), Y0
+	VCVTPH2PS 16(SI), Y1
+	VMOVUPS   Y0, (rTo)
+	VMOVUPS   Y1, 32(rTo)
+	VZEROUPPER
+	RET

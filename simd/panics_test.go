@@ -24,6 +24,11 @@ func TestPanics(t *testing.T) {
 			{"MatMulF32", []int{2*50 + rows, 2*11 + n, 330 + TileF32*n}, []int{50, 11, tokens, n, 330, rows},
 				[][]int{{rows - 1, 11, tokens, n, 330, rows}, {50, n - 1, tokens, n, 330, rows}, {50, 11, tokens, n, TileF32*n - 1, rows}, {-50, 11, tokens, n, 330, rows}, {50, -11, tokens, n, 330, rows}},
 				func(l, n []int) { k.MatMulF32(f32(l[0]), n[0], f32(l[1]), n[1], n[2], n[3], f32(l[2]), n[4], n[5]) }},
+			{"MatMulF16", []int{2*50 + rows, 2*11 + n, 330 + TileF32*n}, []int{50, 11, tokens, n, 330, rows},
+				[][]int{{rows - 1, 11, tokens, n, 330, rows}, {50, n - 1, tokens, n, 330, rows}, {50, 11, tokens, n, TileF32*n - 1, rows}, {-50, 11, tokens, n, 330, rows}, {50, -11, tokens, n, 330, rows}},
+				func(l, n []int) {
+					k.MatMulF16(f32(l[0]), n[0], f32(l[1]), n[1], n[2], n[3], make([]uint16, l[2]), n[4], n[5])
+				}},
 			{"GemmF32", []int{(rows-1)*10 + columns, (rows-1)*13 + (n-1)*2 + 1, (n-1)*8 + columns}, []int{10, 13, 2, 8, rows, n, columns},
 				[][]int{{columns - 1, 13, 2, 8, rows, n, columns}, {10, 0, 2, 8, rows, n, columns}, {10, 13, 0, 8, rows, n, columns}, {10, 13, 2, 0, rows, n, columns}},
 				func(l, n []int) {
@@ -67,6 +72,9 @@ func TestPanics(t *testing.T) {
 			{"SetRowF32", []int{64 * columns}, []int{32}, [][]int{{-1}, {64}}, func(l, n []int) { SetRowF32(f32(l[0]), f32(columns), n[0]) }},
 			{"SetColumnF32", []int{64 * columns}, []int{columns - 1, columns}, [][]int{{-1, columns}, {columns, columns}, {columns, columns + 1}},
 				func(l, n []int) { SetColumnF32(f32(l[0]), f32(33), n[0], n[1]) }},
+			{"SetRowF16", []int{64 * columns}, []int{32}, [][]int{{-1}, {64}}, func(l, n []int) { SetRowF16(make([]uint16, l[0]), f32(columns), n[0]) }},
+			{"SetColumnF16", []int{64 * columns}, []int{columns - 1, columns}, [][]int{{-1, columns}, {columns, columns}, {columns, columns + 1}},
+				func(l, n []int) { SetColumnF16(make([]uint16, l[0]), f32(33), n[0], n[1]) }},
 		} {
 			call := func(lengths, numbers []int) (message string) {
 				defer func() {
