@@ -71,7 +71,7 @@ func (o Options) Header() (llama.Header, error) {
 	if h.Config.SeqLen, err = o.positions(h); err != nil {
 		return h, fmt.Errorf("model: %w", err)
 	}
-	return h, nil
+	return h, o.checkGGUF(h)
 }
 
 // positions returns the size of a model's context: what -c says, or all that the model has, but
@@ -137,10 +137,22 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
+// Vocab reads the tokenizer of the options' model, and nothing else of it but the header.
+func Vocab(o Options) (llama.Vocab, error) {
+	h, err := o.Header()
+	if err != nil {
+		return nil, err
+	}
+	return loadTokenizer(o, h)
+}
+
 func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
 	name := o.TokenizerFile()
 	switch {
 	case h.Tokenizer != nil && o.Tokenizer == "":
+		if o.Special {
+			return special(h.Tokenizer), nil
+		}
 		return h.Tokenizer, nil
 	case name == "":
 		return llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, h.Config.VocabSize)

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"time"
@@ -68,8 +67,8 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	switch {
 	case err != nil:
 		return err
-	case name == "console" && (o.Prompt != nil || o.IDs):
-		return Usagef("console takes neither a prompt nor --ids: they are options of run")
+	case name == "console" && (o.Prompt != nil || o.IDs || o.Special):
+		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
 	case name == "console" && o.Mode == "chat":
 		return Usagef("console has no mode %s: it is one of run", o.Mode)
 	}
@@ -161,12 +160,11 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, 
 	if err != nil {
 		return nil, llama.Header{}, err
 	}
-	topP := float32(o.TopP)
-	if topP == 0 && o.TopP > 0 { // which is no restriction, where the least is the likeliest token alone
-		topP = math.SmallestNonzeroFloat32
+	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
+	if isGGUF(c.Header) {
+		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
 	}
-	s := t.NewSampler(float32(o.Temperature), topP, seed)
-	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, c.Header, nil
+	return g, c.Header, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.
