@@ -26,6 +26,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/workers           :
 	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
+	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
 	bootllama/chat              : bootllama bootllama/chat/template
 	bootllama/chat/template     :
 	bootllama/models            : bootllama
