@@ -83,7 +83,7 @@ func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) err
 	if err != nil {
 		return say(out, "The model cannot read that: %v.", err)
 	}
-	if len(tokens) == 0 {
+	if bos, _ := s.Generator.Tokenizer.Encode("", true, false); len(bos)+len(tokens) == 0 {
 		return say(out, "The model begins no text by itself: give it a word.")
 	}
 	if steps := s.Generator.Steps(s.Steps); len(tokens) > steps {

@@ -151,7 +151,7 @@ func typed(text string) []string { return strings.Split(text, "§") }
 // TestTemplate: the tokens are those of the whole text, but special tokens that were typed are text, and so are those that
 // the template and a person make together. User-defined ones are found everywhere.
 func TestTemplate(t *testing.T) {
-	tok := read(t, "testdata/cut-qwen3.gguf")
+	tok := read(t, "../internal/gengguf/cut-qwen3.gguf")
 	id := func(text string) int {
 		ids, err := tok.Special().Encode(text, false, false)
 		if err != nil || len(ids) != 1 {
@@ -291,7 +291,7 @@ func TestBOS(t *testing.T) {
 
 // TestFaults: one clear error names the key; what is merely odd is a warning.
 func TestFaults(t *testing.T) {
-	qwen := func() Metadata { return metadata(t, "testdata/cut-qwen2.gguf") }
+	qwen := func() Metadata { return metadata(t, "../internal/gengguf/cut-qwen2.gguf") }
 	far, nan := uint32(1<<20), float32(math.NaN())
 	for _, c := range []struct {
 		name string
@@ -406,7 +406,7 @@ func TestMarkers(t *testing.T) {
 
 // TestLongWord: 300 KB without a space. A merge that takes quadratic time would need many minutes.
 func TestLongWord(t *testing.T) {
-	for _, tok := range []*Tokenizer{read(t, "testdata/cut-qwen3.gguf"), mustNew(t, small("▁", "a", "b", "aa", "ab", "aaaa", "abab"))} {
+	for _, tok := range []*Tokenizer{read(t, "../internal/gengguf/cut-qwen3.gguf"), mustNew(t, small("▁", "a", "b", "aa", "ab", "aaaa", "abab"))} {
 		for _, text := range []string{strings.Repeat("a", 3e5), strings.Repeat("ab", 15e4), strings.Repeat("\xff", 3e5), strings.Repeat("<|im_end|>", 3e4)} {
 			ids, err := tok.Encode(text, false, false)
 			if err != nil || decode(tok, ids) != text {
@@ -439,9 +439,9 @@ func TestSize(t *testing.T) {
 
 // FuzzEncode: every text can be encoded, and decoding gives it back.
 func FuzzEncode(f *testing.F) {
-	toks := []*Tokenizer{read(f, "testdata/cut-qwen2.gguf"), read(f, "testdata/cut-qwen3.gguf"), mustNew(f, small("▁", "a", "▁a", "aa", "é", "▁▁", "s>", "</"))}
+	toks := []*Tokenizer{read(f, "../internal/gengguf/cut-qwen2.gguf"), read(f, "../internal/gengguf/cut-qwen3.gguf"), mustNew(f, small("▁", "a", "▁a", "aa", "é", "▁▁", "s>", "</"))}
 	for _, pre := range []string{"llama-bpe", "smollm", "gpt-2", "default"} {
-		m := metadata(f, "testdata/cut-qwen3.gguf")
+		m := metadata(f, "../internal/gengguf/cut-qwen3.gguf")
 		m.Pre = pre
 		toks = append(toks, mustNew(f, m))
 	}

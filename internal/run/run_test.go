@@ -206,7 +206,7 @@ func TestChat(t *testing.T) {
 
 // TestHelp: -h names the command that it was asked of, and has its options and no others.
 func TestHelp(t *testing.T) {
-	ofText := []string{"-i, --prompt", "--ids", "-m, --mode", "-y, --system"}
+	ofText := []string{"-i, --prompt", "--ids", "-m, --mode"}
 	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}, {"bench", "-h"}} {
 		status, out, errs := runMain("", args...)
 		if status != 0 || errs != "" || !strings.HasPrefix(out, "Usage: "+args[0]+" [MODEL]") || strings.Count(out, "Usage") != 1 {
