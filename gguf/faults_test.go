@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 		"70-byte-token":         `offset 478: tokenizer.ggml.tokens: [3] is "<0x-1>"`,
 		"71-token-utf8":         "",
 		"72-model-missing":      "tokenizer.ggml.model: is missing",
-		"73-split":              "offset 6498: split.count: is 2, and so the name of the first file must end in -00001-of-00002.gguf",
+		"73-split":              "offset 6498: split.count: is 2, and so the names of the model's files must end in -00001-of-00002.gguf",
 	}
 	faults := gengguf.Faults()
 	if len(faults) != len(want) {

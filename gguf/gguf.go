@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"bootllama"
@@ -27,8 +28,11 @@ type Model struct {
 
 type opener = func(name string) (io.ReadCloser, int64, error)
 
-// Is reports whether a file that begins with these bytes, four or more, is a GGUF file.
-func Is(begin []byte) bool { return strings.HasPrefix(string(begin), "GGUF") }
+// Is reports whether a file of that name, which begins with these bytes, four or more, is a GGUF
+// file, or ought to be one.
+func Is(begin []byte, name string) bool {
+	return strings.HasPrefix(string(begin), "GGUF") || strings.EqualFold(path.Ext(name), ".gguf")
+}
 
 // Read reads the header of a model from r, which holds size bytes of the file of that name. open
 // opens the further files of a model and returns their sizes. Weights are not read, but by
@@ -77,9 +81,10 @@ func (m *Model) Read(p []byte) (int, error) {
 
 // read makes the header of what the first file says, and opens the others.
 func (m *Model) read(first *file, open opener) error {
+	count := first.splitCount()
 	a := first.architecture()
 	first.checkFeatures(a)
-	if err := m.split(first, open); err != nil {
+	if err := m.split(first, count, open); err != nil {
 		return err
 	}
 	if m.Config = first.config(a, m.names()); first.err != nil {

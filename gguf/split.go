@@ -3,40 +3,46 @@ package gguf
 import (
 	"fmt"
 	"math"
+	"path"
 	"strings"
 )
 
-// split reads the other files of a model that is in several, as llama.cpp's gguf-split makes
-// them: every one has the keys split.no (from 0), split.count and split.tensors.count, the first
-// all other metadata, and each its tensors. Their names end in -00001-of-00003.gguf and so on.
-// It sets m.files.
-func (m *Model) split(first *file, open opener) error {
-	count := first.integer("split.count", typeU16, 1, 0, math.MaxUint16)
-	no := first.integer("split.no", typeU16, 0, 0, math.MaxUint16)
-	tensors := first.integer("split.tensors.count", typeI32, int64(len(first.tensors)), 0, maxTensors)
-	name, ok := partName(first.name, 1, int(count))
+// A model in several files is as llama.cpp's gguf-split makes it: every file has the keys split.no
+// (from 0), split.count and split.tensors.count, the first all other metadata, and each some of
+// the tensors. Their names end in -00001-of-00003.gguf and so on.
+
+// splitCount returns the number of the model's files, of which this one must be the first.
+func (f *file) splitCount() int {
+	count := f.integer("split.count", typeU16, 1, 0, math.MaxUint16)
+	no := f.integer("split.no", typeU16, 0, 0, math.MaxUint16)
+	first, ok := partName(f.name, 1, int(count))
 	switch {
 	case count < 2:
 	case !ok:
-		first.at("split.count", "is %d, and so the name of the first file must end in -00001-of-%05d.gguf", count, count)
+		f.at("split.count", "is %d, and so the names of the model's files must end in -00001-of-%05d.gguf and so on", count, count)
 	case no != 0:
-		first.at("split.no", "is %d: this is file %d of %d, and a model is known by the first, %s", no, no+1, count, name)
-	case name != first.name:
-		first.at("split.no", "is 0, so that this is the first file of %d, whose name must end in -00001-of-%05d.gguf", count, count)
+		f.at("split.no", "is %d: this is file %d of %d, and the model is known by the first, %s", no, no+1, count, path.Base(first))
+	case first != f.name:
+		f.at("split.no", "is 0: this is the first file of %d, whose name must end in -00001-of-%05d.gguf", count, count)
 	}
+	return int(count)
+}
+
+// split reads the model's files behind the first one, and sets m.files.
+func (m *Model) split(first *file, count int, open opener) error {
 	if err := m.add(first); err != nil {
 		return err
 	}
-	total := int64(len(first.tensors))
-	for i := int64(1); i < count; i++ {
-		f, err := m.part(first, int(i), int(count), open)
+	total := len(first.tensors)
+	for i := 1; i < count; i++ {
+		f, err := m.part(first, i, count, open)
 		if err != nil {
 			return err
 		}
-		total += int64(len(f.tensors))
+		total += len(f.tensors)
 	}
-	if total != tensors {
-		first.at("split.tensors.count", "is %d, and the files have %d tensors: they do not belong together", tensors, total)
+	if n := first.integer("split.tensors.count", typeI32, int64(total), 0, maxTensors); int(n) != total {
+		first.at("split.tensors.count", "is %d, and the files have %d tensors: they do not belong together", n, total)
 	}
 	return first.err
 }

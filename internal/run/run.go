@@ -74,10 +74,15 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
-	if err := o.fit(name == "console", stderr); err != nil {
+	model, err := o.open()
+	if err != nil {
 		return err
 	}
-	g, h, err := newGenerator(o, stderr)
+	defer model.Close()
+	if err := model.fit(o.TokenizerFile(), name == "console", stderr); err != nil {
+		return err
+	}
+	g, err := newGenerator(o, model, stderr)
 	if err != nil {
 		return err
 	}
@@ -87,7 +92,7 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
-	a, err := newAssistant(o, g, h, stderr)
+	a, err := newAssistant(o, g, model.Header, stderr)
 	switch {
 	case err != nil:
 		return err
@@ -110,18 +115,14 @@ func (o Options) steps() int {
 	return o.Steps
 }
 
-// fit returns an error if there is too little memory for the model. A session takes a smaller
-// context instead, where that helps, and says so.
-func (o *Options) fit(session bool, stderr io.Writer) error {
-	h, err := o.Header()
-	if err != nil {
-		return err
-	}
-	fits, err := checkMemory(h, o.TokenizerFile())
+// fit returns an error if there is too little memory for the model and its tokenizer's file. A
+// session takes a smaller context instead, where that helps, and says so.
+func (s *source) fit(tokenizer string, session bool, stderr io.Writer) error {
+	fits, err := checkMemory(s.Header, tokenizer)
 	if err == nil || !session || fits == 0 {
 		return err
 	}
-	o.Context = fits
+	s.Config.SeqLen = fits
 	_, err = fmt.Fprintf(stderr, "bootllama: %v: taking that\n", err)
 	return err
 }
@@ -137,19 +138,19 @@ func parse(args []string) (Options, error) {
 	return o, o.Complete(operands)
 }
 
-// newGenerator loads the model and the tokenizer that the options name.
-func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, error) {
+// newGenerator loads the options' model, which has been opened, and its tokenizer.
+func newGenerator(o Options, model *source, stderr io.Writer) (*llama.Generator, error) {
 	kernels, err := chooseKernels()
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
-	c, tok, err := Load(o, stderr)
+	c, tok, err := model.load(o, stderr)
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
 	for _, warning := range c.Warnings {
 		if _, err := fmt.Fprintf(stderr, "bootllama: %s: %s\n", c.Name, warning); err != nil {
-			return nil, llama.Header{}, err
+			return nil, err
 		}
 	}
 	seed := o.Seed
@@ -158,13 +159,13 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, 
 	}
 	t, err := c.NewTransformer(llama.Options{Threads: cmp.Or(o.Threads, workers.Cores()), Kernels: kernels})
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
 	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
 	if isGGUF(c.Header) {
 		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
 	}
-	return g, c.Header, nil
+	return g, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.
