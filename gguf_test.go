@@ -48,7 +48,9 @@ func TestGGUFGoldens(t *testing.T) {
 				t.Errorf("with float32, a logit is off by %g", largest)
 			}
 			largest, rms := c.compare(t, loadGGUF(t, h, file), c.Error)
-			t.Logf("root mean square error %.4f, llama.cpp's %.4f; largest %.3f", rms, c.Error, largest)
+			h.Config.KVFloat16 = true
+			largest16, rms16 := c.compare(t, loadGGUF(t, h, file), max(c.Error, 0.01))
+			t.Logf("root mean square error %.4f, llama.cpp's %.4f, largest %.3f; with float16 keys and values %.4f, %.3f", rms, c.Error, largest, rms16, largest16)
 			if c.File != "" && rms > c.Error {
 				t.Error("worse than llama.cpp")
 				return

@@ -132,7 +132,7 @@ func randomBlocks(rng *rand.Rand, t Tensor) []byte {
 	for i := 0; i < len(b); i += size {
 		for _, f := range floats {
 			high := &b[i+f+1] // sign, exponent and more
-			if *high = *high&0x83 | byte(8+rng.IntN(16))<<2; t.Type == quant.BF16 {
+			if *high = *high&0x83 | byte(1+rng.IntN(8))<<2; t.Type == quant.BF16 {
 				*high = *high&0x80 | 0x3e
 			}
 		}

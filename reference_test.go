@@ -100,6 +100,10 @@ func (t *reference) forward(token, pos int) []float32 {
 		// save key, value at this time step (pos) to our kv cache
 		copy(t.keyCache[l][pos*kvDim:], k)
 		copy(t.valueCache[l][pos*kvDim:], v)
+		if p.KVFloat16 {
+			toFloat16(t.keyCache[l][pos*kvDim:][:kvDim])
+			toFloat16(t.valueCache[l][pos*kvDim:][:kvDim])
+		}
 
 		// multihead attention
 		for h := range p.NHeads {
@@ -147,6 +151,16 @@ func (t *reference) forward(token, pos int) []float32 {
 	logits := make([]float32, p.VocabSize)
 	t.w["wcls"][0].matmul(logits, x)
 	return logits
+}
+
+// toFloat16 rounds to the nearest float16, the even one of two.
+func toFloat16(x []float32) {
+	for i, v := range x {
+		if v != 0 {
+			unit := math.Ldexp(1, max(math.Ilogb(float64(v)), -14)-10)
+			x[i] = float32(math.RoundToEven(float64(v)/unit) * unit)
+		}
+	}
 }
 
 func rmsnorm(o, x, weight []float32, epsilon float32) {
@@ -353,8 +367,9 @@ func TestReference(t *testing.T) {
 		"divisors":                 func(c *Config) { c.RoPEDivisors = true },
 		"biases":                   func(c *Config) { c.QKVBias = true },
 		"norms of heads":           func(c *Config) { c.QKNorm = true },
+		"float16":                  func(c *Config) { c.KVFloat16 = true },
 		"all of them": func(c *Config) {
-			*c = Config{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, 2, c.VocabSize, c.SeqLen, 40, 1e-6, 1e6, true, true, true, true}
+			*c = Config{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, 2, c.VocabSize, c.SeqLen, 40, 1e-6, 1e6, true, true, true, true, false}
 		},
 	} {
 		for _, group := range []int{0, 8} {
@@ -369,7 +384,7 @@ func TestReference(t *testing.T) {
 }
 
 // mixedConfig has rows of 256 values and a multiple of it, and tiles that are not full.
-var mixedConfig = Config{256, 512, 2, 4, 2, 300, 3 * Batch, 128, 1e-6, 1e6, true, true, true, true}
+var mixedConfig = Config{256, 512, 2, 4, 2, 300, 3 * Batch, 128, 1e-6, 1e6, true, true, true, true, true}
 
 // TestReferenceOfTypes: the same for GGUF's types, and for files in which each matrix has
 // another one.

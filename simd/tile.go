@@ -203,11 +203,6 @@ func RowInt8(x []float32, w []uint8, row, group int) {
 	}
 }
 
-// The keys of a head are a float32 matrix (positions, head_size) in tiles, so that its
-// product with a query is the scores of all positions. The values are one of (head_size,
-// positions), so that its product with the scores is their weighted sum; it is written a
-// column at a time.
-
 // SetRowF32 sets a row of a matrix in tiles w to x (columns,).
 func SetRowF32(w, x []float32, row int) {
 	checkTiles("SetRowF32", len(w), SizeF32(row+1, len(x)), row >= 0)
