@@ -2,6 +2,7 @@ package llama
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -14,22 +15,31 @@ func LoadCheckpoint(name string, progress func(done, total int64)) (*Checkpoint,
 	return load(name, func(r io.Reader, size int64) (*Checkpoint, error) { return ReadCheckpoint(r, size, name, progress) })
 }
 
-// load opens a regular file for read, which gets its size. Others are not opened: that of a
+// Open opens a regular file, of which it returns the size. Others are not opened: that of a
 // FIFO would wait for a writer.
-func load[T any](name string, read func(r io.Reader, size int64) (T, error)) (v T, err error) {
+func Open(name string) (r io.ReadCloser, size int64, err error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return v, fmt.Errorf("%s: not a regular file", name)
+		return nil, 0, fmt.Errorf("%s: not a regular file", name)
 	}
 	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// load opens a file for read.
+func load[T any](name string, read func(r io.Reader, size int64) (T, error)) (v T, err error) {
+	f, size, err := Open(name)
 	if err != nil {
 		return v, err
 	}
 	defer f.Close() // read only: nothing is lost when closing fails
-	info, err := f.Stat()
-	if err != nil {
-		return v, err
-	}
-	return read(f, info.Size())
+	return read(f, size)
 }
 
 // ReadCheckpoint reads a model in one of llama2.c's formats from r, which holds size bytes;
@@ -96,7 +106,8 @@ const (
 // and WCls only when it is separate. Every field is checked before it is used, and the
 // size of the file must be the one that the header implies.
 func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
-	rd, h, l := &reader{r: r, name: name}, Header{Name: name}, llama2c{}
+	h, l := Header{Name: name}, llama2c{}
+	rd := &reader{r: r, h: h}
 	var b [headerSize]byte
 	if size < legacyHeaderSize {
 		return h, rd.errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, legacyHeaderSize)

@@ -24,12 +24,14 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/quant             :
 	bootllama/simd              : bootllama/quant golang.org/x/sys
 	bootllama/workers           :
+	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
+	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
 	bootllama/chat              : bootllama bootllama/chat/template
 	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/simd bootllama/tokenizer bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal

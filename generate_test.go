@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -281,5 +282,80 @@ func TestSharedCheckpoint(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// foreign is a tokenizer of another format: a token is a byte, 256 ends a text, and texts begin with BOS, 257, if there is
+// one.
+type foreign struct{ bos bool }
+
+func (f foreign) Encode(text string, bos, eos bool) (tokens []int, err error) {
+	if bos && f.bos {
+		tokens = append(tokens, 257)
+	}
+	for i := range len(text) {
+		tokens = append(tokens, int(text[i]))
+	}
+	return tokens, nil
+}
+func (f foreign) Decode(_, token int) string { return string([]byte{byte(token)}) }
+func (f foreign) Ends(token int) bool        { return token == 256 || token == 5 }
+func (f foreign) VocabSize() int             { return 300 }
+
+// script samples these tokens, one after the other, and token 9 then.
+type script struct{ tokens []int }
+
+func (s *script) Sample([]float32) int {
+	next := 9
+	if len(s.tokens) > 0 {
+		next, s.tokens = s.tokens[0], s.tokens[1:]
+	}
+	return next
+}
+
+// TestForeignTokenizer: what generating does with another format's tokenizer and sampler: a model without BOS emits its
+// first token, too, tokens that end a text do so only where the model has chosen them, and every byte is written.
+func TestForeignTokenizer(t *testing.T) {
+	for _, c := range []struct {
+		name, prompt string
+		bos          bool
+		steps        int
+		script       []int
+		want         string
+	}{
+		{"with BOS", "ab", true, 6, []int{'c', 0, 0xc3, 0xa9}, "abc\x00é"},
+		{"without", "ab", false, 6, []int{'c', 0, 0xc3, 0xa9}, "abc\x00é"},
+		{"an end", "a", true, 9, []int{'c', 256}, "ac"},
+		{"an end at once", "a", false, 9, []int{5}, "a"},
+		{"an end in the prompt", "a\x05b", true, 9, []int{'c', 5}, "a\x05bc"},
+		{"as long as the prompt", "abc", true, 3, nil, "abc"},
+		{"as long as the prompt, without BOS", "abc", false, 3, nil, "abc"},
+		{"one more", "abc", false, 4, []int{'d'}, "abcd"},
+	} {
+		g := Generator{randomGenerator(t, 0, 0, 1).Transformer, foreign{c.bos}, &script{c.script}}
+		var b strings.Builder
+		if _, err := g.GenerateText(context.Background(), &b, c.prompt, c.steps); err != nil || b.String() != c.want+"\n" {
+			t.Errorf("%s: %q, %v, want %q", c.name, b.String(), err, c.want)
+		}
+	}
+	g := Generator{randomGenerator(t, 0, 0, 1).Transformer, foreign{}, &script{}}
+	if _, err := g.GenerateText(context.Background(), io.Discard, "", 0); err == nil || err.Error() != "prompt: the model begins no text by itself: give it a word" {
+		t.Errorf("no prompt, no BOS: %v", err)
+	}
+}
+
+// TestContext: the tokens that logits follow, also in the middle of a batch and where positions are computed anew.
+func TestContext(t *testing.T) {
+	tr := randomGenerator(t, 0, 0, 1).Transformer
+	tr.Prefill([]int{1, 2, 3}, 0)
+	for i, want := range [][]int32{{1}, {1, 2}, {1, 2, 3}} {
+		if tr.Logits(i); !slices.Equal(tr.Context(), want) {
+			t.Errorf("%d, want %d", tr.Context(), want)
+		}
+	}
+	tr.Forward(4, 3)
+	tr.Prefill([]int{7, 8}, 1)
+	if tr.Logits(1); !slices.Equal(tr.Context(), []int32{1, 7, 8}) {
+		t.Errorf("%d", tr.Context())
 	}
 }

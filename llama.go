@@ -113,6 +113,7 @@ type runState struct {
 type batch struct {
 	tokens []int // 1 to Batch
 	pos    int   // of the first token
+	logits int   // of this token Logits has computed them last
 	layer  int
 }
 
@@ -127,6 +128,7 @@ type Transformer struct {
 	arena   arena.Arena // of state
 	state   runState
 	batch   batch
+	tokens  []int32       // (seq_len,): the token at each position
 	product sharedProduct // see matmul.go
 	kernels *simd.Kernels
 	rotate  func(vec, cos, sin []float32) // the kernel for the model's pairs
@@ -159,7 +161,7 @@ func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 	if err := t.arena.Err; err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: keys, values and state: %w", c.Name, err), t.arena.Free())
 	}
-	t.batch.tokens = make([]int, 0, Batch)
+	t.batch.tokens, t.tokens = make([]int, 0, Batch), make([]int32, c.Config.SeqLen)
 	c.Config.RoPE(t.state.ropeCos, t.state.ropeSin, c.Weights.RoPEDivisors)
 	if t.rotate = t.kernels.Rotate; c.Config.RoPEHalves {
 		t.rotate = t.kernels.RotateHalves
@@ -253,6 +255,9 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 	t.check(tokens, pos)
 	p, w, s, n := &t.Config, &t.Weights, &t.state, len(tokens)
 	t.batch.tokens, t.batch.pos = append(t.batch.tokens[:0], tokens...), pos
+	for i, token := range tokens {
+		t.tokens[pos+i] = int32(token)
+	}
 
 	t.each(n, (*Transformer).embed)
 	for l := range p.NLayers {
@@ -279,10 +284,15 @@ func (t *Transformer) Logits(i int) []float32 {
 	if i < 0 || i >= len(t.batch.tokens) {
 		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(t.batch.tokens)))
 	}
+	t.batch.logits = i
 	t.kernels.RMSNorm(s.final.Row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight, p.NormEpsilon)
 	t.matmul(1, s.final, product{s.logits, p.VocabSize, &w.WCls})
 	return s.logits
 }
+
+// Context returns the tokens that the logits of the last call of Logits follow, from position 0
+// on. They are valid until the next Prefill.
+func (t *Transformer) Context() []int32 { return t.tokens[:t.batch.pos+t.batch.logits+1] }
 
 // check panics unless the model has these tokens and positions.
 func (t *Transformer) check(tokens []int, pos int) {

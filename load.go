@@ -27,6 +27,13 @@ type Header struct {
 	Warnings  []string          // what a person should know before the model is used
 	Tokenizer Vocab             // nil: it has a file of its own
 	Texts     map[string]string // what the file says about itself, by the keys of the format
+	Parts     []Part            // the files, if there may be several: see Tensor.Offset
+}
+
+// Part is a file of a model's several. What Load reads has their tensors one behind the other.
+type Part struct {
+	Name          string
+	Begin, Offset int64 // what is at Begin for Load, and from there on, is at Offset in the file
 }
 
 // Tensor is an array of numbers in a model file.
@@ -202,7 +209,20 @@ func (h Header) inputs() (in inputs) {
 
 // errorf returns an error at an offset of the file.
 func (h Header) errorf(offset int64, format string, a ...any) error {
-	return fmt.Errorf("%s: offset %d: %s", h.Name, offset, fmt.Sprintf(format, a...))
+	name := h.Name
+	for _, p := range slices.Backward(h.Parts) {
+		if p.Begin <= offset {
+			name, offset = p.Name, offset-p.Begin+p.Offset
+			break
+		}
+	}
+	return fmt.Errorf("%s: offset %d: %w", name, offset, fmt.Errorf(format, a...))
+}
+
+// Check returns the error of Load for tensors that do not make a model of this shape.
+func (h Header) Check() error {
+	_, err := h.places(&Weights{})
+	return err
 }
 
 // Memory is what a model takes when it runs, in bytes.
@@ -265,12 +285,17 @@ func Load(r io.Reader, h Header, progress func(done, total int64)) (*Checkpoint,
 	if err != nil {
 		return nil, err
 	}
-	l := loader{places: places, r: reader{r, h.Name, places[0].Offset}, at: math.MaxInt64}
+	l := loader{places: places, r: reader{r, h, places[0].Offset}, at: math.MaxInt64}
 	if last := h.Tensors[len(h.Tensors)-1]; progress != nil {
 		l.progress = func() { progress(l.r.offset, last.Offset+last.Bytes) }
 	}
 	if err := l.load(); err != nil {
 		return nil, errors.Join(err, c.Close())
+	}
+	for _, d := range c.Weights.RoPEDivisors { // with others, angles are beyond simd.SinCos
+		if d < 1 {
+			return nil, errors.Join(fmt.Errorf("%s: divisors of the rotation: %v, must be 1 or more", c.Name, d), c.Close())
+		}
 	}
 	if c.Weights.WCls.Rows == 0 { // the embedding table serves as the classifier
 		c.Weights.WCls = c.Weights.TokenEmbeddingTable
@@ -367,7 +392,7 @@ func (l *loader) load() error {
 	var a arena.Arena
 	buffers := arena.Make[byte](&a, packers*size)
 	if a.Err != nil {
-		return fmt.Errorf("%s: buffers: %w", l.r.name, a.Err)
+		return fmt.Errorf("%s: buffers: %w", l.r.h.Name, a.Err)
 	}
 	var wg sync.WaitGroup
 	for i := range packers {
@@ -395,7 +420,7 @@ func (l *loader) packBand(buf []byte) bool {
 		}
 		at, v := b.at+int64(bad), typ.Float(buf[bad:])
 		l.mu.Lock()
-		l.fail(at, fmt.Errorf("%s: offset %d: %s: %v is not a weight: the file is damaged", l.r.name, at, b.Name, v))
+		l.fail(at, l.r.h.errorf(at, "%s: %v is not a weight: the file is damaged", b.Name, v))
 		l.mu.Unlock()
 	}
 	return bad < 0
@@ -459,13 +484,13 @@ func (b *band) pack(src []byte) (bad int) {
 // reader reads a file from front to back and knows where it is.
 type reader struct {
 	r      io.Reader
-	name   string
+	h      Header // of the file, for messages
 	offset int64
 }
 
 // errorf returns an error at the current offset.
 func (r *reader) errorf(format string, a ...any) error {
-	return fmt.Errorf("%s: offset %d: "+format, append([]any{r.name, r.offset}, a...)...)
+	return r.h.errorf(r.offset, format, a...)
 }
 
 // read fills b with the bytes of what.

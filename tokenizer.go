@@ -58,7 +58,7 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 	if vocabSize < firstByte {
 		panic(fmt.Sprintf("llama: ReadTokenizer: vocabSize is %d", vocabSize))
 	}
-	rd := &reader{r: bufio.NewReaderSize(r, 1<<16), name: name}
+	rd := &reader{r: bufio.NewReaderSize(r, 1<<16), h: Header{Name: name}}
 	var b [pieceHeader]byte
 	if size < int64(4+vocabSize*(pieceHeader+1)) {
 		return nil, rd.errorf("the file has %d bytes, too few for the model's %d tokens: truncated, or another model's tokenizer", size, vocabSize)

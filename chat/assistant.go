@@ -134,6 +134,7 @@ func (a *Assistant) reply(ctx context.Context, out io.Writer, line string) error
 	}
 	text := llama.NewTextWriter(out)
 	text.Exact = true
+	text.Exact = true
 	answer, err := a.answer(ctx, prompt, text)
 	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if stopped && len(answer) == 0 {

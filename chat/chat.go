@@ -83,6 +83,9 @@ func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) err
 	if err != nil {
 		return say(out, "The model cannot read that: %v.", err)
 	}
+	if len(tokens) == 0 {
+		return say(out, "The model begins no text by itself: give it a word.")
+	}
 	if steps := s.Generator.Steps(s.Steps); len(tokens) > steps {
 		return say(out, "That line is %d tokens long and the story may have %d. Try a shorter one.", len(tokens), steps)
 	}

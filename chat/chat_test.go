@@ -263,3 +263,24 @@ func TestReadLine(t *testing.T) {
 		}
 	}
 }
+
+// noBOS is a tokenizer of a model whose texts do not begin with BOS.
+type noBOS struct{ llama.Vocab }
+
+func (n noBOS) Encode(text string, _, eos bool) ([]int, error) {
+	return n.Vocab.Encode(text, false, eos)
+}
+
+// TestNoBOS: a model that begins no text by itself says so, and goes on.
+func TestNoBOS(t *testing.T) {
+	s := session(t, 12)
+	s.Generator.Tokenizer = noBOS{s.Generator.Tokenizer}
+	var out strings.Builder
+	if err := s.Run(context.Background(), strings.NewReader("\nonce\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.TrimPrefix(out.String(), usage)
+	if want := prompt + "The model begins no text by itself: give it a word.\n" + prompt + " once"; !strings.HasPrefix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

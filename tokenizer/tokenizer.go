@@ -92,7 +92,7 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 		warnings = append(warnings, "the file does not say how its tokenizer cuts text into words (tokenizer.ggml.pre): taking \"default\", as llama.cpp does; answers may be poor")
 	}
 	t.BOS, t.EOS = none, none
-	if spm {
+	if spm && t.size > 2 {
 		t.BOS, t.EOS = 1, 2 // llama.cpp's defaults; for gpt2 it takes 11, which is a comma
 	}
 	id := func(key string, value *uint32, to *int) {
@@ -112,7 +112,7 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 	id("eot_token_id", m.EOT, &eot)
 	id("eom_token_id", m.EOM, &eom)
 	for _, end := range []int{t.EOS, eot, eom} {
-		if end != none && end < t.size {
+		if end != none {
 			t.ends = append(t.ends, end)
 		}
 	}
@@ -124,7 +124,7 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 	if m.AddSpacePrefix != nil {
 		t.addSpace = t.addSpace && *m.AddSpacePrefix
 	}
-	t.addBOS = t.addBOS && t.BOS != none && t.BOS < t.size
+	t.addBOS = t.addBOS && t.BOS != none
 	return t, warnings, nil
 }
 
@@ -132,6 +132,9 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 // or fimTexts is a control token whatever the file says: Qwen's <|fim_pad|> is user-defined
 // there, its </s> an ordinary token.
 func (t *Tokenizer) readTypes(m Metadata) error {
+	if m.Tokens == nil {
+		m.Tokens = func(func(string) bool) {}
+	}
 	for text := range m.Tokens {
 		typ := int32(Normal)
 		switch {

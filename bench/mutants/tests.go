@@ -30,6 +30,8 @@ var rooms = []room{
 	{".", []check{host("."), host("./chat", "./internal/run")}},
 	{"chat", []check{host("./chat"), host("./internal/run")}},
 	{"internal/run", []check{host("./internal/run"), host("./chat"), cmd}},
+	{"tokenizer", []check{host("./tokenizer")}},
+	{"sampler", []check{host("./sampler")}},
 	{"workers", []check{host("./workers"), host("."), host("./internal/run")}},
 	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
 	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},

@@ -27,6 +27,7 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
   bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
   bootllama bench   [MODEL] [options]          how fast it runs, and what limits it
   bootllama info    [MODEL]                    what a checkpoint is, and the memory it needs
+  bootllama tokenize MODEL [TEXT]              the tokens that the model would see of a text
   bootllama help    [COMMAND]
   bootllama version
 
@@ -86,6 +87,8 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 		return withSignals(ctx, func(ctx context.Context) error { return buildEFI(ctx, args, s) })
 	case "info":
 		return info(args, s)
+	case "tokenize":
+		return tokenize(args, s)
 	case "help", "-h", "-help", "--help":
 		return showHelp(args, s)
 	case "version", "-version", "--version":
@@ -149,6 +152,8 @@ func showHelp(args []string, s streams) error {
 			text = efiHelp
 		case "info":
 			text = infoHelp
+		case "tokenize":
+			text = tokenizeHelp
 		case "help", "version":
 		default:
 			return run.Usagef("unknown command %q (`bootllama help` lists them)", args[0])

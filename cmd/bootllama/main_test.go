@@ -93,6 +93,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"image", "m.bin", "-o", "x", "-m", "dance"}, "dance"},
 		{[]string{"efi", "a", "b"}, "one PACKAGE"},
 		{[]string{"efi", "--fly"}, "fly"},
+		{[]string{"tokenize"}, "a MODEL and a TEXT, not 0 operands"},
+		{[]string{"tokenize", "", "x"}, "MODEL is empty"},
+		{[]string{"tokenize", "../../models/tales.bin", "x", "--special"}, "--special is for GGUF models, which ../../models/tales.bin is not"},
+		{[]string{"run", "../../models/tales.bin", "-z", "../../models/tok1024.bin", "--top-k", "3"}, "--top-k is for GGUF models"},
+		{[]string{"run", "m.bin", "-m", "chat", "--special"}, "--special"},
 		{[]string{"info", ""}, "MODEL is empty"},
 		{[]string{"info", "a", "b"}, "one MODEL"},
 		{[]string{"info", "a", "--fly"}, "--fly (`bootllama help info` lists the options)"},
@@ -110,8 +115,8 @@ func TestHelp(t *testing.T) {
 		"bootllama image ": {"-h"}, "bootllama boot ": {"--help"}, "bootllama efi ": {"help", "help"},
 		"--firmware PATH": {"boot", "-h"}, "-z, --tokenizer": {"boot", "--help"}, "--smp NUMBER": {"help", "boot"},
 		"-o FILE": {"help", "image"}, "write a disk image": {"image", "m.bin", "-h"}, "[PACKAGE]": {"efi", "-h"}, "Usage: info": {"info", "-h"}, "--json": {"help", "info"},
-		"bootllama info ": {"help"},
-		"--temperature":   {"help", "run"}, "go1.": {"version"},
+		"bootllama info ": {"help"}, "bootllama tokenize ": {"help"}, "Usage: tokenize": {"tokenize", "-h"},
+		"--temperature": {"help", "run"}, "go1.": {"version"},
 	} {
 		stdout, stderr, status := invoke(t, "", args...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, want) {

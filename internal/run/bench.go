@@ -101,15 +101,15 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	_, resume := collectAtPrompts(nil)
 	defer resume()
-	model := Options{Model: o.model}
-	h, err := model.Header()
-	if err == nil {
-		_, err = checkMemory(h, "")
-	}
+	start := time.Now()
+	model, err := Options{Model: o.model}.open()
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	defer model.Close()
+	if _, err := checkMemory(model.Header, ""); err != nil {
+		return err
+	}
 	c, err := model.loadCheckpoint(stderr)
 	if err != nil {
 		return err

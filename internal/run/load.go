@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,20 +12,127 @@ import (
 
 	"bootllama"
 	"bootllama/arena"
+	"bootllama/gguf"
 	"bootllama/models"
 )
 
-// TokenizerFile returns the name of the tokenizer's file, "" for the built-in tokenizer.
+// TokenizerFile returns the name of the tokenizer's file, "" for the one that is built in or in
+// the model's file.
 func (o Options) TokenizerFile() string {
-	if o.Tokenizer == "" && o.Model != "" {
+	if o.Tokenizer == "" && o.Model != "" && !isGGUFFile(o.Model) {
 		return "tokenizer.bin" // as in run.c
 	}
 	return o.Tokenizer
 }
 
+// isGGUFFile reports whether a file is a GGUF file, which has its tokenizer in it.
+func isGGUFFile(name string) bool {
+	f, _, err := llama.Open(name)
+	if err != nil {
+		return false // open says so
+	}
+	defer f.Close()
+	var begin [4]byte
+	n, _ := io.ReadFull(f, begin[:])
+	return gguf.Is(begin[:n], name)
+}
+
+// source is a model's file: its header, which has been read, and its weights for llama.Load.
+type source struct {
+	llama.Header
+	weights io.Reader
+	files   []io.Closer
+}
+
+// Close closes the files.
+func (s *source) Close() {
+	for _, f := range s.files {
+		f.Close() // read only: nothing is lost when closing fails
+	}
+}
+
+// open opens the model in the named file, "" for the built-in model, and reads its header. It
+// knows a GGUF file by how it begins; the others are llama2.c's.
+func open(name string) (*source, error) {
+	if name == "" {
+		r := strings.NewReader(models.Checkpoint)
+		h, err := llama.ReadHeader(r, r.Size(), models.Name)
+		return &source{Header: h, weights: r}, err
+	}
+	f, size, err := llama.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	s := &source{files: []io.Closer{f}}
+	r := bufio.NewReaderSize(f, 64<<10)
+	begin, _ := r.Peek(4) // if there are fewer, the header's reader says so
+	if gguf.Is(begin, name) {
+		var m *gguf.Model
+		if m, err = gguf.Read(r, size, name, llama.Open); err == nil {
+			s.Header, s.weights, s.files = m.Header, m, append(s.files, m)
+		}
+	} else {
+		s.Header, err = llama.ReadHeader(r, size, name)
+		s.weights = r
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return s, nil
+}
+
+// Header reads the header of the model in the named file, "" for the built-in model.
+func Header(name string) (llama.Header, error) {
+	s, err := open(name)
+	if err != nil {
+		return llama.Header{}, err
+	}
+	s.Close()
+	return s.Header, nil
+}
+
+// open opens the options' model. Its context is the one that the model will get.
+func (o Options) open() (*source, error) {
+	s, err := open(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	if s.Config.SeqLen, err = o.positions(s.Header); err != nil {
+		err = fmt.Errorf("model: %w", err)
+	} else {
+		err = o.checkGGUF(s.Header)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Header reads the header of the options' model. Its context is the one that the model will get.
+func (o Options) Header() (llama.Header, error) {
+	s, err := o.open()
+	if err != nil {
+		return llama.Header{}, err
+	}
+	s.Close()
+	return s.Header, nil
+}
+
 // Load reads the model and its tokenizer. It draws a progress bar if stderr is a Screen.
 func Load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Vocab, error) {
-	c, err := o.loadCheckpoint(stderr)
+	s, err := o.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Close()
+	return s.load(o, stderr)
+}
+
+// load is Load for the options' model, which has been opened.
+func (s *source) load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Vocab, error) {
+	c, err := s.loadCheckpoint(stderr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -32,46 +140,17 @@ func Load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Vocab, error) {
 	return c, tok, err
 }
 
-// loadCheckpoint reads the model, whose context becomes the one of the options.
-func (o Options) loadCheckpoint(stderr io.Writer) (c *llama.Checkpoint, err error) {
-	if o.Model == "" {
-		c, err = llama.ReadCheckpoint(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name, nil)
-	} else {
-		bar := newProgressBar(stderr)
-		c, err = llama.LoadCheckpoint(o.Model, bar.show)
-		bar.clear()
+func (s *source) loadCheckpoint(stderr io.Writer) (*llama.Checkpoint, error) {
+	bar := newProgressBar(stderr)
+	if len(s.files) == 0 { // the built-in model takes no time
+		bar = newProgressBar(nil)
 	}
-	if err == nil {
-		c.Config.SeqLen, err = o.positions(c.Header)
-	}
+	c, err := llama.Load(s.weights, s.Header, bar.show)
+	bar.clear()
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return c, nil
-}
-
-// Header reads the header of the model in the named file, "" for the built-in model.
-func Header(name string) (llama.Header, error) {
-	if name == "" {
-		return llama.ReadHeader(strings.NewReader(models.Checkpoint), int64(len(models.Checkpoint)), models.Name)
-	}
-	h, err := llama.LoadHeader(name)
-	if err != nil {
-		return llama.Header{}, fmt.Errorf("model: %w", err)
-	}
-	return h, nil
-}
-
-// Header reads the header of the options' model. Its context is the one that the model will get.
-func (o Options) Header() (llama.Header, error) {
-	h, err := Header(o.Model)
-	if err != nil {
-		return h, err
-	}
-	if h.Config.SeqLen, err = o.positions(h); err != nil {
-		return h, fmt.Errorf("model: %w", err)
-	}
-	return h, nil
 }
 
 // positions returns the size of a model's context: what -c says, or all that the model has, but
@@ -137,11 +216,25 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
+// Vocab reads the tokenizer of the options' model, and nothing else of it but the header.
+func Vocab(o Options) (llama.Vocab, error) {
+	h, err := o.Header()
+	if err != nil {
+		return nil, err
+	}
+	return loadTokenizer(o, h)
+}
+
 func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
 	name := o.TokenizerFile()
 	switch {
 	case h.Tokenizer != nil && o.Tokenizer == "":
+		if o.Special {
+			return special(h.Tokenizer), nil
+		}
 		return h.Tokenizer, nil
+	case name == "" && o.Model != "":
+		return nil, fmt.Errorf("tokenizer: %s has none (-z names one)", h.Name)
 	case name == "":
 		return llama.ReadTokenizer(strings.NewReader(models.Tokenizer), int64(len(models.Tokenizer)), models.Name, h.Config.VocabSize)
 	}

@@ -24,12 +24,22 @@ it, a small one that is built in tells a tale.
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
                          this probability together; 0 or 1: among all (default
                          0.9)
+      --top-k N          choose among the N likeliest tokens; 0: among all
+      --min-p P          0 to 1: choose among tokens that have this share of the
+                         likeliest one's probability; 0: among all
+      --repeat-penalty R 0.01 to 100: makes tokens of the last --repeat-last-n N
+                         (default 64; -1: all) less likely; 1 (default): not
+                         These four are for GGUF models, whose defaults, of -t
+                         and -p too, are what their makers recommend; chance
+                         chooses from what -t has made of what they leave over
   -s, --seed SEED        the same seed, the same text; 0 (default): by the clock
   -n, --steps N          tokens of the text, the prompt's included, which must
                          fit; in mode chat those of all turns together (GGUF: of
                          an answer); 0: as many as the context holds (default
                          256, of an answer 0)
   -i, --prompt TEXT      how the text begins; in mode chat, what you say first
+      --special          TEXT may have special tokens, such as <|im_start|>, and
+                         they are written (GGUF)
       --ids              print token ids, space separated, in place of text
   -m, --mode MODE        generate (default) or chat: say something, the model
                          answers, if it was finetuned for it (Llama 2 Chat;
@@ -48,8 +58,8 @@ it, a small one that is built in tells a tale.
 // Options are the options of the commands run and console.
 type Options struct {
 	Model       string  // file of the checkpoint; "": the built-in model
-	Temperature float64 // 0 or more, finite
-	TopP        float64 // 0 to 1
+	Temperature float64 // 0 or more, finite; -1: the model's default
+	TopP        float64 // 0 to 1; -1: the model's default
 	Seed        uint64  // 0: taken from the clock
 	Steps       int     // 0: as many as the context holds; -1: the mode's default
 	Prompt      *string // nil: none was given
@@ -58,8 +68,13 @@ type Options struct {
 	System      *string // system prompt of mode chat; nil: none was given
 	Think       bool    // the model may think before it answers
 	Context     int     // positions; 0: see positions
+	Special     bool    // special tokens are found in the prompt, and written
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
+
+	// Of GGUF models, see package sampler; nil: the model's default.
+	TopK, RepeatLastN   *int
+	MinP, RepeatPenalty *float64
 }
 
 // usageError is a mistake in the command line.
@@ -81,23 +96,17 @@ func ParseFlags(fs *flag.FlagSet, args []string) (operands []string, err error) 
 // and long names. A command can add flags of its own to fs. After ParseFlags it calls
 // Complete with the operands.
 func (o *Options) Register(fs *flag.FlagSet) {
-	*o = Options{Temperature: 1, TopP: 0.9, Steps: -1}
+	*o = Options{Temperature: -1, TopP: -1, Steps: -1}
 	define := func(short, long string, set func(string) error) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
 	}
-	float := func(dst *float64, most float64) func(string) error {
-		return func(s string) error {
-			v, err := strconv.ParseFloat(s, 64)
-			if err != nil || !(v >= 0 && v <= most) {
-				return fmt.Errorf("not a number from 0 to %g", most)
-			}
-			*dst = v
-			return nil
-		}
-	}
-	define("t", "temperature", float(&o.Temperature, math.MaxFloat64))
-	define("p", "topp", float(&o.TopP, 1))
+	define("t", "temperature", float(&o.Temperature, 0, math.MaxFloat64))
+	define("p", "topp", float(&o.TopP, 0, 1))
+	fs.Func("top-k", "", given(&o.TopK, func(v *int) func(string) error { return number(v, math.MaxInt32) }))
+	fs.Func("min-p", "", given(&o.MinP, func(v *float64) func(string) error { return float(v, 0, 1) }))
+	fs.Func("repeat-penalty", "", given(&o.RepeatPenalty, func(v *float64) func(string) error { return float(v, 0.01, 100) }))
+	fs.Func("repeat-last-n", "", given(&o.RepeatLastN, func(v *int) func(string) error { return integer(v, -1, math.MaxInt32) }))
 	define("s", "seed", func(s string) error {
 		// As in run.c, -1 is the largest seed, by two's complement.
 		v, err := strconv.ParseInt(s, 10, 64)
@@ -117,6 +126,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("y", "system", func(s string) error { o.System = &s; return nil })
 	define("c", "context", number(&o.Context, math.MaxInt32))
 	fs.BoolVar(&o.Think, "think", false, "")
+	fs.BoolVar(&o.Special, "special", false, "")
 	fs.BoolVar(&o.IDs, "ids", false, "")
 	fs.Func("threads", "", number(&o.Threads, maxThreads))
 }
@@ -125,14 +135,37 @@ func (o *Options) Register(fs *flag.FlagSet) {
 const maxThreads = 1024
 
 // number sets dst to a flag's value, a whole number from 0 to most.
-func number(dst *int, most int) func(string) error {
+func number(dst *int, most int) func(string) error { return integer(dst, 0, most) }
+
+// integer sets dst to a flag's value, a whole number from least to most.
+func integer(dst *int, least, most int) func(string) error {
 	return func(s string) error {
 		v, err := strconv.Atoi(s)
-		if err != nil || v < 0 || v > most {
-			return fmt.Errorf("not a whole number from 0 to %d", most)
+		if err != nil || v < least || v > most {
+			return fmt.Errorf("not a whole number from %d to %d", least, most)
 		}
 		*dst = v
 		return nil
+	}
+}
+
+// float sets dst to a flag's value, a number from least to most.
+func float(dst *float64, least, most float64) func(string) error {
+	return func(s string) error {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(v >= least && v <= most) {
+			return fmt.Errorf("not a number from %g to %g", least, most)
+		}
+		*dst = v
+		return nil
+	}
+}
+
+// given sets *dst to a new variable with a flag's value.
+func given[T any](dst **T, set func(*T) func(string) error) func(string) error {
+	return func(s string) error {
+		*dst = new(T)
+		return set(*dst)(s)
 	}
 }
 
@@ -160,6 +193,9 @@ func (o *Options) Complete(operands []string) (err error) {
 	if o.Mode == "chat" && o.IDs {
 		return Usagef("--ids is for mode generate: a chat is text")
 	}
+	if o.Mode == "chat" && o.Special {
+		return Usagef("--special is for mode generate: in a chat the model's format has them")
+	}
 	return nil
 }
 
@@ -174,10 +210,29 @@ func (o Options) Args() []string {
 	if o.Tokenizer != "" {
 		args = append(args, "-z", o.Tokenizer)
 	}
-	args = append(args,
-		"-t", float(o.Temperature),
-		"-p", float(o.TopP),
-		"-s", strconv.FormatUint(o.Seed, 10))
+	if o.Temperature >= 0 {
+		args = append(args, "-t", float(o.Temperature))
+	}
+	if o.TopP >= 0 {
+		args = append(args, "-p", float(o.TopP))
+	}
+	for _, f := range []struct {
+		name  string
+		value *int
+	}{{"--top-k", o.TopK}, {"--repeat-last-n", o.RepeatLastN}} {
+		if f.value != nil {
+			args = append(args, f.name, strconv.Itoa(*f.value))
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *float64
+	}{{"--min-p", o.MinP}, {"--repeat-penalty", o.RepeatPenalty}} {
+		if f.value != nil {
+			args = append(args, f.name, float(*f.value))
+		}
+	}
+	args = append(args, "-s", strconv.FormatUint(o.Seed, 10))
 	if o.Steps >= 0 {
 		args = append(args, "-n", strconv.Itoa(o.Steps))
 	}
@@ -195,6 +250,9 @@ func (o Options) Args() []string {
 	}
 	if o.Context != 0 {
 		args = append(args, "-c", strconv.Itoa(o.Context))
+	}
+	if o.Special {
+		args = append(args, "--special")
 	}
 	if o.IDs {
 		args = append(args, "--ids")

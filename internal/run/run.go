@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"time"
@@ -70,17 +69,22 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	switch {
 	case err != nil:
 		return err
-	case name == "console" && (o.Prompt != nil || o.IDs):
-		return Usagef("console takes neither a prompt nor --ids: they are options of run")
+	case name == "console" && (o.Prompt != nil || o.IDs || o.Special):
+		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
 	case name == "console" && o.Mode == "chat":
 		return Usagef("console has no mode %s: it is one of run", o.Mode)
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
-	if err := o.fit(name == "console", stderr); err != nil {
+	model, err := o.open()
+	if err != nil {
 		return err
 	}
-	g, h, err := newGenerator(o, stderr)
+	defer model.Close()
+	if err := model.fit(o.TokenizerFile(), name == "console", stderr); err != nil {
+		return err
+	}
+	g, err := newGenerator(o, model, stderr)
 	if err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
-	a, err := newAssistant(o, g, h, stderr)
+	a, err := newAssistant(o, g, model.Header, stderr)
 	switch {
 	case err != nil:
 		return err
@@ -113,18 +117,14 @@ func (o Options) steps() int {
 	return o.Steps
 }
 
-// fit returns an error if there is too little memory for the model. A session takes a smaller
-// context instead, where that helps, and says so.
-func (o *Options) fit(session bool, stderr io.Writer) error {
-	h, err := o.Header()
-	if err != nil {
-		return err
-	}
-	fits, err := checkMemory(h, o.TokenizerFile())
+// fit returns an error if there is too little memory for the model and its tokenizer's file. A
+// session takes a smaller context instead, where that helps, and says so.
+func (s *source) fit(tokenizer string, session bool, stderr io.Writer) error {
+	fits, err := checkMemory(s.Header, tokenizer)
 	if err == nil || !session || fits == 0 {
 		return err
 	}
-	o.Context = fits
+	s.Config.SeqLen = fits
 	_, err = fmt.Fprintf(stderr, "bootllama: %v: taking that\n", err)
 	return err
 }
@@ -140,19 +140,19 @@ func parse(args []string) (Options, error) {
 	return o, o.Complete(operands)
 }
 
-// newGenerator loads the model and the tokenizer that the options name.
-func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, error) {
+// newGenerator loads the options' model, which has been opened, and its tokenizer.
+func newGenerator(o Options, model *source, stderr io.Writer) (*llama.Generator, error) {
 	kernels, err := chooseKernels()
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
-	c, tok, err := Load(o, stderr)
+	c, tok, err := model.load(o, stderr)
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
 	for _, warning := range c.Warnings {
 		if _, err := fmt.Fprintf(stderr, "bootllama: %s: %s\n", c.Name, warning); err != nil {
-			return nil, llama.Header{}, err
+			return nil, err
 		}
 	}
 	seed := o.Seed
@@ -161,14 +161,13 @@ func newGenerator(o Options, stderr io.Writer) (*llama.Generator, llama.Header, 
 	}
 	t, err := c.NewTransformer(llama.Options{Threads: cmp.Or(o.Threads, workers.Cores()), Kernels: kernels})
 	if err != nil {
-		return nil, llama.Header{}, err
+		return nil, err
 	}
-	topP := float32(o.TopP)
-	if topP == 0 && o.TopP > 0 { // which is no restriction, where the least is the likeliest token alone
-		topP = math.SmallestNonzeroFloat32
+	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
+	if isGGUF(c.Header) {
+		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
 	}
-	s := t.NewSampler(float32(o.Temperature), topP, seed)
-	return &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: s}, c.Header, nil
+	return g, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.

@@ -144,6 +144,10 @@ func TestRanges(t *testing.T) {
 		{"-p", "2|-0.1|-1e-300|1.00000001|1.0000000000000002|inf|nan|1e400|| 1", "not a number from 0 to 1"},
 		{"-n", "-5|-1|1.5|1e3|2147483648|99999999999999999999|| 5|0x10|inf", "not a whole number from 0 to 2147483647"},
 		{"-s", "18446744073709551616|-9223372036854775809|1e3|1.5||nan| 1", "not a whole number from -9223372036854775808 to 18446744073709551615"},
+		{"--top-k", "-1|1.5||many", "not a whole number from 0 to 2147483647"},
+		{"--min-p", "-0.1|1.1|nan|", "not a number from 0 to 1"},
+		{"--repeat-penalty", "0|-1|101|nan|inf|", "not a number from 0.01 to 100"},
+		{"--repeat-last-n", "-2|1.5||many", "not a whole number from -1 to 2147483647"},
 		{"--threads", "-1|1025|1.5||many", "not a whole number from 0 to 1024"},
 	} {
 		for value := range strings.SplitSeq(c.values, "|") {
@@ -292,7 +296,7 @@ func TestWriteFails(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	std := Options{Model: "m", Temperature: 1, TopP: 0.9, Steps: -1}
+	std := Options{Model: "m", Temperature: -1, TopP: -1, Steps: -1}
 	with := func(f func(*Options)) Options { o := std; f(&o); return o }
 	for _, c := range []struct {
 		args string
@@ -300,8 +304,11 @@ func TestParse(t *testing.T) {
 	}{
 		{"m", std},
 		{"-- m", std},
-		{"-t 1", with(func(o *Options) { o.Model = "" })},
+		{"-t 1", with(func(o *Options) { o.Model, o.Temperature = "", 1 })},
 		{"-n 256 m", with(func(o *Options) { o.Steps = 256 })},
+		{"m --top-k 0 --min-p 0.05 --repeat-penalty 1.1 --repeat-last-n -1 --special", with(func(o *Options) {
+			o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.Special = new(0), new(0.05), new(1.1), new(-1), true
+		})},
 		{"m --think -c 7", with(func(o *Options) { o.Think, o.Context = true, 7 })},
 		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
@@ -340,6 +347,7 @@ func TestArgs(t *testing.T) {
 		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
 		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7},
+		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1},
 	} {
 		var file bytes.Buffer
 		if err := WriteArgs(&file, o.Args()); err != nil {
