@@ -18,7 +18,8 @@ const Help = `Usage: run [MODEL] [options]        one text on standard output
 MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin. Without
 it, a small one that is built in tells a tale.
 
-  -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
+  -z, --tokenizer FILE   the MODEL's tokenizer (default: a file with
+                         MODEL's name but for the end, .tok, or tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
