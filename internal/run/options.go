@@ -34,11 +34,13 @@ const OptionsHelp = optionsHelp + `  -i, --prompt TEXT      how the text begins;
 `
 
 const optionsHelp = `
-MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin. Without
-it, a small one that is built in tells a tale.
+MODEL is a GGUF file of the families llama, qwen2 or qwen3, or a llama2.c
+checkpoint, such as stories15M.bin. Without it, a small one that is built in
+tells a tale.
 
   -h, --help             print this
-  -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
+  -z, --tokenizer FILE   the MODEL's tokenizer (default: a file with
+                         MODEL's name but for the end, .tok, or tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
