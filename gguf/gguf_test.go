@@ -418,6 +418,20 @@ func TestVocabularyMemory(t *testing.T) {
 	runtime.KeepAlive(h)
 }
 
+// No more is read of a file than its header and what a buffer holds.
+func TestHeaderOnly(t *testing.T) {
+	f := gengguf.New("tiny-spm", "F32")
+	b := made(t, f)
+	r := bytes.NewReader(b)
+	m, err := Read(r, r.Size(), "m.gguf", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := r.Size() - int64(r.Len()); read > m.Tensors[0].Offset+64<<10 || r.Size() < 1<<20 {
+		t.Errorf("%d of %d bytes were read, and the header has %d", read, r.Size(), m.Tensors[0].Offset)
+	}
+}
+
 // A file that ends too early is an error wherever it does, and one whose bytes are others is answered, whatever they are.
 func TestDamage(t *testing.T) {
 	f := gengguf.New("tiny-qwen2", "Q4_K_M")
