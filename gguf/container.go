@@ -215,6 +215,7 @@ func (t valueType) String() string { return valueTypes[t].name }
 // pair is a key and its value.
 type pair struct {
 	key    string
+	begin  int64 // where the pair begins in the file
 	typ    valueType
 	offset int64  // of the value
 	bits   uint64 // of a number or a bool
@@ -240,7 +241,7 @@ var keptArrays = map[string]valueType{keyTokens: typeString, keyScores: typeF32,
 func (f *file) pair() {
 	f.what = "key"
 	at := f.offset
-	p := pair{key: f.text(1<<16 - 1)}
+	p := pair{begin: at, key: f.text(1<<16 - 1)}
 	if p.key == "" {
 		f.fail(at, "is empty")
 	}
