@@ -314,6 +314,53 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// Split's pieces are no larger than they may be, and the model again.
+func TestSplitWrites(t *testing.T) {
+	for _, align := range []int{32, 64} {
+		f := gengguf.New("tiny-qwen3", "Q4_K_M")
+		f.Tokenizer, f.Align = gengguf.Qwen3(), align
+		f.Extra = []gengguf.Pair{{Key: "split.no", Value: uint16(0)}, {Key: "split.count", Value: uint16(1)}, {Key: "split.tensors.count", Value: int32(24)}}
+		dir := t.TempDir()
+		name := filepath.Join(dir, "m.gguf")
+		if err := f.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		whole, _ := open(t, name)
+		want := loaded(t, whole)
+		for most, count := range map[int64]int{2 << 20: 1, 300 << 10: 4, 160 << 10: 8} {
+			pieces, err := Split(name, most)
+			if err != nil || len(pieces) != count {
+				t.Fatalf("%d pieces of %d bytes, want %d: %v", len(pieces), most, count, err)
+			}
+			for _, p := range pieces {
+				r, err := p.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(r)
+				if err := errors.Join(err, r.Close()); err != nil || int64(len(b)) != p.Size || p.Size > most {
+					t.Errorf("%s: %d bytes, want %d, of at most %d: %v", p.Name, len(b), p.Size, most, err)
+				}
+				if err := os.WriteFile(p.Name, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, _ := open(t, pieces[0].Name)
+			if m.Config != whole.Config || m.Texts["tokenizer.chat_template"] != f.Tokenizer.Template || !reflect.DeepEqual(loaded(t, m), want) {
+				t.Errorf("%d pieces: %+v, or other weights or texts", count, m.Config)
+			}
+			if count > 1 {
+				if _, err := Split(pieces[0].Name, 100<<10); err == nil || !strings.Contains(err.Error(), "split.count: is more than 1") {
+					t.Errorf("a piece in pieces: %v", err)
+				}
+			}
+		}
+		if _, err := Split(name, 64<<10); err == nil || !strings.Contains(err.Error(), "tensor token_embd.weight: has 107520 bytes, and does not fit") {
+			t.Errorf("a tensor that does not fit: %v", err)
+		}
+	}
+}
+
 // What llama.cpp's gguf-split has made of a file is that file.
 func TestSharedSplit(t *testing.T) {
 	tok, err := gengguf.ReadTokenizer(shared + "vocab/cut-smollm.gguf")
@@ -416,6 +463,20 @@ func TestVocabularyMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 	runtime.KeepAlive(h)
+}
+
+// No more is read of a file than its header and what a buffer holds.
+func TestHeaderOnly(t *testing.T) {
+	f := gengguf.New("tiny-spm", "F32")
+	b := made(t, f)
+	r := bytes.NewReader(b)
+	m, err := Read(r, r.Size(), "m.gguf", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := r.Size() - int64(r.Len()); read > m.Tensors[0].Offset+64<<10 || r.Size() < 1<<20 {
+		t.Errorf("%d of %d bytes were read, and the header has %d", read, r.Size(), m.Tensors[0].Offset)
+	}
 }
 
 // A file that ends too early is an error wherever it does, and one whose bytes are others is answered, whatever they are.
