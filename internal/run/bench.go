@@ -126,7 +126,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
-	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
+	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*2*c.Config.KVBytes()*int64(c.Config.NLayers*c.Config.KVDim())
 	r.round(t, reader) // a warm-up, whose results are dropped
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {

@@ -61,6 +61,8 @@ tells a tale.
                          256, of an answer 0)
   -c, --context N        tokens that the model sees at once, which take memory;
                          0 (default): as many as it can, GGUF at most 4096
+      --kv TYPE          f16 (default) or f32: numbers in which a GGUF model
+                         remembers them
   -y, --system TEXT      what the model is told before a chat, "" for nothing;
                          without it you are asked (GGUF: what the file says)
       --think            let the model think before it answers, if it can
@@ -81,6 +83,7 @@ type Options struct {
 	System      *string // system prompt of mode chat; nil: none was given
 	Think       bool    // the model may think before it answers
 	Context     int     // positions; 0: see Positions
+	KV          string  // f16 or f32: numbers of a GGUF model's keys and values; "": f16
 	Special     bool    // special tokens are found in the prompt, and written
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
@@ -138,6 +141,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
 	define("y", "system", func(s string) error { o.System = &s; return nil })
 	define("c", "context", number(&o.Context, math.MaxInt32))
+	fs.StringVar(&o.KV, "kv", "", "")
 	fs.BoolVar(&o.Think, "think", false, "")
 	fs.BoolVar(&o.Special, "special", false, "")
 	fs.BoolVar(&o.IDs, "ids", false, "")
@@ -203,6 +207,9 @@ func (o *Options) Complete(operands []string) (err error) {
 	if o.Mode != "" && o.Mode != "generate" && o.Mode != "chat" {
 		return Usagef("unknown mode %q: generate or chat", o.Mode)
 	}
+	if o.KV != "" && o.KV != "f16" && o.KV != "f32" {
+		return Usagef("--kv %q: f16 or f32", o.KV)
+	}
 	if o.Mode == "chat" && o.IDs {
 		return Usagef("--ids is for mode generate: a chat is text")
 	}
@@ -263,6 +270,9 @@ func (o Options) Args() []string {
 	}
 	if o.Context != 0 {
 		args = append(args, "-c", strconv.Itoa(o.Context))
+	}
+	if o.KV != "" {
+		args = append(args, "--kv", o.KV)
 	}
 	if o.Special {
 		args = append(args, "--special")
