@@ -1,22 +1,26 @@
 package run
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"bootllama/chat/template"
 	"bootllama/internal/gengguf"
+	ggml "bootllama/tokenizer"
 )
 
 // assistantModel makes a small random model, whose vocabulary is a part of Qwen's.
-func assistantModel(t *testing.T, shape, typ string, seed uint64, more ...gengguf.Pair) string {
+func assistantModel(t *testing.T, shape, typ string, seed uint64) string {
 	t.Helper()
 	f := gengguf.New(shape, typ)
-	f.Seed, f.Extra = seed, more
+	f.Seed = seed
 	if f.Tokenizer = gengguf.Qwen2(); shape == "tiny-qwen3" {
 		f.Tokenizer = gengguf.Qwen3()
 	}
@@ -113,6 +117,17 @@ func TestAssistant(t *testing.T) {
 // TestAssistantOptions: what the options make of a file, and what a person is told.
 func TestAssistantOptions(t *testing.T) {
 	qwen2, qwen3 := assistantModel(t, "tiny-qwen2", "Q8_0", 1), assistantModel(t, "tiny-qwen3", "Q8_0", 1)
+	strange := func(program, begin string) string { // another template, and another token for <|im_start|>
+		f := gengguf.New("tiny-qwen2", "Q8_0")
+		f.Tokenizer = gengguf.Qwen2()
+		f.Tokenizer.Template = program
+		f.Tokenizer.Tokens[slices.Index(f.Tokenizer.Tokens, "<|im_start|>")] = begin
+		name := filepath.Join(t.TempDir(), "strange.gguf")
+		if err := f.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
 	const usage = "Say something, and press Enter. Ctrl-C stops an answer, /quit leaves.\n"
 	for _, c := range []struct {
 		name   string
@@ -124,6 +139,12 @@ func TestAssistantOptions(t *testing.T) {
 		{"console", []string{"console", qwen2}, 0, usage + "> ", ""},
 		{"stories on the console", []string{"console", qwen2, "-m", "generate"}, 0, "Type how a story begins", ""},
 		{"chat", []string{"run", qwen3, "-m", "chat"}, 0, "> ", ""},
+		{"unknown", []string{"console", strange("{{ messages }}", "<|im_start|>")}, 0, usage + "> ",
+			"/strange.gguf has a chat template of no family that is known here: the conversation is in ChatML\n"},
+		{"unknown, no ChatML", []string{"run", "-m", "chat", strange("{{ messages }}", "<|begin|>")}, 0, "> ",
+			"/strange.gguf has a chat template of no family that is known here: the conversation is in plain text\n"},
+		{"none", []string{"run", "-m", "chat", strange("", "<|im_start|>")}, 0, "> ", "/strange.gguf has no chat template: the conversation is in ChatML\n"},
+		{"none on the console", []string{"console", strange("", "<|im_start|>")}, 0, "Type how a story begins", ""},
 		{"no thoughts", []string{"console", qwen2, "--think"}, 2, "", "--think: the format of " + qwen2 + " (ChatML) does not turn thinking on and off"},
 		{"no conversation", []string{"run", qwen3, "--think", "-i", "a"}, 2, "", "--think is for conversations"},
 		{"too large", []string{"run", qwen2, "-m", "chat", "-c", "513"}, 1, "", "its context holds 512 tokens, fewer than the 513 of -c"},
@@ -133,6 +154,71 @@ func TestAssistantOptions(t *testing.T) {
 		status, out, errs := runMain("/quit\n", c.args...)
 		if status != c.status || !strings.HasPrefix(out, c.out) || !strings.Contains(errs, c.errs) || (errs == "") != (c.errs == "") {
 			t.Errorf("%s: status %d, stdout %q, stderr %q", c.name, status, out, errs)
+		}
+	}
+}
+
+// TestTemplateIDs: the 24 conversations of ../shared in five formats, with whole vocabularies: the tokens are those that
+// llama.cpp makes of the rendered text, BOS once.
+func TestTemplateIDs(t *testing.T) {
+	const shared = "../../../shared/gguf/"
+	data, err := os.ReadFile(shared + "templates.json")
+	if err != nil {
+		t.Skipf("SKIPPED, no tokens of conversations were compared with llama.cpp's: %v", err)
+	}
+	var all []struct {
+		Template string
+		Thinking *bool `json:"enable_thinking"`
+		Messages []struct{ Role, Content string }
+		IDs      []int
+	}
+	if err := json.Unmarshal(data, &all); err != nil || len(all) != 24 {
+		t.Fatal(err, len(all))
+	}
+	roles := map[string]template.Role{"system": template.System, "user": template.User, "assistant": template.Assistant}
+	for name, files := range map[string][2]string{ // the vocabulary, and where the template is
+		"llama32": {"ggml-vocab-llama-bpe", "vocab/cut-llama3.gguf"}, "qwen25": {"qwen3", "vocab/cut-qwen2.gguf"}, "qwen3": {"qwen3", "vocab/cut-qwen3.gguf"},
+		"smollm2": {"smollm-standin", "vocab/cut-smollm.gguf"}, "tinyllama": {"ggml-vocab-llama-spm", "vocab/cut-spm.gguf"},
+	} {
+		f := gengguf.New("tiny-qwen3", "Q8_0")
+		f.Sparse = true
+		cut, err := gengguf.ReadTokenizer(shared + files[1])
+		if err == nil {
+			f.Tokenizer, err = gengguf.ReadTokenizer(shared + "vocab-full/" + files[0] + ".gguf.gz")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Tokenizer.Template = cut.Template
+		model := filepath.Join(t.TempDir(), name+".gguf")
+		if err := f.Create(model); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Header(model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok := h.Tokenizer.(*ggml.Tokenizer)
+		format, err := newTemplate(h.Texts["tokenizer.chat_template"], tok, name, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.Template != name {
+				continue
+			}
+			var said []template.Message
+			for _, m := range c.Messages {
+				said = append(said, template.Message{Role: roles[m.Role], Text: m.Content})
+			}
+			ids, err := tok.EncodeTemplate(format.Render(said, c.Thinking == nil || *c.Thinking), true)
+			want := c.IDs
+			if name == "tinyllama" { // whose template does not write BOS
+				want = append([]int{tok.BOS}, want...)
+			}
+			if err != nil || !slices.Equal(ids, want) {
+				t.Errorf("%s, %+v: %v\n got %d\nwant %d", name, said, err, ids, want)
+			}
 		}
 	}
 }
