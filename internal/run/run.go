@@ -166,7 +166,7 @@ func newGenerator(o Options, model *source, stderr io.Writer) (*llama.Generator,
 		return nil, err
 	}
 	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
-	if isGGUF(c.Header) {
+	if IsGGUF(c.Header) {
 		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
 	}
 	return g, nil
