@@ -16,13 +16,23 @@ import (
 	ggml "bootllama/tokenizer"
 )
 
-// assistantModel makes a small random model, whose vocabulary is a part of Qwen's.
+const sharedGGUF = "../../../shared/gguf/"
+
+// assistantModel makes a small random model, whose vocabulary is a part of Qwen's or of one in ../shared.
 func assistantModel(t *testing.T, shape, typ string, seed uint64) string {
 	t.Helper()
 	f := gengguf.New(shape, typ)
 	f.Seed = seed
-	if f.Tokenizer = gengguf.Qwen2(); shape == "tiny-qwen3" {
+	switch shape {
+	case "tiny-qwen2":
+		f.Tokenizer = gengguf.Qwen2()
+	case "tiny-qwen3":
 		f.Tokenizer = gengguf.Qwen3()
+	default:
+		var err error
+		if f.Tokenizer, err = gengguf.ReadTokenizer(sharedGGUF + "vocab/cut-" + strings.TrimPrefix(shape, "tiny-") + ".gguf"); err != nil {
+			t.Skipf("SKIPPED, no conversation in the format of %s: %v", shape, err)
+		}
 	}
 	name := filepath.Join(t.TempDir(), shape+".gguf")
 	if err := f.Create(name); err != nil {
@@ -31,23 +41,47 @@ func assistantModel(t *testing.T, shape, typ string, seed uint64) string {
 	return name
 }
 
-// continuation is what the model writes behind a prompt: at most n tokens.
-func continuation(t *testing.T, model string, context, n int, prompt string) string {
+// assistantFormat returns the format of a model's conversations.
+func assistantFormat(t *testing.T, model string) (*template.Template, *ggml.Tokenizer) {
 	t.Helper()
-	v, err := Vocab(Options{Model: model, Special: true})
+	h, err := Header(model)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := v.Encode(prompt, true, false)
+	tok := h.Tokenizer.(*ggml.Tokenizer)
+	format, err := newTemplate(h.Texts["tokenizer.chat_template"], tok, model, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, out, errs := runMain("", "run", model, "-t", "0", "-c", strconv.Itoa(context), "-n", strconv.Itoa(len(tokens)+n), "--special", "-i", prompt)
-	text, ok := strings.CutPrefix(strings.TrimSuffix(out, "\n"), prompt)
-	if status != 0 || !ok {
-		t.Fatalf("status %d, %s%q behind %q", status, errs, out, prompt)
+	return format, tok
+}
+
+// continuation is what the model writes behind a prompt, at most n tokens, without special ones.
+func continuation(t *testing.T, model string, tok *ggml.Tokenizer, context, n int, prompt string) string {
+	t.Helper()
+	known, err := tok.Special().Encode(prompt, true, false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return text
+	status, out, errs := runMain("", "run", model, "-t", "0", "-c", strconv.Itoa(context), "-n", strconv.Itoa(len(known)+n), "--special", "--ids", "-i", prompt)
+	ids := strings.Fields(out)
+	if bos, _ := tok.Encode("", true, false); len(bos) > 0 {
+		known = known[1:] // BOS is not shown
+	}
+	if status != 0 || len(ids) < len(known) || strings.Join(ids[:len(known)], " ") != strings.Trim(fmt.Sprint(known), "[]") {
+		t.Fatalf("status %d, %s%s behind %d", status, errs, ids, known)
+	}
+	var text strings.Builder
+	prev := known[len(known)-1]
+	for _, id := range ids[len(known):min(len(ids), len(known)+n)] {
+		token, err := strconv.Atoi(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString(tok.Decode(prev, token))
+		prev = token
+	}
+	return text.String()
 }
 
 // TestAssistant: every answer of a conversation is what the model writes behind the conversation as its template
@@ -65,14 +99,13 @@ func TestAssistant(t *testing.T) {
 		{"tiny-qwen2", "Q4_K_M", 2, true, new("Be brief."), nil},
 		{"tiny-qwen3", "Q4_0", 1, false, nil, nil},
 		{"tiny-qwen3", "F32", 2, true, new(""), []string{"--think"}},
+		{"tiny-llama3", "Q8_0", 1, true, new(" Be brief.\n"), nil},
+		{"tiny-smollm", "Q5_0", 5, true, nil, nil},
+		{"tiny-spm", "Q6_K", 1, true, nil, nil},
 	} {
 		t.Run(fmt.Sprint(c.shape, c.typ), func(t *testing.T) {
 			model := assistantModel(t, c.shape, c.typ, c.seed)
-			program, err := os.ReadFile("../../chat/template/testdata/" + map[string]string{"tiny-qwen2": "qwen25", "tiny-qwen3": "qwen3"}[c.shape] + ".jinja")
-			if err != nil {
-				t.Fatal(err)
-			}
-			format := template.New(string(program), "", "")
+			format, tok := assistantFormat(t, model)
 			var lines strings.Builder
 			for i := range 9 {
 				fmt.Fprintf(&lines, "Line %d,  and more %s\n", i, strings.Repeat("of it ", i%3))
@@ -101,7 +134,7 @@ func TestAssistant(t *testing.T) {
 					}
 					rest, said, forgotten = rest2, append(said[:first:first], said[first+2*turns:]...), forgotten+1
 				}
-				want := continuation(t, model, context, answer, strings.Join(format.Render(said, c.think), ""))
+				want := continuation(t, model, tok, context, answer, strings.Join(format.Render(said, c.think), ""))
 				if out, ok = strings.CutPrefix(rest, want+"\n"); !ok {
 					t.Fatalf("%+v\n got %q\nwant %q", said, rest, want)
 				}
@@ -161,8 +194,7 @@ func TestAssistantOptions(t *testing.T) {
 // TestTemplateIDs: the 24 conversations of ../shared in five formats, with whole vocabularies: the tokens are those that
 // llama.cpp makes of the rendered text, BOS once.
 func TestTemplateIDs(t *testing.T) {
-	const shared = "../../../shared/gguf/"
-	data, err := os.ReadFile(shared + "templates.json")
+	data, err := os.ReadFile(sharedGGUF + "templates.json")
 	if err != nil {
 		t.Skipf("SKIPPED, no tokens of conversations were compared with llama.cpp's: %v", err)
 	}
@@ -182,9 +214,9 @@ func TestTemplateIDs(t *testing.T) {
 	} {
 		f := gengguf.New("tiny-qwen3", "Q8_0")
 		f.Sparse = true
-		cut, err := gengguf.ReadTokenizer(shared + files[1])
+		cut, err := gengguf.ReadTokenizer(sharedGGUF + files[1])
 		if err == nil {
-			f.Tokenizer, err = gengguf.ReadTokenizer(shared + "vocab-full/" + files[0] + ".gguf.gz")
+			f.Tokenizer, err = gengguf.ReadTokenizer(sharedGGUF + "vocab-full/" + files[0] + ".gguf.gz")
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -194,15 +226,7 @@ func TestTemplateIDs(t *testing.T) {
 		if err := f.Create(model); err != nil {
 			t.Fatal(err)
 		}
-		h, err := Header(model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tok := h.Tokenizer.(*ggml.Tokenizer)
-		format, err := newTemplate(h.Texts["tokenizer.chat_template"], tok, name, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
+		format, tok := assistantFormat(t, model)
 		for _, c := range all {
 			if c.Template != name {
 				continue
