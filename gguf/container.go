@@ -27,6 +27,7 @@ type file struct {
 
 	version  uint32
 	pairs    []pair
+	end      int64 // offset behind the pairs
 	tensors  []tensor
 	data     int64 // offset of the tensors' data
 	trailing int64 // bytes behind them
@@ -132,6 +133,7 @@ func (f *file) read() error {
 			return f.err
 		}
 	}
+	f.end = f.offset
 	f.checkKeys()
 	for range tensors {
 		f.tensorInfo()
@@ -213,11 +215,12 @@ func (t valueType) String() string { return valueTypes[t].name }
 // pair is a key and its value.
 type pair struct {
 	key    string
+	begin  int64 // where the pair begins in the file
 	typ    valueType
 	offset int64  // of the value
 	bits   uint64 // of a number or a bool
 	text   string // typeString
-	array  array  // typeArray
+	array  *array // typeArray
 	used   bool   // something has asked for it
 }
 
@@ -238,7 +241,7 @@ var keptArrays = map[string]valueType{keyTokens: typeString, keyScores: typeF32,
 func (f *file) pair() {
 	f.what = "key"
 	at := f.offset
-	p := pair{key: f.text(1<<16 - 1)}
+	p := pair{begin: at, key: f.text(1<<16 - 1)}
 	if p.key == "" {
 		f.fail(at, "is empty")
 	}
@@ -278,7 +281,8 @@ func (f *file) valueType() valueType {
 
 // array reads an array: uint32 type of the elements, uint64 count, elements.
 func (f *file) array(p *pair) {
-	a := &p.array
+	a := &array{}
+	p.array = a
 	at := f.offset
 	a.typ = f.valueType()
 	if a.typ == typeArray {

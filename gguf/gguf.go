@@ -106,7 +106,7 @@ func (m *Model) read(first *file, open opener) error {
 		}
 	}
 	for _, key := range first.unknown(a) {
-		m.Warnings = append(m.Warnings, key+" is not known here: what it says is ignored")
+		m.Warnings = append(m.Warnings, quoted(key)+" is not known here: what it says is ignored")
 	}
 	var warnings []string
 	m.Tokenizer, warnings = first.tokenizer()

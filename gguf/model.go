@@ -51,7 +51,7 @@ func (f *file) value(key string, typ valueType) *pair {
 // missing fails for a key that every model has.
 func (f *file) missing(key string) {
 	f.what = key
-	f.fail(f.offset, "is missing from the metadata, which end here")
+	f.fail(f.end, "is missing from the metadata, which end here")
 }
 
 // number returns a u32, without which a value below 0 for missing is an error.
@@ -198,7 +198,7 @@ func (f *file) config(a architecture, tensors []string) (c llama.Config) {
 
 // at fails because of the value of a key.
 func (f *file) at(key, format string, a ...any) {
-	offset := f.offset
+	offset := f.end
 	if p := f.find(key); p != nil {
 		offset = p.offset
 	}

@@ -96,16 +96,16 @@ func (s *Sampler) penalize(logits []float32) {
 }
 
 // topK returns the likeliest tokens, in order, or all of them in the order of their ids.
-func (s *Sampler) topK(logits []float32) (c []candidate, sorted bool) {
+func (s *Sampler) topK(logits []float32) []candidate {
 	k := s.o.TopK
 	if k == 0 || k >= len(logits) {
-		c = s.candidates
+		c := s.candidates
 		for i, logit := range logits {
 			c[i] = candidate{logit: logit, id: int32(i)}
 		}
-		return c, false
+		return c
 	}
-	c = s.candidates[:k]
+	c := s.candidates[:k]
 	for i := range c {
 		c[i] = candidate{logit: logits[i], id: int32(i)}
 	}
@@ -118,7 +118,7 @@ func (s *Sampler) topK(logits []float32) (c []candidate, sorted bool) {
 		}
 	}
 	slices.SortFunc(c, compare)
-	return c, true
+	return c
 }
 
 // worstFirst is the heap of topK.
@@ -132,30 +132,28 @@ func (w worstFirst) Pop() any           { panic("sampler: Pop") }
 
 // topP returns the nucleus of the candidates (Holtzman et al. 2020), in order. Unlike run.c's it
 // ends with the token that reaches the probability, not with the one that exceeds it.
-func (s *Sampler) topP(c []candidate, sorted bool) []candidate {
+func (s *Sampler) topP(c []candidate) []candidate {
 	if s.o.TopP >= 1 {
 		return c
 	}
 	s.softmax(c, 1)
-	if !sorted {
-		// As in run.c, those below the cutoff cannot be in it and need not be sorted.
-		cutoff := (1 - s.o.TopP) / float32(max(1, len(c)-1))
-		likeliest, n := c[0], 0
-		for _, v := range c {
-			if v.logit > likeliest.logit {
-				likeliest = v
-			}
-			if v.prob >= cutoff {
-				c[n] = v
-				n++
-			}
+	// As in run.c, those below the cutoff cannot be in it and need not be sorted.
+	cutoff := (1 - s.o.TopP) / float32(max(1, len(c)-1))
+	likeliest, n := c[0], 0
+	for _, v := range c {
+		if compare(v, likeliest) < 0 {
+			likeliest = v
 		}
-		if n == 0 { // about equally likely all, and rounding
-			c[0], n = likeliest, 1
+		if v.prob >= cutoff {
+			c[n] = v
+			n++
 		}
-		c = c[:n]
-		slices.SortFunc(c, compare)
 	}
+	if n == 0 { // about equally likely all, and rounding
+		c[0], n = likeliest, 1
+	}
+	c = c[:n]
+	slices.SortFunc(c, compare)
 	var sum float32
 	for i, v := range c {
 		if sum += v.prob; sum >= s.o.TopP {

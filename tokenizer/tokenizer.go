@@ -117,7 +117,6 @@ func New(m Metadata) (t *Tokenizer, warnings []string, err error) {
 		}
 	}
 	slices.Sort(t.ends)
-	t.ends = slices.Compact(t.ends)
 	if m.AddBOS != nil {
 		t.addBOS = *m.AddBOS
 	}

@@ -151,7 +151,7 @@ func typed(text string) []string { return strings.Split(text, "§") }
 // TestTemplate: the tokens are those of the whole text, but special tokens that were typed are text, and so are those that
 // the template and a person make together. User-defined ones are found everywhere.
 func TestTemplate(t *testing.T) {
-	tok := read(t, "testdata/cut-qwen3.gguf")
+	tok := read(t, "../internal/gengguf/cut-qwen3.gguf")
 	id := func(text string) int {
 		ids, err := tok.Special().Encode(text, false, false)
 		if err != nil || len(ids) != 1 {
@@ -291,7 +291,7 @@ func TestBOS(t *testing.T) {
 
 // TestFaults: one clear error names the key; what is merely odd is a warning.
 func TestFaults(t *testing.T) {
-	qwen := func() Metadata { return metadata(t, "testdata/cut-qwen2.gguf") }
+	qwen := func() Metadata { return metadata(t, "../internal/gengguf/cut-qwen2.gguf") }
 	far, nan := uint32(1<<20), float32(math.NaN())
 	for _, c := range []struct {
 		name string
@@ -309,6 +309,7 @@ func TestFaults(t *testing.T) {
 		{"few types", small(), func(m *Metadata) { m.Types = m.Types[:7] }, "tokenizer.ggml.token_type has 7 values, too few"},
 		{"many types", small(), func(m *Metadata) { m.Types = append(m.Types, 1) }, "tokenizer.ggml.token_type has 260 values for 259 tokens"},
 		{"a type", small(), func(m *Metadata) { m.Types[5] = 7 }, "tokenizer.ggml.token_type[5] is 7, must be 0 to 6"},
+		{"an undefined type", small("a"), func(m *Metadata) { m.Types[259] = Undefined }, ""},
 		{"a negative type", small(), func(m *Metadata) { m.Types[5] = -1 }, "tokenizer.ggml.token_type[5] is -1"},
 		{"a byte that is none", small("<0x-1>"), func(m *Metadata) { m.Types[259] = Byte }, `tokenizer.ggml.tokens[259] is "<0x-1>" and token_type[259] says that it is a byte`},
 		{"twice", small("a", "b", "a"), func(*Metadata) {}, `tokenizer.ggml.tokens[259] and [261] are both "a"`},
@@ -354,6 +355,9 @@ func TestMissingBytes(t *testing.T) {
 	tok = mustNew(t, m)
 	if ids, err := tok.Encode("abba", true, false); err != nil || !slices.Equal(ids, []int{2, 1, 0}) {
 		t.Errorf("%d, %v", ids, err)
+	}
+	if ids, err := tok.Encode("a\x00", true, false); err == nil { // the first byte of those that are missing
+		t.Errorf("%d", ids)
 	}
 	if ids, err := tok.Encode("abc", true, false); err == nil || err.Error() != "the tokenizer has no token for the byte 0x63" {
 		t.Errorf("%d, %v", ids, err)
@@ -406,7 +410,7 @@ func TestMarkers(t *testing.T) {
 
 // TestLongWord: 300 KB without a space. A merge that takes quadratic time would need many minutes.
 func TestLongWord(t *testing.T) {
-	for _, tok := range []*Tokenizer{read(t, "testdata/cut-qwen3.gguf"), mustNew(t, small("▁", "a", "b", "aa", "ab", "aaaa", "abab"))} {
+	for _, tok := range []*Tokenizer{read(t, "../internal/gengguf/cut-qwen3.gguf"), mustNew(t, small("▁", "a", "b", "aa", "ab", "aaaa", "abab"))} {
 		for _, text := range []string{strings.Repeat("a", 3e5), strings.Repeat("ab", 15e4), strings.Repeat("\xff", 3e5), strings.Repeat("<|im_end|>", 3e4)} {
 			ids, err := tok.Encode(text, false, false)
 			if err != nil || decode(tok, ids) != text {
@@ -439,9 +443,9 @@ func TestSize(t *testing.T) {
 
 // FuzzEncode: every text can be encoded, and decoding gives it back.
 func FuzzEncode(f *testing.F) {
-	toks := []*Tokenizer{read(f, "testdata/cut-qwen2.gguf"), read(f, "testdata/cut-qwen3.gguf"), mustNew(f, small("▁", "a", "▁a", "aa", "é", "▁▁", "s>", "</"))}
+	toks := []*Tokenizer{read(f, "../internal/gengguf/cut-qwen2.gguf"), read(f, "../internal/gengguf/cut-qwen3.gguf"), mustNew(f, small("▁", "a", "▁a", "aa", "é", "▁▁", "s>", "</"))}
 	for _, pre := range []string{"llama-bpe", "smollm", "gpt-2", "default"} {
-		m := metadata(f, "testdata/cut-qwen3.gguf")
+		m := metadata(f, "../internal/gengguf/cut-qwen3.gguf")
 		m.Pre = pre
 		toks = append(toks, mustNew(f, m))
 	}
@@ -536,6 +540,77 @@ func BenchmarkEncode(b *testing.B) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestScores: pieces merge in the order of their scores, whatever their signs.
+func TestScores(t *testing.T) {
+	inf := float32(math.Inf(1))
+	scores := []float32{inf, 1e30, 3, 1, 1e-40, 0, -1e-40, -1, -3, -inf}
+	for i, score := range scores[1:] {
+		if descending(scores[i]) >= descending(score) {
+			t.Errorf("%g does not come before %g", scores[i], score)
+		}
+	}
+	if descending(0) != descending(float32(math.Copysign(0, -1))) {
+		t.Error("0 and -0 differ")
+	}
+}
+
+// TestLongRuns: a run of characters of a class is one word, however long.
+func TestLongRuns(t *testing.T) {
+	for _, pre := range []string{"llama-bpe", "qwen2", "smollm", "gpt-2", "default"} {
+		r, _ := ruleOf(pre)
+		for _, word := range []string{strings.Repeat("é", 1000), strings.Repeat("\U0001f600", 1000), strings.Repeat("\t", 1000)} {
+			if n := len(slices.Collect(r.words(word))); n != 1 {
+				t.Errorf("%s: %.5q… is %d words", pre, word, n)
+			}
+		}
+	}
+	standard, _ := ruleOf("")
+	if words := slices.Collect(standard.words("a1234567!?b  c")); !slices.Equal(words, []string{"a", "123", "456", "7", "!?", "b", " ", " c"}) {
+		t.Errorf("%q", words)
+	}
+}
+
+// TestConversations: the ids of 24 conversations as Jinja renders them are llama.cpp's, with what was said as typed text.
+func TestConversations(t *testing.T) {
+	const name = shared + "templates.json"
+	skipWithout(t, name)
+	var conversations []struct {
+		Template, Prompt string
+		Messages         []struct{ Content string }
+		IDs              []int
+	}
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(data, &conversations)
+	}
+	if err != nil || len(conversations) == 0 {
+		t.Fatal(err)
+	}
+	toks := map[string]*Tokenizer{}
+	for _, c := range conversations {
+		tok := toks[c.Template]
+		if tok == nil {
+			file := map[string]string{"llama32": "ggml-vocab-llama-bpe", "qwen25": "qwen3", "qwen3": "qwen3",
+				"smollm2": "smollm-standin", "tinyllama": "ggml-vocab-llama-spm"}[c.Template]
+			tok = read(t, shared+"vocab-full/"+file+".gguf.gz")
+			toks[c.Template] = tok
+		}
+		var parts []string
+		rest := c.Prompt
+		for _, m := range c.Messages {
+			if before, after, ok := strings.Cut(rest, m.Content); ok && m.Content != "" {
+				parts, rest = append(parts, before, m.Content), after
+			}
+		}
+		parts = append(parts, rest)
+		for _, parts := range [][]string{parts, {c.Prompt}} {
+			if ids, err := tok.EncodeTemplate(parts, false); err != nil || !slices.Equal(ids, c.IDs) {
+				t.Errorf("%s %q: %v\n got %d\nwant %d", c.Template, parts, err, ids, c.IDs)
+			}
 		}
 	}
 }

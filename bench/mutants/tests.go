@@ -30,6 +30,7 @@ var rooms = []room{
 	{".", []check{host("."), host("./chat", "./internal/run")}},
 	{"chat", []check{host("./chat"), host("./internal/run")}},
 	{"internal/run", []check{host("./internal/run"), host("./chat"), cmd}},
+	{"gguf", []check{host("./gguf")}},
 	{"tokenizer", []check{host("./tokenizer")}},
 	{"sampler", []check{host("./sampler")}},
 	{"workers", []check{host("./workers"), host("."), host("./internal/run")}},

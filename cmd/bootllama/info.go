@@ -1,31 +1,39 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"bootllama"
 	"bootllama/internal/run"
 )
 
-const infoHelp = `Usage: info [MODEL] [--json]    what a checkpoint is: format, shape, tensors, and the memory it needs to run
+const infoHelp = `Usage: info [MODEL] [options]    what a model is: format, shape, tensors, and the memory it needs to run
 
-Only the header is read, and the file's size compared with it. A file that is no checkpoint of llama2.c's is an error
-that says why.
+Only the header is read, and the file's size compared with it. A file that is neither a checkpoint of llama2.c's nor a
+GGUF file that runs here is an error that says why.
 
-      --json   for programs: sizes and offsets in bytes
+  -c, --context N   the memory with a context of N tokens (default: as in run)
+      --json        for programs: all tensors, sizes and offsets in bytes
 `
 
 // info is the command info.
 func info(args []string, s streams) error {
 	flags := flag.NewFlagSet("info", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
+	var o run.Options
+	flags.IntVar(&o.Context, "c", 0, "")
+	flags.IntVar(&o.Context, "context", 0, "")
 	models, err := operands(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -41,7 +49,11 @@ func info(args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	f := describe(h)
+	context, err := o.Positions(h)
+	if err != nil {
+		return err
+	}
+	f := describe(h, context)
 	if !*asJSON {
 		_, err = io.WriteString(s.stdout, f.String())
 		return err
@@ -65,6 +77,7 @@ type facts struct {
 	Dropped          int         `json:"dropped_w2_columns,omitempty"`
 	HeadSize         int         `json:"head_size"`
 	Parameters       int64       `json:"parameters"`
+	GGUF             *ggufFacts  `json:"gguf,omitempty"`
 	Tensors          []tensor    `json:"tensors"`
 	Memory           memoryFacts `json:"memory"`
 }
@@ -80,6 +93,31 @@ type shape struct {
 	SeqLen    int `json:"seq_len"`
 }
 
+// ggufFacts are what a GGUF file tells besides.
+type ggufFacts struct {
+	Architecture string      `json:"architecture"`
+	Name         string      `json:"name,omitempty"` // as its makers call it
+	Files        int         `json:"files"`
+	NormEpsilon  float32     `json:"norm_epsilon"`
+	RoPEBase     float32     `json:"rope_base"`
+	RoPEDivisors bool        `json:"rope_divisors"`
+	RoPEHalves   bool        `json:"rope_halves"`
+	QKVBias      bool        `json:"qkv_bias"`
+	QKNorm       bool        `json:"qk_norm"`
+	Types        []typeFacts `json:"types"` // the largest share first
+	Tokenizer    string      `json:"tokenizer,omitempty"`
+	Conversation string      `json:"conversation,omitempty"` // the family of its format
+	Warnings     []string    `json:"warnings,omitempty"`
+}
+
+// typeFacts are the tensors of a type.
+type typeFacts struct {
+	Type    string  `json:"type"`
+	Tensors int     `json:"tensors"`
+	Bytes   int64   `json:"bytes"`
+	Share   float64 `json:"share"` // of the bytes of all tensors
+}
+
 type tensor struct {
 	Name   string `json:"name"`
 	Shape  []int  `json:"shape"` // in storage order
@@ -90,6 +128,7 @@ type tensor struct {
 }
 
 type memoryFacts struct {
+	Context  int   `json:"context"` // with so many positions
 	Weights  int64 `json:"weights"`
 	Cache    int64 `json:"keys_and_values"`
 	State    int64 `json:"state"`
@@ -98,13 +137,19 @@ type memoryFacts struct {
 	BootMiB  int   `json:"boot_memory_mib"`
 }
 
-func describe(h llama.Header) facts {
-	c, m := h.Config, h.Memory()
+// describe tells of a model, and of its memory with a context of that size.
+func describe(h llama.Header, context int) facts {
+	c := h.Config
+	h.Config.SeqLen = context
+	m := h.Memory()
 	f := facts{
 		File: h.Name, Version: h.Version, Format: h.Format,
 		Header:           shape{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize, c.SeqLen},
 		SharedClassifier: true, HeadSize: c.HeadSize,
-		Memory: memoryFacts{m.Weights, m.Cache, m.State, llama.Overhead, h.Memory().Total(), memoryMiB(h)},
+		Memory: memoryFacts{context, m.Weights, m.Cache, m.State, llama.Overhead, m.Total(), memoryMiB(h)},
+	}
+	if run.IsGGUF(h) {
+		f.GGUF = describeGGUF(h)
 	}
 	for i, t := range h.Tensors {
 		f.Size = t.Offset + t.Bytes // in the end, the file's: LoadHeader has compared
@@ -118,12 +163,60 @@ func describe(h llama.Header) facts {
 			f.add(t)
 		}
 	}
+	if f.GGUF != nil {
+		f.Size = sizeOf(h)
+	}
 	return f
+}
+
+// sizeOf returns the size of a GGUF model's files, which are there: their headers have been read.
+func sizeOf(h llama.Header) (size int64) {
+	for _, p := range h.Parts {
+		if info, err := os.Stat(p.Name); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}
+
+func describeGGUF(h llama.Header) *ggufFacts {
+	c := h.Config
+	g := &ggufFacts{
+		Architecture: h.Texts["general.architecture"], Name: h.Texts["general.name"], Files: len(h.Parts),
+		NormEpsilon: c.NormEpsilon, RoPEBase: c.RoPEBase, RoPEDivisors: c.RoPEDivisors, RoPEHalves: c.RoPEHalves,
+		QKVBias: c.QKVBias, QKNorm: c.QKNorm,
+		Conversation: run.Conversation(h), Warnings: h.Warnings,
+	}
+	if h.Tokenizer != nil {
+		g.Tokenizer = h.Texts["tokenizer.ggml.model"]
+		if pre := h.Texts["tokenizer.ggml.pre"]; pre != "" && g.Tokenizer == "gpt2" {
+			g.Tokenizer += ", " + pre
+		}
+	}
+	var all int64
+	for _, t := range h.Tensors {
+		i := slices.IndexFunc(g.Types, func(f typeFacts) bool { return f.Type == t.Type.String() })
+		if i < 0 {
+			i = len(g.Types)
+			g.Types = append(g.Types, typeFacts{Type: t.Type.String()})
+		}
+		g.Types[i].Tensors++
+		g.Types[i].Bytes += t.Bytes
+		all += t.Bytes
+	}
+	for i := range g.Types {
+		g.Types[i].Share = float64(g.Types[i].Bytes) / float64(all)
+	}
+	slices.SortStableFunc(g.Types, func(a, b typeFacts) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return g
 }
 
 // add lists a tensor. The scales of int8 are one of their own.
 func (f *facts) add(t llama.Tensor) {
 	listed := tensor{t.Name, []int{t.Rows, t.Columns}, "float32", t.Offset, t.Bytes, t.Weight == ""}
+	if f.GGUF != nil {
+		listed.Type = t.Type.String()
+	}
 	if t.Rows == 1 {
 		listed.Shape = listed.Shape[1:]
 	}
@@ -153,6 +246,12 @@ func (f facts) String() string {
 	fmt.Fprintf(&b, "%s: %s, %s parameters\n\n", f.File, quantity(f.Size), count(f.Parameters))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "version\t%d\t%s\n", f.Version, f.Format)
+	if g := f.GGUF; g != nil {
+		fmt.Fprintf(w, "architecture\t%s\t%s\n", g.Architecture, strings.Map(printable, g.Name))
+		if g.Files > 1 {
+			fmt.Fprintf(w, "files\t%d\tthe model is known by the first\n", g.Files)
+		}
+	}
 	fmt.Fprintf(w, "dim\t%d\twidth of the residual stream\n", f.Header.Dim)
 	fmt.Fprintf(w, "hidden_dim\t%d\twidth of the feed-forward layers\n", f.Header.HiddenDim)
 	fmt.Fprintf(w, "n_layers\t%d\tlayers\n", f.Header.NLayers)
@@ -171,9 +270,79 @@ func (f facts) String() string {
 	} else {
 		fmt.Fprintf(w, "classifier\tseparate\ta table of its own, wcls\n")
 	}
+	if f.GGUF != nil {
+		f.GGUF.rows(w)
+	}
 	w.Flush() // to memory, as below: cannot fail
 
 	fmt.Fprint(&b, "\n")
+	if f.GGUF != nil {
+		f.GGUF.types(&b, w)
+	} else {
+		f.tensors(&b, w)
+	}
+
+	fmt.Fprintf(&b, "\nmemory to run it with %d positions\n", f.Memory.Context)
+	m := f.Memory
+	for _, r := range []struct {
+		what  string
+		bytes int64
+	}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"state", m.State}, {"on top, at most", m.Overhead}, {"sum", m.Sum}} {
+		fmt.Fprintf(w, "  %s\t%s\n", r.what, quantity(r.bytes))
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "`bootllama boot` gives the machine --memory %d (MiB).\n", m.BootMiB)
+	return b.String()
+}
+
+// rows are the lines that a GGUF file has besides.
+func (g *ggufFacts) rows(w io.Writer) {
+	yes := map[bool]string{true: "yes", false: "no"}
+	fmt.Fprintf(w, "q, k, v bias\t%s\t\n", yes[g.QKVBias])
+	fmt.Fprintf(w, "q, k norm\t%s\tof each head; epsilon of all norms: %g\n", yes[g.QKNorm], g.NormEpsilon)
+	pairs := "of neighbours in a head"
+	if g.RoPEHalves {
+		pairs = "of a head's halves"
+	}
+	if g.RoPEDivisors {
+		pairs += ", angles divided by rope_freqs"
+	}
+	fmt.Fprintf(w, "rotation\t%s\tbase; of pairs %s\n", strconv.FormatFloat(float64(g.RoPEBase), 'f', -1, 32), pairs)
+	if g.Tokenizer == "" {
+		fmt.Fprint(w, "tokenizer\tnone\tthe file has none: -z\n")
+	} else {
+		fmt.Fprintf(w, "tokenizer\t%s\t\n", g.Tokenizer)
+	}
+	if g.Conversation == "" {
+		fmt.Fprint(w, "conversation\tnone\tthe file has no chat template\n")
+	} else {
+		fmt.Fprintf(w, "conversation\t%s\t\n", g.Conversation)
+	}
+	for _, warning := range g.Warnings {
+		fmt.Fprintf(w, "warning\t\t%s\n", strings.Map(printable, warning))
+	}
+}
+
+// types is the table of the types of tensors.
+func (g *ggufFacts) types(b *strings.Builder, w *tabwriter.Writer) {
+	fmt.Fprint(w, "type\ttensors\tsize\tshare\n")
+	for _, t := range g.Types {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%.1f %%\n", t.Type, t.Tensors, quantity(t.Bytes), 100*t.Share)
+	}
+	w.Flush()
+	fmt.Fprint(b, "(--json lists all tensors.)\n")
+}
+
+// printable drops what is no text from that of a file.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
+}
+
+// tensors is the table of the tensors of a checkpoint of llama2.c's.
+func (f facts) tensors(b *strings.Builder, w *tabwriter.Writer) {
 	fmt.Fprint(w, "tensor\tshape\ttype\toffset\tsize\n")
 	interleaved := false
 	for _, r := range collapse(f.Tensors) {
@@ -186,20 +355,8 @@ func (f facts) String() string {
 	}
 	w.Flush()
 	if interleaved {
-		fmt.Fprint(&b, "The offset is that of layer 0; each layer's values are followed by their scales (--json lists them all).\n")
+		fmt.Fprint(b, "The offset is that of layer 0; each layer's values are followed by their scales (--json lists them all).\n")
 	}
-
-	fmt.Fprint(&b, "\nmemory to run it\n")
-	m := f.Memory
-	for _, r := range []struct {
-		what  string
-		bytes int64
-	}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"state", m.State}, {"on top, at most", m.Overhead}, {"sum", m.Sum}} {
-		fmt.Fprintf(w, "  %s\t%s\n", r.what, quantity(r.bytes))
-	}
-	w.Flush()
-	fmt.Fprintf(&b, "`bootllama boot` gives the machine --memory %d (MiB).\n", m.BootMiB)
-	return b.String()
 }
 
 // row is a tensor, or the tensors of all layers that differ in the layer only.

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"bootllama/internal/gengguf"
 	"bootllama/internal/randommodel"
 )
 
@@ -93,6 +95,42 @@ func TestInfoJSON(t *testing.T) {
 		if len(rows) != c.collapsing || bytes != f.Size-c.start {
 			t.Errorf("%s: %d rows of %d bytes", name, len(rows), bytes)
 		}
+	}
+}
+
+// What a person is told of a GGUF file, and of one in several files, which is the same.
+func TestInfoGGUF(t *testing.T) {
+	dir := t.TempDir()
+	f := gengguf.New("tiny-qwen3", "Q4_K_M")
+	f.Tokenizer, f.Context = gengguf.Qwen3(), 40960
+	f.Extra = []gengguf.Pair{{Key: "qwen3.new_thing", Value: uint32(1)}}
+	file := filepath.Join(dir, "m.gguf")
+	if err := f.Create(file); err != nil {
+		t.Fatal(err)
+	}
+	names, err := f.CreateSplit(filepath.Join(dir, "s"), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `(?s)version +3 +GGUF\narchitecture +qwen3 +tiny-qwen3 with random weights\n(files +2 .*)?dim +256 .*\nhidden_dim +512 .*\nn_layers +2 .*` +
+		`n_heads +4 +query heads of 128\nn_kv_heads +2 .*\nvocab_size +512 .*\nseq_len +40960 .*\nclassifier +shared .*\nq, k, v bias +no .*\nq, k norm +yes +.*: 1e-06\n` +
+		`rotation +1000000 +.*halves\ntokenizer +gpt2, qwen2 *\nconversation +ChatML with thoughts *\nwarning +qwen3.new_thing is not known here: .*\n\n` +
+		`type +tensors +size +share\nQ4_K +12 +774144 bytes +\d+.\d %\nQ6_K +3 +268800 bytes +\d+.\d %\nF32 +9 +7168 bytes +\d.\d %\n.*memory to run it with CONTEXT positions\n`
+	for _, name := range []string{file, names[0]} {
+		for context, args := range map[int][]string{4096: {"info", name}, 77: {"info", name, "-c", "77"}} {
+			stdout, stderr, status := invoke(t, "", args...)
+			if status != 0 || stderr != "" || !regexp.MustCompile(strings.Replace(want, "CONTEXT", strconv.Itoa(context), 1)).MatchString(stdout) {
+				t.Errorf("%q: status %d, stderr %q, stdout:\n%s", args, status, stderr, stdout)
+			}
+		}
+	}
+	stdout, _, status := invoke(t, "", "info", "--json", file)
+	var facts facts
+	if err := json.Unmarshal([]byte(stdout), &facts); err != nil || status != 0 || facts.GGUF == nil || len(facts.Tensors) != 24 || facts.Tensors[1].Type != "Q6_K" {
+		t.Errorf("status %d, %v: %s", status, err, stdout)
+	}
+	if _, stderr, status := invoke(t, "", "info", names[1]); status != statusFailed || !strings.Contains(stderr, "known by the first, s-00001-of-00002.gguf") {
+		t.Errorf("the second of two: status %d, %s", status, stderr)
 	}
 }
 

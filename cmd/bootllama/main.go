@@ -26,7 +26,7 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
   bootllama image   [MODEL…] -o FILE [options] a disk image for a USB stick
   bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
   bootllama bench   [MODEL] [options]          how fast it runs, and what limits it
-  bootllama info    [MODEL]                    what a checkpoint is, and the memory it needs
+  bootllama info    [MODEL]                    what a model is, and the memory it needs
   bootllama tokenize MODEL [TEXT]              the tokens that the model would see of a text
   bootllama help    [COMMAND]
   bootllama version

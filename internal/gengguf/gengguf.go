@@ -7,6 +7,7 @@ package gengguf
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -63,7 +64,8 @@ type File struct {
 	Align     int        // general.alignment
 	VocabOnly bool       // no tensors: a tokenizer and metadata
 	Sparse    bool       // Create leaves out the data of the tensors: a file with a hole
-	Extra     []Pair     // further metadata
+	Reverse   bool       // the tensors' descriptions stand in the opposite order of their data
+	Extra     []Pair     // further metadata, or other values; nil: without the key
 }
 
 // Pair is a key and its value, whose type is one of those that kvs.add knows.
@@ -262,6 +264,9 @@ func (f File) pick(name string, layer, cols int) string {
 
 // tensors lists what the file holds, in its order.
 func (f File) tensors() (list []tensor) {
+	if f.VocabOnly {
+		return nil
+	}
 	layer := -1
 	mat := func(name string, cols, rows int) {
 		list = append(list, tensor{name, []int{cols, rows}, kindOf(f.pick(name, layer, cols)), 1 / math.Sqrt(float64(cols))})
@@ -356,7 +361,8 @@ func (f File) data(w io.Writer, t tensor) {
 }
 
 // metadata returns the file's pairs.
-func (f File) metadata() (meta kvs) {
+func (f File) metadata() kvs {
+	meta := kvs{other: f.Extra}
 	a := f.Arch + "."
 	meta.add("general.architecture", f.Arch)
 	meta.add("general.name", f.Name+" with random weights")
@@ -385,45 +391,53 @@ func (f File) metadata() (meta kvs) {
 		meta.add("tokenizer.ggml.model", "no_vocab")
 		meta.add(a+"vocab_size", uint32(f.Vocab))
 	}
-	for _, p := range f.Extra {
-		meta.add(p.Key, p.Value)
-	}
-	return meta
+	return meta.rest()
 }
 
-// head returns the bytes up to the tensors' data, the tensors, and the size of their data. The
-// vocabulary's size must be set.
-func (f File) head() (b []byte, ts []tensor, data int) {
-	if !f.VocabOnly {
-		ts = f.tensors()
+// vocabulary returns f with the vocabulary's size of its tokenizer.
+func (f File) vocabulary() File {
+	if f.Tokenizer != nil {
+		f.Vocab = len(f.Tokenizer.Tokens)
 	}
-	meta := f.metadata()
+	return f
+}
+
+// head returns the bytes of a file with these pairs and tensors up to the data, and the size of
+// the data.
+func (f File) head(meta kvs, ts []tensor) (b []byte, data int) {
 	b = append(b, "GGUF"...)
 	b = binary.LittleEndian.AppendUint32(b, f.Version)
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(ts)))
 	b = binary.LittleEndian.AppendUint64(b, uint64(meta.n))
 	b = append(b, meta.b...)
-	for _, t := range ts {
-		b = appendStr(b, t.name)
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(t.dims)))
+	infos := make([][]byte, len(ts))
+	for i, t := range ts {
+		info := appendStr(nil, t.name)
+		info = binary.LittleEndian.AppendUint32(info, uint32(len(t.dims)))
 		for _, d := range t.dims {
-			b = binary.LittleEndian.AppendUint64(b, uint64(d))
+			info = binary.LittleEndian.AppendUint64(info, uint64(d))
 		}
-		b = binary.LittleEndian.AppendUint32(b, t.kind.id)
-		b = binary.LittleEndian.AppendUint64(b, uint64(data))
+		info = binary.LittleEndian.AppendUint32(info, t.kind.id)
+		infos[i] = binary.LittleEndian.AppendUint64(info, uint64(data))
 		data += f.padded(t.bytes())
 	}
-	return append(b, make([]byte, f.padded(len(b))-len(b))...), ts, data
+	if f.Reverse {
+		slices.Reverse(infos)
+	}
+	b = append(b, bytes.Join(infos, nil)...)
+	return append(b, make([]byte, f.padded(len(b))-len(b))...), data
 }
 
 func (f File) padded(n int) int { return (n + f.Align - 1) / f.Align * f.Align }
 
 // Write writes the file, its data included.
 func (f File) Write(w io.Writer) error {
-	if f.Tokenizer != nil {
-		f.Vocab = len(f.Tokenizer.Tokens)
-	}
-	b, ts, _ := f.head()
+	f = f.vocabulary()
+	return f.write(w, f.metadata(), f.tensors())
+}
+
+func (f File) write(w io.Writer, meta kvs, ts []tensor) error {
+	b, _ := f.head(meta, ts)
 	out := bufio.NewWriterSize(w, 1<<20)
 	out.Write(b)
 	for _, t := range ts {
@@ -435,23 +449,49 @@ func (f File) Write(w io.Writer) error {
 
 // Create writes a file of that name, or nothing.
 func (f File) Create(name string) error {
+	f = f.vocabulary()
+	return f.create(name, f.metadata(), f.tensors())
+}
+
+func (f File) create(name string, meta kvs, ts []tensor) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	if f.Sparse {
-		if f.Tokenizer != nil {
-			f.Vocab = len(f.Tokenizer.Tokens)
-		}
-		b, _, data := f.head()
+		b, data := f.head(meta, ts)
 		if _, err = file.Write(b); err == nil {
 			err = file.Truncate(int64(len(b) + data))
 		}
 	} else {
-		err = f.Write(file)
+		err = f.write(file, meta, ts)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
 	return nil
+}
+
+// CreateSplit writes the model in n files, NAME-00001-of-0000n.gguf and so on as llama.cpp's
+// gguf-split does, and returns their names.
+func (f File) CreateSplit(base string, n int) (names []string, err error) {
+	f = f.vocabulary()
+	ts := f.tensors()
+	for i := range n {
+		meta := kvs{other: f.Extra}
+		if i == 0 {
+			meta = f.metadata()
+		} else if f.Align != 32 {
+			meta.add("general.alignment", uint32(f.Align))
+		}
+		meta.add("split.no", uint16(i))
+		meta.add("split.count", uint16(n))
+		meta.add("split.tensors.count", int32(len(ts)))
+		name := fmt.Sprintf("%s-%05d-of-%05d.gguf", base, i+1, n)
+		if err := f.create(name, meta, ts[len(ts)*i/n:len(ts)*(i+1)/n]); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }

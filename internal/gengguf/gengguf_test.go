@@ -110,7 +110,7 @@ func TestSparse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, _, _ := f.head()
+	head, _ := f.head(f.metadata(), f.tensors())
 	if len(b) != whole.Len() || len(head)%128 != 0 || !bytes.Equal(head, b[:len(head)]) || !bytes.Equal(head, whole.Bytes()[:len(head)]) {
 		t.Errorf("%d bytes, head %d; the whole file %d", len(b), len(head), whole.Len())
 	}

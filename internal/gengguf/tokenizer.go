@@ -16,16 +16,27 @@ import (
 
 // kvs are metadata as they stand in a file.
 type kvs struct {
-	b []byte
-	n int
+	b     []byte
+	n     int
+	other []Pair // values for add to take in place of those that it gets
 }
 
 func appendStr(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-// add adds a pair. It panics at types that it does not know.
+// add adds a pair, but for a value of nil. It panics at types that it does not know.
 func (k *kvs) add(key string, value any) {
+	for i, p := range k.other {
+		if p.Key == key {
+			k.other = slices.Delete(slices.Clone(k.other), i, i+1)
+			value = p.Value
+			break
+		}
+	}
+	if value == nil {
+		return
+	}
 	k.n++
 	k.b = appendStr(k.b, key)
 	typ := func(t uint32) { k.b = binary.LittleEndian.AppendUint32(k.b, t) }
@@ -75,6 +86,14 @@ func (k *kvs) add(key string, value any) {
 	default:
 		panic(fmt.Sprintf("gengguf: %s: metadata of type %T", key, value))
 	}
+}
+
+// rest returns k with those other values that no key has taken.
+func (k kvs) rest() kvs {
+	for len(k.other) > 0 {
+		k.add(k.other[0].Key, nil)
+	}
+	return k
 }
 
 // Tokenizer is what a GGUF file says of one.

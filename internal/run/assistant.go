@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"bootllama"
 	"bootllama/chat"
@@ -57,4 +58,20 @@ func newTemplate(program string, tok *ggml.Tokenizer, name string, stderr io.Wri
 	}
 	_, err := fmt.Fprintf(stderr, "bootllama: %s %s: the conversation is in %s\n", name, what, t.Name)
 	return t, err
+}
+
+// Conversation says for a person in what format a model of a GGUF file holds conversations, ""
+// if its file has none.
+func Conversation(h llama.Header) string {
+	tok, ok := h.Tokenizer.(*ggml.Tokenizer)
+	program := h.Texts["tokenizer.chat_template"]
+	if !ok || program == "" {
+		return ""
+	}
+	var unknown strings.Builder
+	t, err := newTemplate(program, tok, h.Name, &unknown)
+	if err != nil || unknown.Len() > 0 {
+		return "of no family that is known here; taken for " + t.Name
+	}
+	return t.Name
 }

@@ -112,7 +112,7 @@ func (o Options) open() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Config.SeqLen, err = o.positions(s.Header); err != nil {
+	if s.Config.SeqLen, err = o.Positions(s.Header); err != nil {
 		err = fmt.Errorf("model: %w", err)
 	} else {
 		err = o.checkGGUF(s.Header)
@@ -167,23 +167,23 @@ func (s *source) loadCheckpoint(stderr io.Writer) (*llama.Checkpoint, error) {
 	return c, nil
 }
 
-// positions returns the size of a model's context: what -c says, or all that the model has, but
+// Positions returns the size of a model's context: what -c says, or all that the model has, but
 // of a GGUF model no more than 4096, since files name up to 131,072, which take gigabytes.
-func (o Options) positions(h llama.Header) (int, error) {
+func (o Options) Positions(h llama.Header) (int, error) {
 	n := h.Config.SeqLen
 	switch {
 	case o.Context > n:
 		return 0, fmt.Errorf("%s: its context holds %d tokens, fewer than the %d of -c", h.Name, n, o.Context)
 	case o.Context > 0:
 		return o.Context, nil
-	case isGGUF(h):
+	case IsGGUF(h):
 		return min(n, 4096), nil
 	}
 	return n, nil
 }
 
-// isGGUF reports whether a model's file is a GGUF file.
-func isGGUF(h llama.Header) bool { return strings.HasPrefix(h.Format, "GGUF") }
+// IsGGUF reports whether a model's file is a GGUF file.
+func IsGGUF(h llama.Header) bool { return strings.HasPrefix(h.Format, "GGUF") }
 
 // checkMemory returns an error if a model and its tokenizer's file, "" for none, need more
 // memory than there is, and the largest context with which they would not, 0 for none. Nothing
@@ -203,7 +203,7 @@ func checkMemory(h llama.Header, tokenizer string) (fits int, err error) {
 	}
 	err = fmt.Errorf("model: %s needs %d MiB of memory (weights %d, keys and values %d, state %d, the program up to %d) and there are %d MiB",
 		h.Name, mib(need(context)), mib(m.Weights), mib(m.Cache), mib(m.State), mib(program), limit>>20)
-	if !isGGUF(h) {
+	if !IsGGUF(h) {
 		return 0, err
 	}
 	fits = sort.Search(context, func(i int) bool { return need(i+1) > limit }) // i positions fit

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"bootllama/internal/gengguf"
 	"bootllama/internal/randommodel"
 )
 
@@ -56,5 +57,40 @@ func TestTooLittleMemory(t *testing.T) {
 		if failed := c.want[1] == 'b'; !regexp.MustCompile(c.want).MatchString(errs.String()) || strings.Count(errs.String(), "\n") != 1 || failed != (err != nil) || failed != (len(out) == 0) || failed && cmd.ProcessState.ExitCode() != 1 {
 			t.Errorf("%s: %v, stdout %q, stderr %q, want %s", c.args, err, out, errs.String(), c.want)
 		}
+	}
+}
+
+// TestContextFits: run says which context of a GGUF model there is memory for, a session takes it.
+func TestContextFits(t *testing.T) {
+	if args := os.Getenv("RUN_ARGS"); args != "" {
+		os.Exit(Main(context.Background(), strings.Fields(args), strings.NewReader("a\n"), os.Stdout, os.Stderr))
+	}
+	f := gengguf.New("tiny-qwen3", "Q8_0")
+	f.Heads, f.KVHeads, f.Context, f.Tokenizer = 64, 64, 1<<17, gengguf.Qwen3()
+	name := filepath.Join(t.TempDir(), "m.gguf")
+	if err := f.Create(name); err != nil {
+		t.Fatal(err)
+	}
+	const needs = `bootllama: model: \S*/m\.gguf needs [35]\d\d MiB of memory \(weights \d+, keys and values (512|256), state \d+, the program up to \d+\) and there are [12]\d\d MiB; -c (\d+) needs ([12]\d\d)`
+	exec := func(args string) (fits, out string, err error) {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -d 300000 && exec %q -test.run TestContextFits", os.Args[0]))
+		cmd.Env = append(os.Environ(), "RUN_ARGS="+args)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		b, err := cmd.Output()
+		if m := regexp.MustCompile(`^` + needs).FindStringSubmatch(errs.String()); m != nil {
+			fits = m[2]
+		}
+		return fits, string(b) + errs.String(), err
+	}
+	fits, out, err := exec("run " + name + " -t 0 -n 3 -i a")
+	if err == nil || fits == "" || strings.Count(out, "\n") != 1 {
+		t.Fatalf("run: %v, %q, want %s", err, out, needs)
+	}
+	if _, out, err := exec("run " + name + " -t 0 -n 3 -i a -c " + fits); err != nil {
+		t.Errorf("-c %s: %v, %q", fits, err, out)
+	}
+	if session, out, err := exec("console " + name + " -t 0 -n 3"); err != nil || session != fits || !strings.Contains(out, ": taking that\n") || !strings.Contains(out, "> ") {
+		t.Errorf("console: %v, %q, want a context of %s", err, out, fits)
 	}
 }

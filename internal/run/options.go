@@ -68,7 +68,7 @@ type Options struct {
 	Mode        string  // generate or chat; "": generate, but console chats if the model's file says how
 	System      *string // system prompt of mode chat; nil: none was given
 	Think       bool    // the model may think before it answers
-	Context     int     // positions; 0: see positions
+	Context     int     // positions; 0: see Positions
 	Special     bool    // special tokens are found in the prompt, and written
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores

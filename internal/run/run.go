@@ -73,6 +73,8 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
 	case name == "console" && o.Mode == "chat":
 		return Usagef("console has no mode %s: it is one of run", o.Mode)
+	case name == "run" && o.Mode != "chat" && o.Think:
+		return Usagef("--think is for conversations (-m chat)")
 	}
 	stdin, resume := collectAtPrompts(stdin)
 	defer resume()
@@ -164,7 +166,7 @@ func newGenerator(o Options, model *source, stderr io.Writer) (*llama.Generator,
 		return nil, err
 	}
 	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
-	if isGGUF(c.Header) {
+	if IsGGUF(c.Header) {
 		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
 	}
 	return g, nil

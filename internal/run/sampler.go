@@ -61,7 +61,7 @@ func (o Options) newSampler(t *llama.Transformer, h llama.Header, kernels *simd.
 // checkGGUF returns an error if the options have some that are for GGUF models only, and the
 // model is none.
 func (o Options) checkGGUF(h llama.Header) error {
-	if isGGUF(h) {
+	if IsGGUF(h) {
 		return nil
 	}
 	for _, f := range []struct {
