@@ -150,6 +150,9 @@ func TestFeatures(t *testing.T) {
 		{pairs("llama.attention.key_length", uint32(32)), "llama.rope.dimension_count: is 64, where heads have 32"},
 		{pairs("llama.attention.value_length", uint32(32)), "llama.attention.value_length: is 32, where heads have 64"},
 		{pairs("llama.rope.dimension_count", uint32(32)), "llama.rope.dimension_count: is 32, where heads have 64"},
+		{pairs("llama.attention.key_length", uint32(63)), "llama.attention.key_length: makes heads of 63"},
+		{pairs("llama.attention.head_count", uint32(64), "llama.attention.head_count_kv", uint32(64)), "llama.attention.head_count: makes heads of 3"},
+		{pairs("llama.attention.head_count", uint32(5), "llama.attention.head_count_kv", uint32(5)), "llama.attention.head_count: is 5, which does not divide the embedding_length 192"},
 		{pairs("llama.rope.freq_base", float32(0)), "llama.rope.freq_base: is 0"},
 		{pairs("general.architecture", "qwen3moe"), `general.architecture: is "qwen3moe", which is not implemented: take a model whose architecture is llama, qwen2 or qwen3`},
 		{pairs("general.type", "adapter"), `general.type: is "adapter"`},
@@ -432,6 +435,34 @@ func TestTokenizer(t *testing.T) {
 		if f.Tokenizer.Types[i] == 3 && tok.Text(i) != want {
 			t.Errorf("token %d is %q, want %q", i, tok.Text(i), want)
 		}
+	}
+}
+
+// Every key of the tokenizer gets where it belongs.
+func TestTokenizerKeys(t *testing.T) {
+	f := gengguf.New("tiny-qwen3", "Q8_0")
+	f.Tokenizer, f.Layers = gengguf.Qwen3(), 1
+	read := func(extra ...gengguf.Pair) *tokenizer.Tokenizer {
+		t.Helper()
+		f.Extra = extra
+		h, err := load("m.gguf", made(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Tokenizer.(*tokenizer.Tokenizer)
+	}
+	id := func(key string, id uint32) gengguf.Pair { return gengguf.Pair{Key: "tokenizer.ggml." + key, Value: id} }
+	tok := read(id("bos_token_id", 5), id("eos_token_id", 6), id("eot_token_id", 7), id("eom_token_id", 8), gengguf.Pair{Key: "tokenizer.ggml.add_bos_token", Value: true})
+	ids, err := tok.Encode("a", true, false)
+	if tok.BOS != 5 || tok.EOS != 6 || !tok.Ends(7) || !tok.Ends(8) || tok.Ends(5) || err != nil || len(ids) != 2 || ids[0] != 5 {
+		t.Errorf("BOS %d, EOS %d, %v %v, ids %d, %v", tok.BOS, tok.EOS, tok.Ends(7), tok.Ends(8), ids, err)
+	}
+	spm := &gengguf.Tokenizer{Model: "llama", Tokens: []string{"<unk>", "<s>", "</s>", "a", "▁", "▁a"}, Scores: []float32{0, 0, 0, 0, 0, 1}, Types: []int32{2, 3, 3, 1, 1, 1}}
+	f.Tokenizer = spm
+	with, _ := read().Encode("a", false, false)
+	without, _ := read(gengguf.Pair{Key: "tokenizer.ggml.add_space_prefix", Value: false}).Encode("a", false, false)
+	if !slices.Equal(with, []int{5}) || !slices.Equal(without, []int{3}) {
+		t.Errorf("%d with the space, %d without", with, without)
 	}
 }
 
