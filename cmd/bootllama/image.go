@@ -24,6 +24,7 @@ A GGUF file has its tokenizer in it; one of 4 GiB or more, too large for a file 
 parts of one that is in several files are taken when the first is named. A checkpoint of llama2.c's has its tokenizer beside
 it, under its own name with the ending .tok; -z names that of those that have none (default tokenizer.bin).
 
+The other options are those of run.
 `
 
 const imageAdvice = `To put it on a USB stick, which loses all that is on it (make sure that you name the right disk):

@@ -619,6 +619,10 @@ func TestCancel(t *testing.T) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	leftBehind(t, dir)
+	if err := Write(ctx, filepath.Join(dir, "image"), nil, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before it began: error %v, want %v", err, context.Canceled)
+	}
+	leftBehind(t, dir)
 }
 
 // calling is an empty reader that calls a function.

@@ -121,6 +121,9 @@ func (o Options) open() (*source, error) {
 		s.Close()
 		return nil, err
 	}
+	if o.KV == "f32" {
+		s.Config.KVFloat16 = false
+	}
 	return s, nil
 }
 
