@@ -139,7 +139,7 @@ func (c *contents) divide(source string) (string, error) {
 func (c *contents) partNames(names []string) []string {
 	const number = "-00001-of-00003.gguf"
 	stem := strings.Map(func(r rune) rune {
-		if disk.IsLongName("12345678" + string(r) + ".gguf") {
+		if disk.IsLongName("123456789" + string(r) + ".gguf") {
 			return r
 		}
 		return '_'
