@@ -97,7 +97,7 @@ type runState struct {
 	hb      *simd.Activations // (batch, hidden_dim): hidden layer of the feed-forward network
 	hb2     []float32         // (batch, hidden_dim): the same, for w3
 	q, k, v []float32         // (batch, n_heads*head_size), (batch, kv_dim) twice: query, key, value
-	att     []float32         // (threads, seq_len): attention scores of one head
+	att     []float32         // (threads, attentionTokens, attStride): attention scores of one head
 	heads   *simd.Activations // (batch, n_heads*head_size): output of the heads; xb itself if that fits
 	final   *simd.Activations // (1, dim): input of the classifier
 	logits  []float32         // (vocab_size,)
@@ -191,7 +191,7 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 		q:          arena.Make[float32](m, Batch*p.QDim()),
 		k:          arena.Make[float32](m, Batch*p.KVDim()),
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
-		att:        arena.Make[float32](m, threads*p.SeqLen),
+		att:        arena.Make[float32](m, threads*attentionTokens*p.attStride()),
 		heads:      heads,
 		final:      newActivation(m, 1, p.Dim, in, 1),
 		logits:     arena.Make[float32](m, p.VocabSize),
@@ -286,7 +286,7 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 		t.each(n, (*Transformer).attentionInput)
 		t.matmul(n, s.xb, product{s.q, p.QDim(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
 		t.each(n*p.NKVHeads, (*Transformer).keyAndValue)
-		t.each(n*p.NHeads, (*Transformer).attention)
+		t.each(p.NHeads*t.attentions(), (*Transformer).attention)
 		t.matmul(n, s.heads, product{s.xb2, p.Dim, &w.WO[l]})
 		t.each(n, (*Transformer).residual)
 
@@ -393,17 +393,34 @@ func (t *Transformer) cache(kvHead int) (keys, values simd.Cache) {
 	return t.state.keyCache.Part(i*k, k), t.state.valueCache.Part(i*v, v)
 }
 
-// attention is scaled dot-product attention (Vaswani et al. 2017) of one head of one token
-// to the positions up to its own.
+// attentionTokens is how many tokens of a batch attend at a time: keys and values are then read
+// once for as many, by the kernels for several tokens.
+const attentionTokens = 12
+
+// attentions returns how many such parts a batch has.
+func (t *Transformer) attentions() int {
+	return (len(t.batch.tokens) + attentionTokens - 1) / attentionTokens
+}
+
+// attention is scaled dot-product attention (Vaswani et al. 2017) of one head of some tokens, each
+// to the positions up to its own. Those behind it get weights of zero, which add nothing.
 func (t *Transformer) attention(worker, i int) {
 	p, s, b := &t.Config, &t.state, &t.batch
-	h, i := i/len(b.tokens), i%len(b.tokens)
-	positions, headSize := b.pos+i+1, p.HeadSize
+	h, first := i/t.attentions(), i%t.attentions()*attentionTokens
+	n := min(attentionTokens, len(b.tokens)-first)
+	positions, headSize, stride := b.pos+first+n, p.HeadSize, p.attStride()
 	keys, values := t.cache(h / (p.NHeads / p.NKVHeads))
-	q := s.q[i*p.QDim()+h*headSize:][:headSize]
-	out := s.heads.Row(i)[h*headSize:][:headSize]
-	att := s.att[worker*p.SeqLen:][:positions]
-	t.kernels.MatMulCache(att, q, keys, simd.TileF32*headSize)
-	t.kernels.Softmax(att, float32(math.Sqrt(float64(headSize))))
-	t.kernels.MatMulCache(out, att, values, simd.TileF32*p.SeqLen)
+	q := s.q[first*p.QDim()+h*headSize:]
+	out := s.heads.F32[first*s.heads.Stride+h*headSize:]
+	att := s.att[worker*attentionTokens*stride:][:attentionTokens*stride]
+	t.kernels.MatMulCache(att, stride, q, p.QDim(), n, headSize, keys, simd.TileF32*headSize, positions)
+	for i := range n {
+		own := b.pos + first + i + 1
+		t.kernels.Softmax(att[i*stride:][:own], float32(math.Sqrt(float64(headSize))))
+		clear(att[i*stride+own:][:positions-own])
+	}
+	t.kernels.MatMulCache(out, s.heads.Stride, att, stride, n, positions, values, simd.TileF32*p.SeqLen, headSize)
 }
+
+// attStride is the distance of the weights of two tokens.
+func (c Config) attStride() int { return c.SeqLen + linePad/4 }

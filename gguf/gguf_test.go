@@ -150,6 +150,9 @@ func TestFeatures(t *testing.T) {
 		{pairs("llama.attention.key_length", uint32(32)), "llama.rope.dimension_count: is 64, where heads have 32"},
 		{pairs("llama.attention.value_length", uint32(32)), "llama.attention.value_length: is 32, where heads have 64"},
 		{pairs("llama.rope.dimension_count", uint32(32)), "llama.rope.dimension_count: is 32, where heads have 64"},
+		{pairs("llama.attention.key_length", uint32(63)), "llama.attention.key_length: makes heads of 63"},
+		{pairs("llama.attention.head_count", uint32(64), "llama.attention.head_count_kv", uint32(64)), "llama.attention.head_count: makes heads of 3"},
+		{pairs("llama.attention.head_count", uint32(5), "llama.attention.head_count_kv", uint32(5)), "llama.attention.head_count: is 5, which does not divide the embedding_length 192"},
 		{pairs("llama.rope.freq_base", float32(0)), "llama.rope.freq_base: is 0"},
 		{pairs("general.architecture", "qwen3moe"), `general.architecture: is "qwen3moe", which is not implemented: take a model whose architecture is llama, qwen2 or qwen3`},
 		{pairs("general.type", "adapter"), `general.type: is "adapter"`},
@@ -314,6 +317,53 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// Split's pieces are no larger than they may be, and the model again.
+func TestSplitWrites(t *testing.T) {
+	for _, align := range []int{32, 64} {
+		f := gengguf.New("tiny-qwen3", "Q4_K_M")
+		f.Tokenizer, f.Align = gengguf.Qwen3(), align
+		f.Extra = []gengguf.Pair{{Key: "split.no", Value: uint16(0)}, {Key: "split.count", Value: uint16(1)}, {Key: "split.tensors.count", Value: int32(24)}}
+		dir := t.TempDir()
+		name := filepath.Join(dir, "m.gguf")
+		if err := f.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		whole, _ := open(t, name)
+		want := loaded(t, whole)
+		for most, count := range map[int64]int{2 << 20: 1, 300 << 10: 4, 160 << 10: 8} {
+			pieces, err := Split(name, most)
+			if err != nil || len(pieces) != count {
+				t.Fatalf("%d pieces of %d bytes, want %d: %v", len(pieces), most, count, err)
+			}
+			for _, p := range pieces {
+				r, err := p.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(r)
+				if err := errors.Join(err, r.Close()); err != nil || int64(len(b)) != p.Size || p.Size > most {
+					t.Errorf("%s: %d bytes, want %d, of at most %d: %v", p.Name, len(b), p.Size, most, err)
+				}
+				if err := os.WriteFile(p.Name, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, _ := open(t, pieces[0].Name)
+			if m.Config != whole.Config || m.Texts["tokenizer.chat_template"] != f.Tokenizer.Template || !reflect.DeepEqual(loaded(t, m), want) {
+				t.Errorf("%d pieces: %+v, or other weights or texts", count, m.Config)
+			}
+			if count > 1 {
+				if _, err := Split(pieces[0].Name, 100<<10); err == nil || !strings.Contains(err.Error(), "split.count: is more than 1") {
+					t.Errorf("a piece in pieces: %v", err)
+				}
+			}
+		}
+		if _, err := Split(name, 64<<10); err == nil || !strings.Contains(err.Error(), "tensor token_embd.weight: has 107520 bytes, and does not fit") {
+			t.Errorf("a tensor that does not fit: %v", err)
+		}
+	}
+}
+
 // What llama.cpp's gguf-split has made of a file is that file.
 func TestSharedSplit(t *testing.T) {
 	tok, err := gengguf.ReadTokenizer(shared + "vocab/cut-smollm.gguf")
@@ -388,6 +438,34 @@ func TestTokenizer(t *testing.T) {
 	}
 }
 
+// Every key of the tokenizer gets where it belongs.
+func TestTokenizerKeys(t *testing.T) {
+	f := gengguf.New("tiny-qwen3", "Q8_0")
+	f.Tokenizer, f.Layers = gengguf.Qwen3(), 1
+	read := func(extra ...gengguf.Pair) *tokenizer.Tokenizer {
+		t.Helper()
+		f.Extra = extra
+		h, err := load("m.gguf", made(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Tokenizer.(*tokenizer.Tokenizer)
+	}
+	id := func(key string, id uint32) gengguf.Pair { return gengguf.Pair{Key: "tokenizer.ggml." + key, Value: id} }
+	tok := read(id("bos_token_id", 5), id("eos_token_id", 6), id("eot_token_id", 7), id("eom_token_id", 8), gengguf.Pair{Key: "tokenizer.ggml.add_bos_token", Value: true})
+	ids, err := tok.Encode("a", true, false)
+	if tok.BOS != 5 || tok.EOS != 6 || !tok.Ends(7) || !tok.Ends(8) || tok.Ends(5) || err != nil || len(ids) != 2 || ids[0] != 5 {
+		t.Errorf("BOS %d, EOS %d, %v %v, ids %d, %v", tok.BOS, tok.EOS, tok.Ends(7), tok.Ends(8), ids, err)
+	}
+	spm := &gengguf.Tokenizer{Model: "llama", Tokens: []string{"<unk>", "<s>", "</s>", "a", "▁", "▁a"}, Scores: []float32{0, 0, 0, 0, 0, 1}, Types: []int32{2, 3, 3, 1, 1, 1}}
+	f.Tokenizer = spm
+	with, _ := read().Encode("a", false, false)
+	without, _ := read(gengguf.Pair{Key: "tokenizer.ggml.add_space_prefix", Value: false}).Encode("a", false, false)
+	if !slices.Equal(with, []int{5}) || !slices.Equal(without, []int{3}) {
+		t.Errorf("%d with the space, %d without", with, without)
+	}
+}
+
 // A whole vocabulary, of 152,000 tokens, takes a few MiB, and so does reading it: no garbage is collected meanwhile.
 func TestVocabularyMemory(t *testing.T) {
 	tok, err := gengguf.ReadTokenizer(shared + "vocab-full/qwen3.gguf.gz")
@@ -416,6 +494,20 @@ func TestVocabularyMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 	runtime.KeepAlive(h)
+}
+
+// No more is read of a file than its header and what a buffer holds.
+func TestHeaderOnly(t *testing.T) {
+	f := gengguf.New("tiny-spm", "F32")
+	b := made(t, f)
+	r := bytes.NewReader(b)
+	m, err := Read(r, r.Size(), "m.gguf", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := r.Size() - int64(r.Len()); read > m.Tensors[0].Offset+64<<10 || r.Size() < 1<<20 {
+		t.Errorf("%d of %d bytes were read, and the header has %d", read, r.Size(), m.Tensors[0].Offset)
+	}
 }
 
 // A file that ends too early is an error wherever it does, and one whose bytes are others is answered, whatever they are.

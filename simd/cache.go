@@ -36,12 +36,11 @@ func (c Cache) SetColumn(x []float32, column, columns int) {
 	}
 }
 
-// MatMulCache sets out (rows,) to the products of the rows of c, whose tiles are stride numbers
-// apart, with x (n,): see MatMulF32.
-func (k *Kernels) MatMulCache(out, x []float32, c Cache, stride int) {
+// MatMulCache is MatMulF32 or MatMulF16 for w in c.
+func (k *Kernels) MatMulCache(out []float32, outStride int, x []float32, xStride, tokens, n int, c Cache, stride, rows int) {
 	if c.F16 != nil {
-		k.MatMulF16(out, len(out), x, len(x), 1, len(x), c.F16, stride, len(out))
+		k.MatMulF16(out, outStride, x, xStride, tokens, n, c.F16, stride, rows)
 	} else {
-		k.MatMulF32(out, len(out), x, len(x), 1, len(x), c.F32, stride, len(out))
+		k.MatMulF32(out, outStride, x, xStride, tokens, n, c.F32, stride, rows)
 	}
 }

@@ -34,7 +34,7 @@ func machine() []*Kernels {
 		k := k
 		k.Name = "avx2"
 		k.level = avx2
-		k.f32s, k.f32Tokens = f32sAVX2, 6
+		k.f32s, k.f16s, k.f32Tokens = f32sAVX2, f16sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
 		k.blocks, k.few = blocksAVX2, math.MaxInt // for any number of tokens this is faster than int8sAVX2
@@ -45,7 +45,7 @@ func machine() []*Kernels {
 			k := k
 			k.Name = "avx512"
 			k.level = avx512
-			k.f32s, k.f32Tokens = f32sAVX512, 12
+			k.f32s, k.f16s, k.f32Tokens = f32sAVX512, f16sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
 			k.blocks, k.few = blocksAVX512, 8

@@ -13,6 +13,9 @@ func f16AVX2(out, x *float32, w *uint16, n int)
 func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 
 //go:noescape
+func f16sAVX2(out *float32, outStride int, x *float32, xStride int, w *uint16, n int, more bool)
+
+//go:noescape
 func int8AVX2(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)
 
 //go:noescape
@@ -23,6 +26,9 @@ func f32AVX512(out, x, w *float32, n int)
 
 //go:noescape
 func f32sAVX512(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
+
+//go:noescape
+func f16sAVX512(out *float32, outStride int, x *float32, xStride int, w *uint16, n int, more bool)
 
 //go:noescape
 func int8AVX512(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)

@@ -3,7 +3,6 @@
 // The matrix products for AVX2. kernels_amd64.go says how to read this.
 
 #define rOut DI
-#define rX DX
 #define rW SI
 #define rN CX
 
@@ -13,6 +12,217 @@
 	VXORPS b, b, b \
 	VXORPS c, c, c \
 	VXORPS d, d, d
+
+// f32sAVX2 and gemmAVX2 multiply several rows of x (tokens) with 16 columns of a matrix at
+// a time. A row of x has two registers of sums. Rows 0 to 2 are reached from rX0, rows 3 to
+// 5 from rX3, with 0, 1 or 2 times the distance of rows.
+#define rX0 DX
+#define rX3 R8
+#define rOutStride R12
+
+// ROW adds the products of one row's value xr with the 16 values in Y12 and Y13 to the
+// row's sums a and b.
+#define ROW(xr, a, b) \
+	VBROADCASTSS xr, Y14       \ // Y14 = xr, in every lane
+	VMULPS       Y12, Y14, Y15 \
+	VADDPS       Y15, a, a     \ // a += Y12 * xr
+	VMULPS       Y13, Y14, Y15 \
+	VADDPS       Y15, b, b     // b += Y13 * xr
+
+// LOAD sets a row's sums to what is in out, and STORE does the reverse; both go on to the
+// next row.
+#define LOAD(a, b) \
+	VMOVUPS (rOut), a        \
+	VMOVUPS 32(rOut), b      \
+	ADDQ    rOutStride, rOut
+
+#define STORE(a, b) \
+	VMOVUPS a, (rOut)        \
+	VMOVUPS b, 32(rOut)      \
+	ADDQ    rOutStride, rOut
+
+#define rStride R11
+#define rHalf R13
+
+// COLUMN sets Y12 and Y13 to 16 rows of a column of weights, COLUMNHALVES to those of halves.
+#define COLUMN \
+	VMOVUPS (rW), Y12   \ // w[j][half:half+8]
+	VMOVUPS 32(rW), Y13 \ // w[j][half+8:half+16]
+	ADDQ    $128, rW
+
+#define COLUMNHALVES \
+	VCVTPH2PS (rW), Y12   \
+	VCVTPH2PS 16(rW), Y13 \
+	ADDQ      $64, rW
+
+// MULTIPLY6 is all of f32sAVX2 and f16sAVX2, whose weights have `size` bytes.
+#define MULTIPLY6(column, size) \
+	MOVQ xStride+24(FP), rStride     \
+	SHLQ $2, rStride                 \ // in bytes
+	MOVQ outStride+8(FP), rOutStride \
+	SHLQ $2, rOutStride              \
+	XORQ rHalf, rHalf                \ // rows before this half: 0, then 16
+half:                                \
+	MOVQ x+16(FP), rX0               \
+	LEAQ (rX0)(rStride*2), rX3       \
+	ADDQ rStride, rX3                \
+	MOVQ w+32(FP), rW                \
+	LEAQ (rW)(rHalf*size), rW        \
+	MOVQ n+40(FP), rN                \
+	MOVQ out+0(FP), rOut             \
+	LEAQ (rOut)(rHalf*4), rOut       \
+	CMPB more+48(FP), $0             \
+	JNE  continue                    \
+	ZERO4(Y0, Y1, Y2, Y3)            \
+	ZERO4(Y4, Y5, Y6, Y7)            \
+	ZERO4(Y8, Y9, Y10, Y11)          \
+	JMP  columns                     \
+continue:                            \
+	LOAD(Y0, Y1)                     \
+	LOAD(Y2, Y3)                     \
+	LOAD(Y4, Y5)                     \
+	LOAD(Y6, Y7)                     \
+	LOAD(Y8, Y9)                     \
+	LOAD(Y10, Y11)                   \
+	MOVQ out+0(FP), rOut             \
+	LEAQ (rOut)(rHalf*4), rOut       \
+columns:                             \
+	column                           \
+	ROW((rX0), Y0, Y1)               \
+	ROW((rX0)(rStride*1), Y2, Y3)    \
+	ROW((rX0)(rStride*2), Y4, Y5)    \
+	ROW((rX3), Y6, Y7)               \
+	ROW((rX3)(rStride*1), Y8, Y9)    \
+	ROW((rX3)(rStride*2), Y10, Y11)  \
+	ADDQ $4, rX0                     \
+	ADDQ $4, rX3                     \
+	DECQ rN                          \
+	JNZ  columns                     \
+	STORE(Y0, Y1)                    \
+	STORE(Y2, Y3)                    \
+	STORE(Y4, Y5)                    \
+	STORE(Y6, Y7)                    \
+	STORE(Y8, Y9)                    \
+	STORE(Y10, Y11)                  \
+	XORQ $16, rHalf                  \
+	JNZ  half                        \
+	VZEROUPPER                       \
+	RET
+
+// f32sAVX2 is f32AVX2 for six tokens, with sums that begin with what is in out if more. The
+// 32 rows of the tile are done in two halves of 16: six tokens then have 12 registers of
+// sums, Y0 to Y11.
+//
+//	for half := 0; half < 32; half += 16 {
+//		for j := range n {
+//			for t := range 6 {
+//				for r := range 16 {
+//					out[t][half+r] += w[j][half+r] * x[t][j]
+//				}
+//			}
+//		}
+//	}
+//
+// func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
+TEXT ·f32sAVX2(SB), NOSPLIT, $0-49
+	MULTIPLY6(COLUMN, 4)
+
+// f16sAVX2 is f32sAVX2 for a tile of halves.
+//
+// func f16sAVX2(out *float32, outStride int, x *float32, xStride int, w *uint16, n int, more bool)
+TEXT ·f16sAVX2(SB), NOSPLIT, $0-49
+	MULTIPLY6(COLUMNHALVES, 2)
+
+#undef COLUMN
+#undef rStride
+#undef rHalf
+#undef rOutStride
+
+#define rY SI
+#define rHalf R9
+#define rYStride R10
+#define rRow R13
+#define rOutStride R14
+#define rColumn R15
+
+// gemmAVX2's twin is gemm, for 4 rows and 32 columns of out, in two halves of 16 columns;
+// Y0 to Y7 are the sums. x[i][t] is xRow*i + xColumn*t values behind x.
+//
+//	for half := 0; half < 32; half += 16 {
+//		for t := range n {
+//			for i := range 4 {
+//				for j := range 16 {
+//					out[i][half+j] += y[t][half+j] * x[i][t]
+//				}
+//			}
+//		}
+//	}
+//
+// func gemmAVX2(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
+TEXT ·gemmAVX2(SB), NOSPLIT, $0-65
+	MOVQ outStride+8(FP), rOutStride
+	SHLQ $2, rOutStride              // in bytes
+	MOVQ xRow+24(FP), rRow
+	SHLQ $2, rRow
+	MOVQ xColumn+32(FP), rColumn
+	SHLQ $2, rColumn
+	MOVQ yStride+48(FP), rYStride
+	SHLQ $2, rYStride
+	XORQ rHalf, rHalf                // bytes of a row before this half: 0, then 64
+
+half:
+	MOVQ x+16(FP), rX0
+	LEAQ (rX0)(rRow*2), rX3
+	ADDQ rRow, rX3
+	MOVQ y+40(FP), rY
+	ADDQ rHalf, rY
+	MOVQ n+56(FP), rN
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
+	CMPB more+64(FP), $0
+	JNE  continue
+	ZERO4(Y0, Y1, Y2, Y3)
+	ZERO4(Y4, Y5, Y6, Y7)
+	JMP  columns
+
+continue:
+	LOAD(Y0, Y1)
+	LOAD(Y2, Y3)
+	LOAD(Y4, Y5)
+	LOAD(Y6, Y7)
+	MOVQ out+0(FP), rOut
+	ADDQ rHalf, rOut
+
+columns:
+	VMOVUPS (rY), Y12    // y[t][half:half+8]
+	VMOVUPS 32(rY), Y13  // y[t][half+8:half+16]
+	ROW((rX0), Y0, Y1)
+	ROW((rX0)(rRow*1), Y2, Y3)
+	ROW((rX0)(rRow*2), Y4, Y5)
+	ROW((rX3), Y6, Y7)
+	ADDQ    rColumn, rX0
+	ADDQ    rColumn, rX3
+	ADDQ    rYStride, rY
+	DECQ    rN
+	JNZ     columns
+	STORE(Y0, Y1)
+	STORE(Y2, Y3)
+	STORE(Y4, Y5)
+	STORE(Y6, Y7)
+	XORQ    $64, rHalf
+	JNZ     half
+	VZEROUPPER
+	RET
+
+#undef rX0
+#undef rX3
+#undef rY
+#undef rHalf
+#undef rYStride
+#undef rRow
+#undef rOutStride
+#undef rColumn
+#define rX DX
 
 // COLUMN(k) is a step of f32AVX2: for r := range 32 { out[r] += w[k][r] * x[k] }.
 #define COLUMN(k) \
@@ -115,199 +325,6 @@ column:
 	RET
 
 #undef rX
-
-// f32sAVX2 and gemmAVX2 multiply several rows of x (tokens) with 16 columns of a matrix at
-// a time. A row of x has two registers of sums. Rows 0 to 2 are reached from rX0, rows 3 to
-// 5 from rX3, with 0, 1 or 2 times the distance of rows.
-#define rX0 DX
-#define rX3 R8
-#define rOutStride R12
-
-// ROW adds the products of one row's value xr with the 16 values in Y12 and Y13 to the
-// row's sums a and b.
-#define ROW(xr, a, b) \
-	VBROADCASTSS xr, Y14       \ // Y14 = xr, in every lane
-	VMULPS       Y12, Y14, Y15 \
-	VADDPS       Y15, a, a     \ // a += Y12 * xr
-	VMULPS       Y13, Y14, Y15 \
-	VADDPS       Y15, b, b     // b += Y13 * xr
-
-// LOAD sets a row's sums to what is in out, and STORE does the reverse; both go on to the
-// next row.
-#define LOAD(a, b) \
-	VMOVUPS (rOut), a        \
-	VMOVUPS 32(rOut), b      \
-	ADDQ    rOutStride, rOut
-
-#define STORE(a, b) \
-	VMOVUPS a, (rOut)        \
-	VMOVUPS b, 32(rOut)      \
-	ADDQ    rOutStride, rOut
-
-#define rStride R11
-#define rHalf R13
-
-// f32sAVX2 is f32AVX2 for six tokens, with sums that begin with what is in out if more. The
-// 32 rows of the tile are done in two halves of 16: six tokens then have 12 registers of
-// sums, Y0 to Y11.
-//
-//	for half := 0; half < 32; half += 16 {
-//		for j := range n {
-//			for t := range 6 {
-//				for r := range 16 {
-//					out[t][half+r] += w[j][half+r] * x[t][j]
-//				}
-//			}
-//		}
-//	}
-//
-// func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
-TEXT ·f32sAVX2(SB), NOSPLIT, $0-49
-	MOVQ xStride+24(FP), rStride
-	SHLQ $2, rStride                 // in bytes
-	MOVQ outStride+8(FP), rOutStride
-	SHLQ $2, rOutStride
-	XORQ rHalf, rHalf                // bytes of a column before this half: 0, then 64
-
-half:
-	MOVQ x+16(FP), rX0
-	LEAQ (rX0)(rStride*2), rX3
-	ADDQ rStride, rX3
-	MOVQ w+32(FP), rW
-	ADDQ rHalf, rW
-	MOVQ n+40(FP), rN
-	MOVQ out+0(FP), rOut
-	ADDQ rHalf, rOut
-	CMPB more+48(FP), $0
-	JNE  continue
-	ZERO4(Y0, Y1, Y2, Y3)
-	ZERO4(Y4, Y5, Y6, Y7)
-	ZERO4(Y8, Y9, Y10, Y11)
-	JMP  columns
-
-continue:
-	LOAD(Y0, Y1)
-	LOAD(Y2, Y3)
-	LOAD(Y4, Y5)
-	LOAD(Y6, Y7)
-	LOAD(Y8, Y9)
-	LOAD(Y10, Y11)
-	MOVQ out+0(FP), rOut
-	ADDQ rHalf, rOut
-
-columns:
-	VMOVUPS (rW), Y12   // w[j][half:half+8]
-	VMOVUPS 32(rW), Y13 // w[j][half+8:half+16]
-	ROW((rX0), Y0, Y1)
-	ROW((rX0)(rStride*1), Y2, Y3)
-	ROW((rX0)(rStride*2), Y4, Y5)
-	ROW((rX3), Y6, Y7)
-	ROW((rX3)(rStride*1), Y8, Y9)
-	ROW((rX3)(rStride*2), Y10, Y11)
-	ADDQ    $4, rX0
-	ADDQ    $4, rX3
-	ADDQ    $128, rW
-	DECQ    rN
-	JNZ     columns
-	STORE(Y0, Y1)
-	STORE(Y2, Y3)
-	STORE(Y4, Y5)
-	STORE(Y6, Y7)
-	STORE(Y8, Y9)
-	STORE(Y10, Y11)
-	XORQ    $64, rHalf
-	JNZ     half
-	VZEROUPPER
-	RET
-
-#undef rStride
-#undef rHalf
-#undef rOutStride
-
-#define rY SI
-#define rHalf R9
-#define rYStride R10
-#define rRow R13
-#define rOutStride R14
-#define rColumn R15
-
-// gemmAVX2's twin is gemm, for 4 rows and 32 columns of out, in two halves of 16 columns;
-// Y0 to Y7 are the sums. x[i][t] is xRow*i + xColumn*t values behind x.
-//
-//	for half := 0; half < 32; half += 16 {
-//		for t := range n {
-//			for i := range 4 {
-//				for j := range 16 {
-//					out[i][half+j] += y[t][half+j] * x[i][t]
-//				}
-//			}
-//		}
-//	}
-//
-// func gemmAVX2(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
-TEXT ·gemmAVX2(SB), NOSPLIT, $0-65
-	MOVQ outStride+8(FP), rOutStride
-	SHLQ $2, rOutStride              // in bytes
-	MOVQ xRow+24(FP), rRow
-	SHLQ $2, rRow
-	MOVQ xColumn+32(FP), rColumn
-	SHLQ $2, rColumn
-	MOVQ yStride+48(FP), rYStride
-	SHLQ $2, rYStride
-	XORQ rHalf, rHalf                // bytes of a row before this half: 0, then 64
-
-half:
-	MOVQ x+16(FP), rX0
-	LEAQ (rX0)(rRow*2), rX3
-	ADDQ rRow, rX3
-	MOVQ y+40(FP), rY
-	ADDQ rHalf, rY
-	MOVQ n+56(FP), rN
-	MOVQ out+0(FP), rOut
-	ADDQ rHalf, rOut
-	CMPB more+64(FP), $0
-	JNE  continue
-	ZERO4(Y0, Y1, Y2, Y3)
-	ZERO4(Y4, Y5, Y6, Y7)
-	JMP  columns
-
-continue:
-	LOAD(Y0, Y1)
-	LOAD(Y2, Y3)
-	LOAD(Y4, Y5)
-	LOAD(Y6, Y7)
-	MOVQ out+0(FP), rOut
-	ADDQ rHalf, rOut
-
-columns:
-	VMOVUPS (rY), Y12    // y[t][half:half+8]
-	VMOVUPS 32(rY), Y13  // y[t][half+8:half+16]
-	ROW((rX0), Y0, Y1)
-	ROW((rX0)(rRow*1), Y2, Y3)
-	ROW((rX0)(rRow*2), Y4, Y5)
-	ROW((rX3), Y6, Y7)
-	ADDQ    rColumn, rX0
-	ADDQ    rColumn, rX3
-	ADDQ    rYStride, rY
-	DECQ    rN
-	JNZ     columns
-	STORE(Y0, Y1)
-	STORE(Y2, Y3)
-	STORE(Y4, Y5)
-	STORE(Y6, Y7)
-	XORQ    $64, rHalf
-	JNZ     half
-	VZEROUPPER
-	RET
-
-#undef rX0
-#undef rX3
-#undef rY
-#undef rHalf
-#undef rYStride
-#undef rRow
-#undef rOutStride
-#undef rColumn
 #undef rN
 
 #define rX DX

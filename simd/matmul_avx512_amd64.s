@@ -3,7 +3,6 @@
 // The matrix products for AVX-512 with VNNI. kernels_amd64.go says how to read this.
 
 #define rOut DI
-#define rX DX
 #define rW SI
 #define rN CX
 
@@ -13,62 +12,6 @@
 	VPXORD b, b, b \
 	VPXORD c, c, c \
 	VPXORD d, d, d
-
-// COLUMN(k) is a step of f32AVX512: for r := range 32 { out[r] += w[k][r] * x[k] }.
-#define COLUMN(k) \
-	VBROADCASTSS (4*k)(rX), Z2          \ // Z2 = x[k], in every lane
-	VMULPS       (128*k)(rW), Z2, Z3    \ // Z3 = w[k][0:16] * x[k]
-	VMULPS       (128*k+64)(rW), Z2, Z4 \ // Z4 = w[k][16:32] * x[k]
-	VADDPS       Z3, Z0, Z0             \ // out[0:16] += Z3
-	VADDPS       Z4, Z1, Z1             // out[16:32] += Z4
-
-// f32AVX512's twin is tileF32: a tile w (n, 32) times x (n,). Z0 and Z1 are out (32,).
-//
-//	for j := range n {
-//		for r := range 32 {
-//			out[r] += w[j][r] * x[j]
-//		}
-//	}
-//
-// func f32AVX512(out, x, w *float32, n int)
-TEXT ·f32AVX512(SB), NOSPLIT, $0-32
-	MOVQ   out+0(FP), rOut
-	MOVQ   x+8(FP), rX
-	MOVQ   w+16(FP), rW
-	MOVQ   n+24(FP), rN
-	VPXORD Z0, Z0, Z0      // out = 0
-	VPXORD Z1, Z1, Z1
-	SUBQ   $4, rN
-	JLT    rest
-
-columns:  // four columns at a time
-	COLUMN(0)
-	COLUMN(1)
-	COLUMN(2)
-	COLUMN(3)
-	ADDQ $16, rX
-	ADDQ $512, rW
-	SUBQ $4, rN
-	JGE  columns
-
-rest:
-	ADDQ $4, rN
-	JZ   done
-
-column:  // the last one to three
-	COLUMN(0)
-	ADDQ $4, rX
-	ADDQ $128, rW
-	DECQ rN
-	JNZ  column
-
-done:
-	VMOVUPS Z0, (rOut)
-	VMOVUPS Z1, 64(rOut)
-	VZEROUPPER
-	RET
-
-#undef rX
 
 // f32sAVX512 and gemmAVX512 multiply several rows of x (tokens) with 32 columns of a matrix.
 // A row of x has two registers of sums. Rows 0 to 2 are reached from rX0, 3 to 5 from rX3
@@ -137,6 +80,62 @@ done:
 	ROW((xt)(rStride*2), a2, b2) \
 	ADDQ $4, xt
 
+// COLUMN sets Z24 and Z25 to a column of weights, COLUMNHALVES to one of halves.
+#define COLUMN \
+	VMOVUPS (rW), Z24   \ // w[j][0:16]
+	VMOVUPS 64(rW), Z25 \ // w[j][16:32]
+	ADDQ    $128, rW
+
+#define COLUMNHALVES \
+	VCVTPH2PS (rW), Z24   \
+	VCVTPH2PS 32(rW), Z25 \
+	ADDQ      $64, rW
+
+// MULTIPLY12 is all of f32sAVX512 and f16sAVX512.
+#define MULTIPLY12(column) \
+	MOVQ x+16(FP), rX0               \
+	MOVQ xStride+24(FP), rStride     \
+	SHLQ $2, rStride                 \ // in bytes
+	LEAQ (rX0)(rStride*2), rX3       \
+	ADDQ rStride, rX3                \
+	LEAQ (rX3)(rStride*2), rX6       \
+	ADDQ rStride, rX6                \
+	LEAQ (rX6)(rStride*2), rX9       \
+	ADDQ rStride, rX9                \
+	MOVQ w+32(FP), rW                \
+	MOVQ n+40(FP), rN                \
+	MOVQ out+0(FP), rOut             \
+	MOVQ outStride+8(FP), rOutStride \
+	SHLQ $2, rOutStride              \
+	CMPB more+48(FP), $0             \
+	JNE  continue                    \
+	ZERO8                            \
+	ZERO4(Z16, Z17, Z18, Z19)        \
+	ZERO4(Z20, Z21, Z22, Z23)        \
+	JMP  columns                     \
+continue:                            \
+	LOAD8                            \
+	LOAD(Z16, Z17)                   \
+	LOAD(Z18, Z19)                   \
+	LOAD(Z20, Z21)                   \
+	LOAD(Z22, Z23)                   \
+	MOVQ out+0(FP), rOut             \
+columns:                             \
+	column                                        \
+	TOKENS(rX0, Z0, Z1, Z2, Z3, Z4, Z5)           \
+	TOKENS(rX3, Z6, Z7, Z8, Z9, Z10, Z11)         \
+	TOKENS(rX6, Z12, Z13, Z14, Z15, Z16, Z17)     \
+	TOKENS(rX9, Z18, Z19, Z20, Z21, Z22, Z23)     \
+	DECQ rN                          \
+	JNZ  columns                     \
+	STORE8                           \
+	STORE(Z16, Z17)                  \
+	STORE(Z18, Z19)                  \
+	STORE(Z20, Z21)                  \
+	STORE(Z22, Z23)                  \
+	VZEROUPPER                       \
+	RET
+
 // f32sAVX512 is f32AVX512 for 12 tokens, with sums that begin with what is in out if more:
 // 24 registers of sums, Z0 to Z23, so that a column of weights is loaded once for 12 tokens,
 // and other additions fill the time that each takes.
@@ -151,53 +150,15 @@ done:
 //
 // func f32sAVX512(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
 TEXT ·f32sAVX512(SB), NOSPLIT, $0-49
-	MOVQ x+16(FP), rX0
-	MOVQ xStride+24(FP), rStride
-	SHLQ $2, rStride                 // in bytes
-	LEAQ (rX0)(rStride*2), rX3
-	ADDQ rStride, rX3
-	LEAQ (rX3)(rStride*2), rX6
-	ADDQ rStride, rX6
-	LEAQ (rX6)(rStride*2), rX9
-	ADDQ rStride, rX9
-	MOVQ w+32(FP), rW
-	MOVQ n+40(FP), rN
-	MOVQ out+0(FP), rOut
-	MOVQ outStride+8(FP), rOutStride
-	SHLQ $2, rOutStride
-	CMPB more+48(FP), $0
-	JNE  continue
-	ZERO8
-	ZERO4(Z16, Z17, Z18, Z19)
-	ZERO4(Z20, Z21, Z22, Z23)
-	JMP  columns
+	MULTIPLY12(COLUMN)
 
-continue:
-	LOAD8
-	LOAD(Z16, Z17)
-	LOAD(Z18, Z19)
-	LOAD(Z20, Z21)
-	LOAD(Z22, Z23)
-	MOVQ out+0(FP), rOut
+// f16sAVX512 is f32sAVX512 for a tile of halves.
+//
+// func f16sAVX512(out *float32, outStride int, x *float32, xStride int, w *uint16, n int, more bool)
+TEXT ·f16sAVX512(SB), NOSPLIT, $0-49
+	MULTIPLY12(COLUMNHALVES)
 
-columns:
-	VMOVUPS (rW), Z24   // w[j][0:16]
-	VMOVUPS 64(rW), Z25 // w[j][16:32]
-	TOKENS(rX0, Z0, Z1, Z2, Z3, Z4, Z5)
-	TOKENS(rX3, Z6, Z7, Z8, Z9, Z10, Z11)
-	TOKENS(rX6, Z12, Z13, Z14, Z15, Z16, Z17)
-	TOKENS(rX9, Z18, Z19, Z20, Z21, Z22, Z23)
-	ADDQ    $128, rW
-	DECQ    rN
-	JNZ     columns
-	STORE8
-	STORE(Z16, Z17)
-	STORE(Z18, Z19)
-	STORE(Z20, Z21)
-	STORE(Z22, Z23)
-	VZEROUPPER
-	RET
-
+#undef COLUMN
 #undef rX9
 #undef rStride
 #undef TOKENS
@@ -277,6 +238,63 @@ columns:
 #undef rYStride
 #undef rRow
 #undef rColumn
+#define rX DX
+
+// COLUMN(k) is a step of f32AVX512: for r := range 32 { out[r] += w[k][r] * x[k] }.
+#define COLUMN(k) \
+	VBROADCASTSS (4*k)(rX), Z2          \ // Z2 = x[k], in every lane
+	VMULPS       (128*k)(rW), Z2, Z3    \ // Z3 = w[k][0:16] * x[k]
+	VMULPS       (128*k+64)(rW), Z2, Z4 \ // Z4 = w[k][16:32] * x[k]
+	VADDPS       Z3, Z0, Z0             \ // out[0:16] += Z3
+	VADDPS       Z4, Z1, Z1             // out[16:32] += Z4
+
+// f32AVX512's twin is tileF32: a tile w (n, 32) times x (n,). Z0 and Z1 are out (32,).
+//
+//	for j := range n {
+//		for r := range 32 {
+//			out[r] += w[j][r] * x[j]
+//		}
+//	}
+//
+// func f32AVX512(out, x, w *float32, n int)
+TEXT ·f32AVX512(SB), NOSPLIT, $0-32
+	MOVQ   out+0(FP), rOut
+	MOVQ   x+8(FP), rX
+	MOVQ   w+16(FP), rW
+	MOVQ   n+24(FP), rN
+	VPXORD Z0, Z0, Z0      // out = 0
+	VPXORD Z1, Z1, Z1
+	SUBQ   $4, rN
+	JLT    rest
+
+columns:  // four columns at a time
+	COLUMN(0)
+	COLUMN(1)
+	COLUMN(2)
+	COLUMN(3)
+	ADDQ $16, rX
+	ADDQ $512, rW
+	SUBQ $4, rN
+	JGE  columns
+
+rest:
+	ADDQ $4, rN
+	JZ   done
+
+column:  // the last one to three
+	COLUMN(0)
+	ADDQ $4, rX
+	ADDQ $128, rW
+	DECQ rN
+	JNZ  column
+
+done:
+	VMOVUPS Z0, (rOut)
+	VMOVUPS Z1, 64(rOut)
+	VZEROUPPER
+	RET
+
+#undef rX
 #undef rN
 
 #define rX DX

@@ -162,7 +162,10 @@ func TestMatMulF16(t *testing.T) {
 	for _, k := range All() {
 		t.Run(k.Name, func(t *testing.T) {
 			for i := range 400 {
-				rows, n, tokens := 1+rng.IntN(100), 1+rng.IntN(70), 1+rng.IntN(4)
+				rows, n, tokens := 1+rng.IntN(100), 1+rng.IntN(70), 1+rng.IntN(30)
+				if i%20 == 0 {
+					n = 500 + rng.IntN(600)
+				}
 				xStride, outStride := n+rng.IntN(5), rows+rng.IntN(5)
 				x := make([]float32, i%7+xStride*(tokens-1)+n)[i%7:]
 				tiles := (rows + TileF32 - 1) / TileF32

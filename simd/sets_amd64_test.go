@@ -20,8 +20,8 @@ func TestSets(t *testing.T) {
 	}{
 		"go":     {level: goTwin},
 		"sse2":   {level: sse2},
-		"avx2":   {avx2, [3]int{6, 2, 4}, []string{"f32s", "int8s", "gemm", "rmsNorm", "softmax", "swiGLU", "rotate", "quantize", "add", "read", "argmax"}, nil},
-		"avx512": {avx512, [3]int{12, 8, 8}, []string{"f32s", "int8s", "gemm", "softmax", "swiGLU", "quantize", "read"}, []string{"rmsNorm", "rotate", "add", "argmax"}},
+		"avx2":   {avx2, [3]int{6, 2, 4}, []string{"f32s", "f16s", "int8s", "gemm", "rmsNorm", "softmax", "swiGLU", "rotate", "quantize", "add", "read", "argmax"}, nil},
+		"avx512": {avx512, [3]int{12, 8, 8}, []string{"f32s", "f16s", "int8s", "gemm", "softmax", "swiGLU", "quantize", "read"}, []string{"rmsNorm", "rotate", "add", "argmax"}},
 	}
 	names := []string{"go", "sse2"} // every amd64 has it: a test of kernels that finds none has tested nothing
 	if x := cpu.X86; x.HasAVX2 {

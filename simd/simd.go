@@ -19,7 +19,10 @@
 // A last tile that has fewer rows is padded with rows of zeros; their products are dropped.
 package simd
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Rows of a tile.
 const (
@@ -44,6 +47,7 @@ type Kernels struct {
 	// sums begin with what is in out.
 	f32Tokens  int // 0: there is no such kernel
 	f32s       func(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
+	f16s       func(out *float32, outStride int, x *float32, xStride int, w *uint16, n int, more bool)
 	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
@@ -132,30 +136,7 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 		stride < TileF32*n || tokens > 1 && (xStride < n || outStride < rows) {
 		panic(fmt.Sprintf("simd: MatMulF32: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
 	}
-	var last [TileF32]float32
-	for i := range tiles {
-		wt := &w[i*stride]
-		o, left := out[i*TileF32:], rows-i*TileF32
-		t := 0
-		if left >= TileF32 {
-			if k.f32Tokens > 0 {
-				t = tokens - tokens%k.f32Tokens
-			}
-			for j := 0; j < n && t > 0; j += columnsF32 {
-				for u := 0; u < t; u += k.f32Tokens {
-					k.f32s(&o[u*outStride], outStride, &x[u*xStride+j], xStride, &w[i*stride+j*TileF32], min(n-j, columnsF32), j > 0)
-				}
-			}
-			for ; t < tokens; t++ {
-				k.f32(&o[t*outStride], &x[t*xStride], wt, n)
-			}
-			continue
-		}
-		for ; t < tokens; t++ {
-			k.f32(&last[0], &x[t*xStride], wt, n)
-			copy(o[t*outStride:][:left], last[:])
-		}
-	}
+	k.matMulFloats(out, outStride, x, xStride, tokens, n, unsafe.Pointer(&w[0]), 4, stride, rows)
 }
 
 // MatMulF16 is MatMulF32 for w as tiles of halves, (rows/32, n, 32). Products and sums are of
@@ -169,17 +150,48 @@ func (k *Kernels) MatMulF16(out []float32, outStride int, x []float32, xStride, 
 		stride < TileF32*n || tokens > 1 && (xStride < n || outStride < rows) {
 		panic(fmt.Sprintf("simd: MatMulF16: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
 	}
+	k.matMulFloats(out, outStride, x, xStride, tokens, n, unsafe.Pointer(&w[0]), 2, stride, rows)
+}
+
+// matMulFloats is both; size is that of a value of w, in bytes.
+func (k *Kernels) matMulFloats(out []float32, outStride int, x []float32, xStride, tokens, n int, w unsafe.Pointer, size, stride, rows int) {
 	var last [TileF32]float32
-	for i := range tiles {
+	for i := range (rows + TileF32 - 1) / TileF32 {
+		tile := unsafe.Add(w, i*stride*size)
 		o, left := out[i*TileF32:], rows-i*TileF32
-		for t := range tokens {
-			if left >= TileF32 {
-				k.f16(&o[t*outStride], &x[t*xStride], &w[i*stride], n)
-			} else {
-				k.f16(&last[0], &x[t*xStride], &w[i*stride], n)
-				copy(o[t*outStride:][:left], last[:])
+		t := 0
+		if left >= TileF32 {
+			if k.f32Tokens > 0 {
+				t = tokens - tokens%k.f32Tokens
 			}
+			for j := 0; j < n && t > 0; j += columnsF32 {
+				columns := unsafe.Add(tile, j*TileF32*size)
+				for u := 0; u < t; u += k.f32Tokens {
+					if xu, ou, m := &x[u*xStride+j], &o[u*outStride], min(n-j, columnsF32); size == 4 {
+						k.f32s(ou, outStride, xu, xStride, (*float32)(columns), m, j > 0)
+					} else {
+						k.f16s(ou, outStride, xu, xStride, (*uint16)(columns), m, j > 0)
+					}
+				}
+			}
+			for ; t < tokens; t++ {
+				k.float(&o[t*outStride], &x[t*xStride], tile, size, n)
+			}
+			continue
 		}
+		for ; t < tokens; t++ {
+			k.float(&last[0], &x[t*xStride], tile, size, n)
+			copy(o[t*outStride:][:left], last[:])
+		}
+	}
+}
+
+// float multiplies a tile of values of that size by one token.
+func (k *Kernels) float(out, x *float32, tile unsafe.Pointer, size, n int) {
+	if size == 4 {
+		k.f32(out, x, (*float32)(tile), n)
+	} else {
+		k.f16(out, x, (*uint16)(tile), n)
 	}
 }
 
