@@ -177,7 +177,7 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	keys, values := p.cacheSize()
 	xb := newActivation(m, Batch, p.Dim, in, 1)
 	heads := xb       // as in run.c
-	if in.quantised { // see "Numbers" in DESIGN.md
+	if in.quantised { // see "Numbers of GGUF models" in DESIGN.md
 		heads = newActivation(m, Batch, p.QDim(), in, 2)
 	} else if p.QDim() != p.Dim {
 		heads = newActivation(m, Batch, p.QDim(), in, 1)
