@@ -79,7 +79,7 @@ func TestConfig(t *testing.T) {
 		want := llama.Config{Dim: s.Dim, HiddenDim: s.FF, NLayers: s.Layers, NHeads: s.Heads, NKVHeads: s.KVHeads, VocabSize: s.Vocab, SeqLen: s.Context,
 			HeadSize: s.HeadDim, NormEpsilon: s.Epsilon, RoPEBase: s.Base, RoPEHalves: s.Arch != "llama",
 			RoPEDivisors: strings.HasPrefix(s.Name, "llama3") || s.Name == "tiny-llama3",
-			QKVBias:      s.Arch == "qwen2", QKNorm: s.Arch == "qwen3"}
+			QKVBias:      s.Arch == "qwen2", QKNorm: s.Arch == "qwen3", KVFloat16: true}
 		h := header(t, f)
 		if h.Config != want {
 			t.Errorf("%s: %+v\nwant %+v", s.Name, h.Config, want)

@@ -183,7 +183,7 @@ func (f *file) config(a architecture, tensors []string) (c llama.Config) {
 	c.NormEpsilon = f.float(key("attention.layer_norm_rms_epsilon"), float32(math.NaN()), 0, 1)
 	c.RoPEBase = f.float(key("rope.freq_base"), 10000, 1, math.MaxFloat32)
 	c.VocabSize = f.vocabSize(key("vocab_size"))
-	c.RoPEHalves, c.QKNorm = a.halves, a.qkNorm
+	c.RoPEHalves, c.QKNorm, c.KVFloat16 = a.halves, a.qkNorm, true
 	c.QKVBias = a.bias || slices.Contains(tensors, "blk.0.attn_q.bias")
 	c.RoPEDivisors = slices.Contains(tensors, "rope_freqs.weight")
 	return c
