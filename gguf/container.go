@@ -229,8 +229,8 @@ type array struct {
 	n      int
 	ints   []int32
 	floats []float32
-	texts  strings.Builder // of strings, one behind the other,
-	ends   []uint32        // and where each ends
+	texts  *strings.Builder // of strings, one behind the other (a pointer: a Builder is not copied),
+	ends   []uint32         // and where each ends
 }
 
 // keptArrays are the arrays that are used, and the types of their elements.
@@ -329,6 +329,7 @@ func (f *file) elements(a *array, typ valueType) {
 // texts reads the strings of an array.
 func (f *file) texts(a *array) {
 	a.ends = make([]uint32, 0, a.n)
+	a.texts = new(strings.Builder)
 	a.texts.Grow(int(min(f.left(), uint64(16*a.n)) - min(f.left(), uint64(8*a.n)))) // they have 6 to 7 bytes
 	for range a.n {
 		at, n := f.offset, f.u64()
@@ -354,6 +355,9 @@ func (f *file) texts(a *array) {
 
 // strings yields the strings of an array.
 func (a *array) strings(yield func(string) bool) {
+	if a.texts == nil {
+		return
+	}
 	all, from := a.texts.String(), uint32(0)
 	for _, end := range a.ends {
 		if !yield(all[from:end]) {

@@ -96,7 +96,7 @@ func (c *contents) addModel(source string) (string, error) {
 		return c.add(source, disk.ShortName(source, c.taken)), nil
 	}
 	if info.Size() > disk.MaxFile {
-		return c.divide(source, info.Size())
+		return c.divide(source)
 	}
 	h, err := run.Header(source)
 	if err != nil || len(h.Parts) < 2 { // run reports the error
@@ -117,19 +117,14 @@ func (c *contents) addModel(source string) (string, error) {
 }
 
 // divide adds a GGUF file that is too large for the disk's file system as files that are not.
-func (c *contents) divide(source string, size int64) (string, error) {
-	f, err := os.Open(source)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	pieces, err := gguf.Divide(f, size, source, disk.MaxFile)
+func (c *contents) divide(source string) (string, error) {
+	pieces, err := gguf.Split(source, disk.MaxFile)
 	if err != nil {
 		return "", fmt.Errorf("model: %w", err)
 	}
 	var names []string
 	for _, p := range pieces {
-		names = append(names, p.Name)
+		names = append(names, filepath.Base(p.Name))
 	}
 	names = c.partNames(names)
 	for i, name := range names {
@@ -144,7 +139,7 @@ func (c *contents) divide(source string, size int64) (string, error) {
 func (c *contents) partNames(names []string) []string {
 	const number = "-00001-of-00003.gguf"
 	stem := strings.Map(func(r rune) rune {
-		if disk.IsLongName("12345678" + string(r) + ".gguf") {
+		if disk.IsLongName("123456789" + string(r) + ".gguf") {
 			return r
 		}
 		return '_'
@@ -234,12 +229,8 @@ func (c *contents) write(ctx context.Context, output string) error {
 
 // open opens the contents of the file.
 func (f entry) open() (io.ReadCloser, error) {
-	file, err := os.Open(f.source)
-	if err != nil || f.piece == nil {
-		return file, err
+	if f.piece != nil {
+		return f.piece.Open()
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{f.piece.Reader(file), file}, nil
+	return os.Open(f.source)
 }
