@@ -70,6 +70,37 @@ func TestGGUFGoldens(t *testing.T) {
 	}
 }
 
+// TestGGUFMemory: the weights of what people use take hardly more memory than the file.
+func TestGGUFMemory(t *testing.T) {
+	for _, shape := range []string{"smollm2-135m", "qwen3-0.6b", "llama32-1b", "llama31-8b"} {
+		for _, typ := range []string{"Q8_0", "Q4_0", "Q5_0", "Q6_K", "Q4_K_M", "Q5_K_M"} {
+			f := gengguf.New(shape, typ)
+			f.Sparse = true
+			name := filepath.Join(t.TempDir(), "m.gguf")
+			if err := f.Create(name); err != nil {
+				t.Fatal(err)
+			}
+			r, size, err := llama.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := gguf.Read(r, size, name, llama.Open)
+			if r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var bytes int64
+			for _, x := range m.Tensors {
+				bytes += x.Bytes
+			}
+			share := float64(m.Memory().Weights) / float64(bytes)
+			t.Logf("%s %s: %d MiB of tensors, %.3f times that in memory", shape, typ, bytes>>20, share)
+			if share > 1.05 {
+				t.Errorf("%s %s: %.3f times the tensors", shape, typ, share)
+			}
+		}
+	}
+}
+
 // read returns the file.
 func (c *ggufCase) read(t *testing.T) []byte {
 	if c.File != "" {
