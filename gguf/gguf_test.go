@@ -168,7 +168,9 @@ func TestFeatures(t *testing.T) {
 		{pairs("tokenizer.ggml.model", "gpt2"), "tokenizer.ggml.tokens: is missing"},
 		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.pre", "tekken"), `tokenizer.ggml.pre: is "tekken"`},
 		{pairs("tokenizer.ggml.model", "llama", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.add_eos_token", true), "tokenizer.ggml.add_eos_token: is true"},
+		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", []string{}), "tokenizer.ggml.tokens: has no element"},
 		{pairs("llama.new_thing", uint32(1)), "!llama.new_thing is not known"},
+		{pairs("llama.new thing", uint32(1)), `!"llama.new thing" is not known`},
 		{pairs("other.new_thing", uint32(1)), ""},
 		{pairs("split.count", uint16(1), "split.no", uint16(0)), ""},
 		{pairs("split.count", uint32(1)), "split.count: is of type u32, must be u16"},
@@ -288,6 +290,18 @@ func TestSplit(t *testing.T) {
 	if err := os.WriteFile(damaged[2], b, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	unknown, odd := write("unknown", 3), write("odd", 3)
+	replace := func(name, from, to string) {
+		b, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(b, []byte(from)) {
+			t.Fatal(name, err)
+		}
+		if err := os.WriteFile(name, bytes.Replace(b, []byte(from), []byte(to), 1), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(unknown[1], "ffn_down", "ffn_left")
+	replace(odd[1], "ffn_gate.weight\x02\x00\x00\x00\xc0", "ffn_gate.weight\x02\x00\x00\x00\xc1")
 	cut := write("cut", 3)
 	if err := os.WriteFile(cut[1], b[:len(b)-1], 0o666); err != nil {
 		t.Fatal(err)
@@ -421,10 +435,10 @@ func TestMixes(t *testing.T) {
 // The tokenizer and the texts of a file.
 func TestTokenizer(t *testing.T) {
 	f := gengguf.New("tiny-qwen3", "Q8_0")
-	f.Tokenizer = gengguf.Qwen3()
+	f.Tokenizer, f.Extra = gengguf.Qwen3(), []gengguf.Pair{{Key: "qwen3.vocab_size", Value: uint32(999)}} // llama.cpp ignores it, too
 	h, err := load("m.gguf", made(t, f))
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(h.Warnings) != 0 {
+		t.Fatal(err, h.Warnings)
 	}
 	tok, ok := h.Tokenizer.(*tokenizer.Tokenizer)
 	if !ok || tok.VocabSize() != 512 || h.Config.VocabSize != 512 || h.Texts["tokenizer.chat_template"] != f.Tokenizer.Template ||

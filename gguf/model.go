@@ -143,7 +143,6 @@ func (f *file) architecture() (a architecture) {
 	case p == nil:
 		f.missing(key)
 	case i < 0:
-		f.what = key
 		f.fail(p.offset, "is %+.40q, which is not implemented: take a model whose architecture is llama, qwen2 or qwen3", name)
 	default:
 		a = architectures[i]

@@ -253,11 +253,26 @@ func (r *benchReport) summarize() {
 	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
 }
 
+// types lists the types of a model's matrices, that of most bytes first.
+func types(h llama.Header) string {
+	var names []string
+	bytes := map[string]int64{}
+	for _, t := range h.Tensors {
+		if name := t.Type.String(); t.Rows > 1 && t.Weight != "" {
+			if bytes[name] += t.Bytes; !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(bytes[b], bytes[a]) })
+	return strings.Join(names, ", ")
+}
+
 // print writes the report as text.
 func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
-		r.Model, c.Weights.WCls.Format, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
+		r.Model, types(c.Header), float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
 	line := func(name, tokens, unit string, median float64, all []float64) {
 		if len(all) > 0 {
 			fmt.Fprintf(&b, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, tokens, median, unit, slices.Min(all), slices.Max(all), len(all))

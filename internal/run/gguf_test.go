@@ -71,3 +71,27 @@ func TestSplitGGUF(t *testing.T) {
 		t.Errorf("without a tokenizer: %q, %s", got, message)
 	}
 }
+
+// The tokenizer of a file that has nothing else, and of a model that does not run here.
+func TestVocabOnly(t *testing.T) {
+	f := gengguf.New("tiny-qwen2", "F32")
+	f.Tokenizer, f.VocabOnly = gengguf.Qwen2(), true
+	f.Extra = []gengguf.Pair{{Key: "general.architecture", Value: "mamba"}}
+	name := filepath.Join(t.TempDir(), "v.gguf")
+	if err := f.Create(name); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Vocab(Options{Model: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := v.Encode("Hello, world! 123", true, false); err != nil || len(ids) != 12 || ids[0] != 39 {
+		t.Errorf("%d, %v", ids, err)
+	}
+	if f.Tokenizer = nil; f.Create(name) != nil {
+		t.Fatal("create")
+	}
+	if _, err := Vocab(Options{Model: name}); err == nil || !strings.Contains(err.Error(), "has none (-z names one)") {
+		t.Error(err)
+	}
+}

@@ -233,13 +233,26 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
-// Vocab reads the tokenizer of the options' model, and nothing else of it but the header.
+// Vocab reads the tokenizer of the options' model, and nothing else of it but the header. A GGUF
+// file need not be a model that runs here, nor have tensors.
 func Vocab(o Options) (llama.Vocab, error) {
-	h, err := o.Header()
-	if err != nil {
-		return nil, err
+	if o.Tokenizer != "" || o.Model == "" || !IsGGUFFile(o.Model) {
+		h, err := o.Header()
+		if err != nil {
+			return nil, err
+		}
+		return loadTokenizer(o, h)
 	}
-	return loadTokenizer(o, h)
+	r, size, err := llama.Open(o.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	defer r.Close() // read only: nothing is lost when closing fails
+	v, err := gguf.ReadTokenizer(r, size, o.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return loadTokenizer(o, llama.Header{Name: o.Model, Tokenizer: v})
 }
 
 func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
