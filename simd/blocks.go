@@ -286,6 +286,10 @@ func (f *blocks) newScratch(b []byte, columns, tokens int) (s scratch) {
 // There is at least one block, and no activation is -128.
 type product = func(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
+// product4 is such a kernel for four tokens, whose activations are xStride values apart, their groups
+// and sums `groups`, and their outputs outStride.
+type product4 = func(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
 func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations, tokens int, w []byte, rows int, scratch []byte) {
 	if tokens <= 0 || rows <= 0 {
 		return
@@ -300,8 +304,8 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 			len(out), len(x.Q), len(groups), len(sums), len(w), len(scratch), tokens, x.N, f.Type, rows))
 	}
 	s := f.newScratch(scratch, x.N, tokens)
-	if kernel := k.blocks[f.Type]; kernel != nil && tokens <= k.few {
-		f.multiplyFew(kernel, out, outStride, x, groups, sums, tokens, w, rows, s.out)
+	if k.blocks[f.Type] != nil && tokens <= k.few {
+		f.multiplyFew(k, out, outStride, x, groups, sums, tokens, w, rows, s.out)
 		return
 	}
 	for row := 0; row < rows; row += TileInt8 {
@@ -319,16 +323,20 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 }
 
 // multiplyFew multiplies a few tokens by tiles as they are. last has room for a tile's rows.
-func (f *blocks) multiplyFew(kernel product, out []float32, outStride int, x *Activations, groups []Group, sums []float32, tokens int, w []byte, rows int, last []float32) {
-	n := x.N / f.group()
+func (f *blocks) multiplyFew(k *Kernels, out []float32, outStride int, x *Activations, groups []Group, sums []float32, tokens int, w []byte, rows int, last []float32) {
+	n, one, four := x.N/f.group(), k.blocks[f.Type], k.blocks4[f.Type]
 	for row := 0; row < rows; row += TileInt8 {
 		tile := &w[f.Size(row, x.N)]
-		for t := range tokens {
+		t := 0
+		for ; four != nil && t+4 <= tokens && row+TileInt8 <= rows; t += 4 {
+			four(&out[t*outStride+row], outStride, &x.Q[t*x.QStride], x.QStride, &groups[t*n], &sums[t*n], n, tile, x.N/f.columns())
+		}
+		for ; t < tokens; t++ {
 			o, to := out[t*outStride+row:], last
 			if row+TileInt8 <= rows {
 				to = o
 			}
-			kernel(&to[0], &x.Q[t*x.QStride], &groups[t*n], &sums[t*n], tile, x.N/f.columns())
+			one(&to[0], &x.Q[t*x.QStride], &groups[t*n], &sums[t*n], tile, x.N/f.columns())
 			if row+TileInt8 > rows {
 				copy(o[:rows-row], last)
 			}

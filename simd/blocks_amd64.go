@@ -153,3 +153,48 @@ func scales16AVX2(to, d *float32, integers *uint8, unsigned bool)
 
 //go:noescape
 func halves16AVX2(to *float32, from *uint8)
+
+var blocks4AVX2 = [len(blockFormats)]product4{
+	quant.Q8_0:   q8_0x4AVX2,
+	quant.IQ4_NL: q8_0x4AVX2,
+	quant.IQ4_XS: iq4_XSx4AVX2,
+	quant.Q4_0:   q4_0x4AVX2,
+	quant.Q4_1:   q4_1x4AVX2,
+	quant.Q5_0:   q5_0x4AVX2,
+	quant.Q5_1:   q5_1x4AVX2,
+	quant.Q2_K:   q2_Kx4AVX2,
+	quant.Q3_K:   q6_Kx4AVX2,
+	quant.Q4_K:   q4_Kx4AVX2,
+	quant.Q5_K:   q5_Kx4AVX2,
+	quant.Q6_K:   q6_Kx4AVX2,
+}
+
+//go:noescape
+func q8_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q4_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q4_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q5_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q5_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q4_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q5_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q6_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func q2_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+
+//go:noescape
+func iq4_XSx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)

@@ -70,6 +70,9 @@ func TestSets(t *testing.T) {
 			if got, want := strings.HasSuffix(name, strings.ToUpper(k.Name)), blockFormats[typ].bits > 0 && k.level > goTwin; got != want {
 				t.Errorf("%s: the kernel of type %d is %q", k.Name, typ, name)
 			}
+			if got, want := k.blocks4[typ] != nil, product != nil && k.level == avx2; got != want {
+				t.Errorf("%s: the kernel of type %d for four tokens: %t", k.Name, typ, got)
+			}
 		}
 	}
 	if best, all := Best(), All(); best.Name != all[len(all)-1].Name || all[0].Name != "go" {

@@ -55,6 +55,8 @@ type Kernels struct {
 	// unpacked, and where there are more than a few tokens: then that is faster.
 	few    int
 	blocks [len(blockFormats)]product
+	// The same for four tokens; nil: there is no such kernel.
+	blocks4 [len(blockFormats)]product4
 
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
 	gemmRows int // 0: there is no such kernel
