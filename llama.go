@@ -40,12 +40,13 @@ type Config struct {
 	RoPEDivisors bool    // the angles are divided by Weights.RoPEDivisors
 	QKVBias      bool    // queries, keys and values have a bias
 	QKNorm       bool    // queries and keys are normalized, head by head
+	KVFloat16    bool    // keys and values are kept as float16
 }
 
 // Llama2 returns c with the values that llama2.c fixes.
 func (c Config) Llama2() Config {
 	c.HeadSize, c.NormEpsilon, c.RoPEBase = c.Dim/c.NHeads, 1e-5, 10000
-	c.RoPEHalves, c.RoPEDivisors, c.QKVBias, c.QKNorm = false, false, false, false
+	c.RoPEHalves, c.RoPEDivisors, c.QKVBias, c.QKNorm, c.KVFloat16 = false, false, false, false, false
 	return c
 }
 
@@ -104,8 +105,8 @@ type runState struct {
 
 	ropeCos, ropeSin []float32 // (seq_len, head_size/2): rotation of each position and pair
 
-	keyCache   []float32 // (layer, n_kv_heads) matrices (seq_len, head_size) in tiles
-	valueCache []float32 // (layer, n_kv_heads) matrices (head_size, seq_len) in tiles
+	keyCache   simd.Cache // (layer, n_kv_heads) matrices (seq_len, head_size) in tiles
+	valueCache simd.Cache // (layer, n_kv_heads) matrices (head_size, seq_len) in tiles
 }
 
 // batch is the input of Prefill and the layer that it is in. Prefill writes it between two
@@ -174,30 +175,42 @@ func (c *Checkpoint) NewTransformer(o Options) (*Transformer, error) {
 func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	p, in := h.Config, h.inputs()
 	keys, values := p.cacheSize()
-	xb := newActivation(m, Batch, p.Dim, in)
-	heads := xb // as in run.c
-	if p.QDim() != p.Dim {
-		heads = newActivation(m, Batch, p.QDim(), in)
+	xb := newActivation(m, Batch, p.Dim, in, 1)
+	heads := xb       // as in run.c
+	if in.quantised { // see "Numbers" in DESIGN.md
+		heads = newActivation(m, Batch, p.QDim(), in, 2)
+	} else if p.QDim() != p.Dim {
+		heads = newActivation(m, Batch, p.QDim(), in, 1)
 	}
 	return runState{
 		x:          arena.Make[float32](m, Batch*p.Dim),
 		xb:         xb,
 		xb2:        arena.Make[float32](m, Batch*p.Dim),
-		hb:         newActivation(m, Batch, p.HiddenDim, in),
+		hb:         newActivation(m, Batch, p.HiddenDim, in, 1),
 		hb2:        arena.Make[float32](m, Batch*p.HiddenDim),
 		q:          arena.Make[float32](m, Batch*p.QDim()),
 		k:          arena.Make[float32](m, Batch*p.KVDim()),
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
 		att:        arena.Make[float32](m, threads*p.SeqLen),
 		heads:      heads,
-		final:      newActivation(m, 1, p.Dim, in),
+		final:      newActivation(m, 1, p.Dim, in, 1),
 		logits:     arena.Make[float32](m, p.VocabSize),
 		scratch:    arena.Make[byte](m, threads*in.scratch),
 		ropeCos:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
 		ropeSin:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
-		keyCache:   arena.Make[float32](m, p.NLayers*p.NKVHeads*keys),
-		valueCache: arena.Make[float32](m, p.NLayers*p.NKVHeads*values),
+		keyCache:   newCache(m, p, keys),
+		valueCache: newCache(m, p, values),
 	}
+}
+
+// newCache allocates the keys or the values of all layers and heads, of so many numbers each.
+func newCache(m *arena.Arena, p Config, size int) (c simd.Cache) {
+	if size *= p.NLayers * p.NKVHeads; p.KVFloat16 {
+		c.F16 = arena.Make[uint16](m, size)
+	} else {
+		c.F32 = arena.Make[float32](m, size)
+	}
+	return c
 }
 
 // Close ends the goroutines that share the work and frees the state. Neither t nor the logits
@@ -205,6 +218,14 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 func (t *Transformer) Close() error {
 	t.team.Close()
 	return t.arena.Free()
+}
+
+// KVBytes returns the size of one number of the keys and values.
+func (c Config) KVBytes() int64 {
+	if c.KVFloat16 {
+		return 2
+	}
+	return 4
 }
 
 // cacheSize returns the number of values that the keys, and the values, of one layer and
@@ -216,7 +237,7 @@ func (c Config) cacheSize() (keys, values int) {
 // cacheBytes returns the size of the keys and values of all positions.
 func (c Config) cacheBytes() int64 {
 	keys, values := c.cacheSize()
-	return 4 * int64(c.NLayers) * int64(c.NKVHeads) * int64(keys+values)
+	return c.KVBytes() * int64(c.NLayers) * int64(c.NKVHeads) * int64(keys+values)
 }
 
 // RoPE fills the tables of rotary position embedding (Su et al. 2021), cos and sin,
@@ -360,16 +381,16 @@ func (t *Transformer) keyAndValue(_, i int) {
 	t.rotate(q, cos, sin)
 	t.rotate(k, cos, sin)
 	keys, values := t.cache(h)
-	simd.SetRowF32(keys, k, pos)
-	simd.SetColumnF32(values, v, pos, p.SeqLen)
+	keys.SetRow(k, pos)
+	values.SetColumn(v, pos, p.SeqLen)
 }
 
 // cache returns the keys (seq_len, head_size) and values (head_size, seq_len) of a head in
 // the current layer.
-func (t *Transformer) cache(kvHead int) (keys, values []float32) {
+func (t *Transformer) cache(kvHead int) (keys, values simd.Cache) {
 	k, v := t.Config.cacheSize()
 	i := t.batch.layer*t.Config.NKVHeads + kvHead
-	return t.state.keyCache[i*k:][:k], t.state.valueCache[i*v:][:v]
+	return t.state.keyCache.Part(i*k, k), t.state.valueCache.Part(i*v, v)
 }
 
 // attention is scaled dot-product attention (Vaswani et al. 2017) of one head of one token
@@ -382,7 +403,7 @@ func (t *Transformer) attention(worker, i int) {
 	q := s.q[i*p.QDim()+h*headSize:][:headSize]
 	out := s.heads.Row(i)[h*headSize:][:headSize]
 	att := s.att[worker*p.SeqLen:][:positions]
-	t.kernels.MatMulF32(att, positions, q, headSize, 1, headSize, keys, simd.TileF32*headSize, positions)
+	t.kernels.MatMulCache(att, q, keys, simd.TileF32*headSize)
 	t.kernels.Softmax(att, float32(math.Sqrt(float64(headSize))))
-	t.kernels.MatMulF32(out, headSize, att, positions, 1, positions, values, simd.TileF32*p.SeqLen, headSize)
+	t.kernels.MatMulCache(out, att, values, simd.TileF32*p.SeqLen)
 }

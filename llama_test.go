@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bootllama/internal/fusetest"
+	"bootllama/quant"
 	"bootllama/simd"
 )
 
@@ -140,45 +141,64 @@ func TestSameBits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rng := rand.New(rand.NewPCG(5, 6))
-		tokens := make([]int, positions)
-		for i := range tokens {
-			tokens[i] = rng.IntN(h.config.VocabSize)
-		}
-		want := make([][]float32, positions)
-		twin, err := simd.Named("go")
+		compareBits(t, c)
+	}
+}
+
+// TestSameBitsOfTypes: the same for GGUF's types, which take turns.
+func TestSameBitsOfTypes(t *testing.T) {
+	for _, i := range []int{0, 7} {
+		h := plainHeader(mixedConfig, 0).ofTypes(append(slices.Clone(quant.Types[i:]), quant.Types[:i]...)...)
+		c, err := Load(bytes.NewReader(randomWeights(h.Tensors)), h, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		reference := NewTransformer(c, Options{Threads: 1, Kernels: twin})
-		for pos, token := range tokens {
-			want[pos] = slices.Clone(reference.Forward(token, pos))
-		}
-		for _, k := range simd.All() {
-			for threads := 1; threads <= 4; threads++ {
-				tr := NewTransformer(c, Options{Threads: threads, Kernels: k})
-				for pos := 0; pos < positions; {
-					n := min(positions-pos, Batch)
-					if threads != 2 { // which goes in full batches
-						n = min(n, 1+rng.IntN(2+rng.IntN(Batch-1)))
-					}
-					tr.Prefill(tokens[pos:pos+n], pos)
-					for _, i := range []int{n - 1, 0, rng.IntN(n)} {
-						for j, v := range tr.Logits(i) {
-							if math.Float32bits(v) != math.Float32bits(want[pos+i][j]) {
-								t.Fatalf("%v, %s, %d threads: logit %d of position %d, in a batch of %d, is %g, want %g", h, k.Name, threads, j, pos+i, n, v, want[pos+i][j])
-							}
+		compareBits(t, c)
+	}
+}
+
+// compareBits compares all kernels, threads and batches with Forward of the Go twin, and closes c.
+func compareBits(t *testing.T, c *Checkpoint) {
+	t.Helper()
+	const positions = 3 * Batch
+	rng := rand.New(rand.NewPCG(5, 6))
+	tokens := make([]int, positions)
+	for i := range tokens {
+		tokens[i] = rng.IntN(c.Config.VocabSize)
+	}
+	want := make([][]float32, positions)
+	twin, err := simd.Named("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := NewTransformer(c, Options{Threads: 1, Kernels: twin})
+	for pos, token := range tokens {
+		want[pos] = slices.Clone(reference.Forward(token, pos))
+	}
+	for _, k := range simd.All() {
+		for threads := 1; threads <= 4; threads++ {
+			tr := NewTransformer(c, Options{Threads: threads, Kernels: k})
+			for pos := 0; pos < positions; {
+				n := min(positions-pos, Batch)
+				if threads != 2 { // which goes in full batches
+					n = min(n, 1+rng.IntN(2+rng.IntN(Batch-1)))
+				}
+				tr.Prefill(tokens[pos:pos+n], pos)
+				for _, i := range []int{n - 1, 0, rng.IntN(n)} {
+					for j, v := range tr.Logits(i) {
+						if math.Float32bits(v) != math.Float32bits(want[pos+i][j]) {
+							t.Fatalf("%s, %d threads: logit %d of position %d, in a batch of %d, is %g, want %g", k.Name, threads, j, pos+i, n, v, want[pos+i][j])
 						}
 					}
-					pos += n
 				}
-				tr.Close()
+				pos += n
 			}
+			tr.Close()
 		}
-		reference.Close()
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
+	}
+	reference.Close()
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

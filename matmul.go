@@ -26,13 +26,14 @@ func (m *Matrix) tiles() int { return (m.Rows + m.Format.TileRows() - 1) / m.For
 const linePad = 64
 
 // newActivation allocates a batch of inputs of matmuls, vectors of n values. For int8 weights
-// there is an int8 copy, as in says.
-func newActivation(m *arena.Arena, batch, n int, in inputs) *simd.Activations {
-	a := &simd.Activations{N: n, Stride: n + linePad/4, Size: in.group}
+// there is an int8 copy, as in says, in one or two terms.
+func newActivation(m *arena.Arena, batch, n int, in inputs, terms int) *simd.Activations {
+	a := &simd.Activations{N: n, Stride: n + linePad/4, Size: in.group, Terms: terms}
 	a.F32 = arena.Make[float32](m, batch*a.Stride)
 	if in.group == 0 {
 		return a
 	}
+	batch *= terms
 	groups := batch * a.Count()
 	a.QStride = a.Count()*simd.Padded(in.group) + linePad
 	a.Q = arena.Make[int8](m, batch*a.QStride)
@@ -166,6 +167,6 @@ func (t *Transformer) multiplyRows(worker int, p *product, from, to int) (rows i
 	s, m := &t.product, p.w
 	rows = min(to, m.Rows) - from
 	tiles, scratch := m.Tiles[m.Format.Size(from, m.Columns):], len(t.state.scratch)/t.team.Size()
-	m.Format.MatMul(t.kernels, p.out[from:], p.stride, s.x, s.tokens, tiles, rows, t.state.scratch[worker*scratch:][:scratch])
+	t.kernels.MatMul(m.Format, p.out[from:], p.stride, s.x, s.tokens, tiles, rows, t.state.scratch[worker*scratch:][:scratch])
 	return rows
 }

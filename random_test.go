@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"bootllama/quant"
 )
 
 // The random model: small enough to be committed, with what the shared models
@@ -85,6 +87,13 @@ func randomWeights(tensors []Tensor) []byte {
 	write := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, t := range tensors {
+		if at := int(t.Offset - tensors[0].Offset); at > b.Len() { // padding
+			b.Write(make([]byte, at-b.Len()))
+		}
+		if t.Rows > 1 && t.Type != Float32 && t.Type != Int8 {
+			b.Write(randomBlocks(rng, t))
+			continue
+		}
 		value := func() float32 { return float32(rng.IntN(2001)-1000) / 500 }
 		for range t.Rows * t.Columns {
 			v := value()
@@ -106,6 +115,29 @@ func randomWeights(tensors []Tensor) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// randomBlocks returns the bytes of a matrix of one of GGUF's types but F32: all of them random
+// but for the exponents of its floats, so that nothing overflows.
+func randomBlocks(rng *rand.Rand, t Tensor) []byte {
+	floats := map[Type][]int{quant.Q2_K: {80, 82}, quant.Q3_K: {108}, quant.Q6_K: {208}, quant.Q4_1: {0, 2}, quant.Q5_1: {0, 2}, quant.Q4_K: {0, 2}, quant.Q5_K: {0, 2}}[t.Type]
+	if floats == nil {
+		floats = []int{0}
+	}
+	b := make([]byte, t.Bytes)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	_, size := t.Type.Block()
+	for i := 0; i < len(b); i += size {
+		for _, f := range floats {
+			high := &b[i+f+1] // sign, exponent and more
+			if *high = *high&0x83 | byte(1+rng.IntN(8))<<2; t.Type == quant.BF16 {
+				*high = *high&0x80 | 0x3e
+			}
+		}
+	}
+	return b
 }
 
 // tokenizerBytes returns a tokenizer.bin with vocabSize pieces, 300 at most: the

@@ -7,8 +7,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
+	"bootllama/quant"
 	"bootllama/simd"
 )
 
@@ -29,6 +31,9 @@ type plainTensor struct {
 	q       []int8    // (rows, n)
 	s       []float32 // (rows*n/group,): the scale of each group
 	group   int
+	blocks  []quant.Block // of GGUF's quantised types, size values in each,
+	size    int
+	terms   int // and so many int8 vectors for an activation
 }
 
 // forward is run.c's forward, in its order and with its names. What run.c does not have
@@ -95,6 +100,10 @@ func (t *reference) forward(token, pos int) []float32 {
 		// save key, value at this time step (pos) to our kv cache
 		copy(t.keyCache[l][pos*kvDim:], k)
 		copy(t.valueCache[l][pos*kvDim:], v)
+		if p.KVFloat16 {
+			toFloat16(t.keyCache[l][pos*kvDim:][:kvDim])
+			toFloat16(t.valueCache[l][pos*kvDim:][:kvDim])
+		}
 
 		// multihead attention
 		for h := range p.NHeads {
@@ -144,6 +153,16 @@ func (t *reference) forward(token, pos int) []float32 {
 	return logits
 }
 
+// toFloat16 rounds to the nearest float16, the even one of two.
+func toFloat16(x []float32) {
+	for i, v := range x {
+		if v != 0 {
+			unit := math.Ldexp(1, max(math.Ilogb(float64(v)), -14)-10)
+			x[i] = float32(math.RoundToEven(float64(v)/unit) * unit)
+		}
+	}
+}
+
 func rmsnorm(o, x, weight []float32, epsilon float32) {
 	var ss float32
 	for _, v := range x {
@@ -183,6 +202,9 @@ func (w *plainTensor) at(i int) float32 {
 	if w.f32 != nil {
 		return w.f32[i]
 	}
+	if w.blocks != nil {
+		return w.blocks[i/w.size].Value(i % w.size)
+	}
 	return float32(w.q[i]) * w.s[i/w.group]
 }
 
@@ -199,17 +221,11 @@ func (w *plainTensor) matmul(xout, x []float32) {
 		}
 		return
 	}
-	q, s := make([]int8, n), make([]float32, n/gs)
-	for group := range s {
-		var wmax float32
-		for _, v := range x[group*gs:][:gs] {
-			wmax = max(wmax, float32(math.Abs(float64(v))))
-		}
-		s[group] = wmax / 127
-		for i := group * gs; i < (group+1)*gs; i++ {
-			q[i] = int8(math.Round(float64(x[i] / s[group])))
-		}
+	if w.blocks != nil {
+		w.matmulBlocks(xout, x)
+		return
 	}
+	q, s := quantize(x, gs)
 	for i := range xout {
 		var val float32
 		in := i * n
@@ -221,6 +237,49 @@ func (w *plainTensor) matmul(xout, x []float32) {
 			val += float32(float32(float32(ival)*w.s[(in+j)/gs]) * s[j/gs])
 		}
 		xout[i] = val
+	}
+}
+
+// quantize is runq.c's.
+func quantize(x []float32, gs int) (q []int8, s []float32) {
+	q, s = make([]int8, len(x)), make([]float32, len(x)/gs)
+	for group := range s {
+		var wmax float32
+		for _, v := range x[group*gs:][:gs] {
+			wmax = max(wmax, float32(math.Abs(float64(v))))
+		}
+		s[group] = wmax / 127
+		for i := group * gs; i < (group+1)*gs; i++ {
+			q[i] = int8(math.Round(float64(x[i] / s[group])))
+		}
+	}
+	return q, s
+}
+
+// matmulBlocks is matmul as simd.FormatOf defines it for GGUF's quantised types.
+func (w *plainTensor) matmulBlocks(xout, x []float32) {
+	clear(xout)
+	left := slices.Clone(x)
+	for range w.terms {
+		q, s := quantize(left, 32)
+		for i := range xout {
+			var o, m float32
+			for j := 0; j < w.n; j += w.group {
+				b, at := &w.blocks[(i*w.n+j)/w.size], (i*w.n+j)%w.size
+				g := at / w.group
+				var isum, xsum int32
+				for k := range w.group {
+					isum += int32(q[j+k]) * int32(b.Values[at+k])
+					xsum += int32(q[j+k])
+				}
+				o += float32(float32(float32(isum)*float32(b.D*float32(b.Scales[g]))) * s[j/32])
+				m += float32(float32(b.DMin*float32(b.Mins[g])) * float32(s[j/32]*float32(xsum)))
+			}
+			xout[i] += o - m
+		}
+		for i := range left {
+			left[i] -= float32(float32(q[i]) * s[i/32])
+		}
 	}
 }
 
@@ -243,16 +302,27 @@ func newReference(h Header, file []byte) *reference {
 				panic(err)
 			}
 		}
-		if x.Type == Float32 {
+		if x.Type.Quantised() {
+			values, size := x.Type.Block()
+			w.blocks, w.size, w.group, w.terms = make([]quant.Block, x.Rows*x.Columns/values), values, x.Type.Group(), 1
+			if x.Weight == "wo" {
+				w.terms = 2
+			}
+			for i := range w.blocks {
+				x.Type.Unpack(&w.blocks[i], file[x.Offset:][i*size:])
+			}
+			continue
+		}
+		if x.Type != Int8 {
 			w.f32 = make([]float32, x.Rows*x.Columns)
-			read(w.f32)
+			x.Type.Dequantize(w.f32, file[x.Offset:][:x.Bytes])
 			continue
 		}
 		w.q, w.s, w.group = make([]int8, x.Rows*x.Columns), make([]float32, x.Rows*x.Columns/x.Group), x.Group
 		read(w.q)
 		read(w.s)
 	}
-	if w := t.w["wcls"][0]; w.f32 == nil && w.q == nil {
+	if w := t.w["wcls"][0]; w.f32 == nil && w.q == nil && w.blocks == nil {
 		t.w["wcls"] = t.w["token_embedding_table"]
 	}
 	for range h.Config.NLayers {
@@ -297,8 +367,9 @@ func TestReference(t *testing.T) {
 		"divisors":                 func(c *Config) { c.RoPEDivisors = true },
 		"biases":                   func(c *Config) { c.QKVBias = true },
 		"norms of heads":           func(c *Config) { c.QKNorm = true },
+		"float16":                  func(c *Config) { c.KVFloat16 = true },
 		"all of them": func(c *Config) {
-			*c = Config{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, 2, c.VocabSize, c.SeqLen, 40, 1e-6, 1e6, true, true, true, true}
+			*c = Config{c.Dim, c.HiddenDim, c.NLayers, c.NHeads, 2, c.VocabSize, c.SeqLen, 40, 1e-6, 1e6, true, true, true, true, false}
 		},
 	} {
 		for _, group := range []int{0, 8} {
@@ -310,6 +381,39 @@ func TestReference(t *testing.T) {
 			})
 		}
 	}
+}
+
+// mixedConfig has rows of 256 values and a multiple of it, and tiles that are not full.
+var mixedConfig = Config{256, 512, 2, 4, 2, 300, 3 * Batch, 128, 1e-6, 1e6, true, true, true, true, true}
+
+// TestReferenceOfTypes: the same for GGUF's types, and for files in which each matrix has
+// another one.
+func TestReferenceOfTypes(t *testing.T) {
+	for i, typ := range quant.Types {
+		t.Run(typ.String(), func(t *testing.T) {
+			h := plainHeader(mixedConfig, 0).ofTypes(typ)
+			compareWithReference(t, h, randomWeights(h.Tensors))
+		})
+		t.Run(fmt.Sprint("mixture ", i), func(t *testing.T) {
+			h := plainHeader(mixedConfig, 0).ofTypes(append(slices.Clone(quant.Types[i:]), quant.Types[:i]...)...)
+			compareWithReference(t, h, randomWeights(h.Tensors))
+		})
+	}
+}
+
+// ofTypes gives the matrices of h these types in turn, with a few bytes before each tensor.
+func (h Header) ofTypes(types ...Type) Header {
+	var offset int64
+	h.Tensors = slices.Clone(h.Tensors)
+	for i := range h.Tensors {
+		x := &h.Tensors[i]
+		if x.Rows > 1 {
+			x.Type = types[i%len(types)]
+		}
+		x.Offset, x.Bytes = offset, x.size()
+		offset += x.Bytes + int64(i%5)
+	}
+	return h
 }
 
 // compareWithReference runs a random text through both.

@@ -27,7 +27,7 @@ type Format interface {
 	// Group returns the size of the groups in which activations have to be int8, or 0 if they are
 	// float32; halves says that Activations.Halves is read, too.
 	Group() (group int, halves bool)
-	// Scratch returns the bytes that MatMul needs for itself.
+	// Scratch returns the bytes that MatMul needs for itself, for up to so many tokens.
 	Scratch(columns, tokens int) int
 	// MatMul sets out (tokens, outStride), of which each row gets `rows` values, to the products
 	// of w and the vectors of x, each as long as a row; see MatMulF32.
@@ -40,14 +40,16 @@ type Activations struct {
 	Stride int       // their distance in F32
 	F32    []float32 // (batch, Stride)
 
-	// The same in int8. All are nil where no format needs it.
+	// The same in int8: each vector is the sum of one or two, Terms. The second is int8 of what
+	// rounding left, and next to float32. All are nil where no format needs int8.
+	Terms    int
 	Size     int       // of the groups
 	QStride  int       // distance of the vectors in Q
-	Q        []int8    // (batch, QStride): (groups, Padded(Size))
-	Groups   []Group   // (batch, groups)
-	Halves   []Group   // (batch, 2*groups): the same for the halves of the groups, whose scales are equal
-	Sums     []float32 // (batch, groups): scale times the sum of the values
-	HalfSums []float32 // (batch, 2*groups)
+	Q        []int8    // (batch, Terms, QStride): (groups, Padded(Size))
+	Groups   []Group   // (batch, Terms, groups)
+	Halves   []Group   // (batch, Terms, 2*groups): the same for the halves of the groups, whose scales are equal
+	Sums     []float32 // (batch, Terms, groups): scale times the sum of the values
+	HalfSums []float32 // (batch, Terms, 2*groups)
 }
 
 // Row returns vector i.
@@ -56,23 +58,41 @@ func (x *Activations) Row(i int) []float32 { return x.F32[i*x.Stride:][:x.N] }
 // Count returns the number of groups of a vector.
 func (x *Activations) Count() int { return x.N / x.Size }
 
-// QuantizeRow makes vector i int8, and its halves if asked for. Values that are not finite
-// would become 0: then the first scale is NaN, and with it every product.
+// QuantizeRow makes vector i int8, and its halves if asked for; if there are two terms, what
+// rounding left of it takes its place in F32. Values that are not finite would become 0: then
+// the first scale is NaN, and with it every product.
 func (k *Kernels) QuantizeRow(x *Activations, i int, halves bool) {
-	n := x.Count()
-	q, groups, row := x.Q[i*x.QStride:][:x.QStride], x.Groups[i*n:][:n], x.Row(i)
-	k.Quantize(q, groups, row, x.Size)
-	if !Finite(row) {
-		groups[0].Scale = float32(math.NaN())
+	row, n := x.Row(i), x.Count()
+	finite := Finite(row)
+	for i := i * x.Terms; ; i++ {
+		q, groups := x.Q[i*x.QStride:][:x.QStride], x.Groups[i*n:][:n]
+		k.Quantize(q, groups, row, x.Size)
+		if !finite {
+			groups[0].Scale = float32(math.NaN())
+		}
+		if x.Sums != nil {
+			for j, g := range groups {
+				x.Sums[i*n+j] = g.Scale * float32(-g.Bias/128)
+			}
+		}
+		if halves {
+			halve(x.Halves[i*2*n:][:2*n], x.HalfSums[i*2*n:][:2*n], groups, q, x.Size)
+		}
+		if (i+1)%x.Terms == 0 {
+			return
+		}
+		rest(row, q, groups, x.Size)
 	}
-	if x.Sums == nil {
-		return
-	}
-	for j, g := range groups {
-		x.Sums[i*n+j] = g.Scale * float32(-g.Bias/128)
-	}
-	if halves {
-		halve(x.Halves[i*2*n:][:2*n], x.HalfSums[i*2*n:][:2*n], groups, q, x.Size)
+}
+
+// rest takes the values of q off x: what is left is what rounding took. The size of the
+// groups is a multiple of 4.
+func rest(x []float32, q []int8, groups []Group, size int) {
+	for i, g := range groups {
+		xg, qg := x[i*size:][:size], q[i*size:][:size]
+		for j, v := range qg {
+			xg[j] -= float32(float32(v) * g.Scale)
+		}
 	}
 }
 
@@ -87,6 +107,31 @@ func halve(halves []Group, sums []float32, groups []Group, q []int8, size int) {
 		halves[2*j], halves[2*j+1] = Group{g.Scale, -128 * first}, Group{g.Scale, -128 * second}
 		sums[2*j], sums[2*j+1] = g.Scale*float32(first), g.Scale*float32(second)
 	}
+}
+
+// MatMul is f's MatMul for vectors of one or two terms: the products of both are added. scratch
+// has the bytes that Scratch says.
+func (k *Kernels) MatMul(f Format, out []float32, outStride int, x *Activations, tokens int, w []byte, rows int, scratch []byte) {
+	if group, _ := f.Group(); group == 0 || x.Terms == 1 {
+		f.MatMul(k, out, outStride, x, tokens, w, rows, scratch)
+		return
+	}
+	size := f.TileRows()
+	both := float32s(scratch)[:2*tokens*size]
+	for row := 0; row < rows; row += size { // a tile is in the cache for the second term
+		n := min(size, rows-row)
+		f.MatMul(k, both, size, x, 2*tokens, w[f.Size(row, x.N):], n, scratch[4*len(both):])
+		for t := range tokens {
+			o := out[t*outStride+row:][:n]
+			copy(o, both[2*t*size:])
+			k.Add(o, both[(2*t+1)*size:][:n])
+		}
+	}
+}
+
+// Scratch returns the bytes of memory that MatMul needs for itself, for up to so many tokens.
+func Scratch(f Format, columns, tokens int) int {
+	return 4*2*tokens*f.TileRows() + f.Scratch(columns, 2*tokens)
 }
 
 // FormatOf returns the format in which matrices of a type are held, or nil if there is none.
@@ -109,7 +154,7 @@ func FormatOf(t quant.Type) Format {
 	case !t.Quantised():
 		return nil
 	}
-	return wide{t, t.Group(), t.HasMins()}
+	return &blockFormats[t]
 }
 
 // Int8 returns the format of llama2.c's int8: groups of any size, each with a float32 scale.

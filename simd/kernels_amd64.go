@@ -1,6 +1,10 @@
 package simd
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+)
 
 // How to read the kernels, which are in the files *_amd64.s. Their comments name the Go twin
 // (twin.go) and say as a loop in Go what they compute; the last loop or two are lanes of a
@@ -24,6 +28,7 @@ func machine() []*Kernels {
 	k := twin
 	k.Name = "sse2" // every amd64 has it
 	k.level = sse2
+	k.blocks, k.few = blocksSSE2, 8
 	ks := []*Kernels{&k}
 	if x := cpu.X86; x.HasAVX2 {
 		k := k
@@ -32,6 +37,7 @@ func machine() []*Kernels {
 		k.f32s, k.f32Tokens = f32sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
+		k.blocks, k.few = blocksAVX2, math.MaxInt // for any number of tokens this is faster than int8sAVX2
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
@@ -42,6 +48,7 @@ func machine() []*Kernels {
 			k.f32s, k.f32Tokens = f32sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
+			k.blocks, k.few = blocksAVX512, 8
 			k.softmax, k.swiGLU, k.quantize, k.read = softmaxAVX512, swiGLUAVX512, quantizeAVX512, readAVX512
 			ks = append(ks, &k)
 		}
@@ -63,6 +70,18 @@ func (k *Kernels) f32(out, x, w *float32, n int) {
 	}
 }
 
+// f16 multiplies a tile of halves by one token: see tileF16.
+func (k *Kernels) f16(out, x *float32, w *uint16, n int) {
+	switch k.level {
+	case avx512, avx2:
+		f16AVX2(out, x, w, n)
+	case sse2:
+		f16SSE2(out, x, w, n)
+	default:
+		tileF16(out, x, w, n)
+	}
+}
+
 // int8 multiplies a tile by one token: see tileInt8.
 func (k *Kernels) int8(out *float32, x *int8, g *Group, w *uint8, groups, quads int) {
 	switch k.level {
@@ -74,5 +93,35 @@ func (k *Kernels) int8(out *float32, x *int8, g *Group, w *uint8, groups, quads 
 		int8SSE2(out, x, g, w, groups, quads)
 	default:
 		tileInt8(out, x, g, w, groups, quads)
+	}
+}
+
+// unpack unpacks the values of a group of blocks: see twin.go.
+func (k *Kernels) unpack(bits int, to *uint8, gap int, from *uint8, add uint8) {
+	switch {
+	case k.level < avx2:
+		unpack(bits, to, gap, from, add)
+	case bits == 4:
+		unpack4AVX2(to, gap, from, add)
+	case bits == 5:
+		unpack5AVX2(to, gap, from, add)
+	default:
+		unpack6AVX2(to, gap, from, add)
+	}
+}
+
+func (k *Kernels) scales16(to, d *float32, integers *uint8, unsigned bool) {
+	if k.level < avx2 {
+		scales16(to, d, integers, unsigned)
+	} else {
+		scales16AVX2(to, d, integers, unsigned)
+	}
+}
+
+func (k *Kernels) halves16(to *float32, from *uint8) {
+	if k.level < avx2 {
+		halves16(to, from)
+	} else {
+		halves16AVX2(to, from)
 	}
 }

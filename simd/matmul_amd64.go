@@ -1,10 +1,13 @@
 package simd
 
-// The matrix products of one tile: what tileF32 and tileInt8 compute, and the same for
+// The matrix products of one tile: what tileF32, tileF16 and tileInt8 compute, and the same for
 // several tokens. n, groups and quads are at least 1.
 
 //go:noescape
 func f32AVX2(out, x, w *float32, n int)
+
+//go:noescape
+func f16AVX2(out, x *float32, w *uint16, n int)
 
 //go:noescape
 func f32sAVX2(out *float32, outStride int, x *float32, xStride int, w *float32, n int, more bool)
@@ -29,6 +32,9 @@ func int8sAVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, g
 
 //go:noescape
 func f32SSE2(out, x, w *float32, n int)
+
+//go:noescape
+func f16SSE2(out, x *float32, w *uint16, n int)
 
 //go:noescape
 func int8SSE2(out *float32, x *int8, gr *Group, w *uint8, groups, quads int)

@@ -73,6 +73,47 @@ done:
 	VZEROUPPER
 	RET
 
+// HALVES(k) is COLUMN(k) for halves: VCVTPH2PS makes eight of them float32.
+#define HALVES(k) \
+	VBROADCASTSS (4*k)(rX), Y4     \
+	VCVTPH2PS    (64*k)(rW), Y5    \
+	VCVTPH2PS    (64*k+16)(rW), Y6 \
+	VCVTPH2PS    (64*k+32)(rW), Y7 \
+	VCVTPH2PS    (64*k+48)(rW), Y8 \
+	VMULPS       Y5, Y4, Y5        \
+	VMULPS       Y6, Y4, Y6        \
+	VMULPS       Y7, Y4, Y7        \
+	VMULPS       Y8, Y4, Y8        \
+	VADDPS       Y5, Y0, Y0        \
+	VADDPS       Y6, Y1, Y1        \
+	VADDPS       Y7, Y2, Y2        \
+	VADDPS       Y8, Y3, Y3
+
+// f16AVX2 is f32AVX2 for a tile of halves; its twin is tileF16. Every processor that has AVX2
+// has F16C, too. AVX-512 has no kernel of its own: with VCVTPH2PS of 16 halves it reached 41 GB/s
+// from L2 where this one has 58 (Zen 4).
+//
+// func f16AVX2(out, x *float32, w *uint16, n int)
+TEXT ·f16AVX2(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), rOut
+	MOVQ x+8(FP), rX
+	MOVQ w+16(FP), rW
+	MOVQ n+24(FP), rN
+	ZERO4(Y0, Y1, Y2, Y3)
+
+column:
+	HALVES(0)
+	ADDQ    $4, rX
+	ADDQ    $64, rW
+	DECQ    rN
+	JNZ     column
+	VMOVUPS Y0, (rOut)
+	VMOVUPS Y1, 32(rOut)
+	VMOVUPS Y2, 64(rOut)
+	VMOVUPS Y3, 96(rOut)
+	VZEROUPPER
+	RET
+
 #undef rX
 
 // f32sAVX2 and gemmAVX2 multiply several rows of x (tokens) with 16 columns of a matrix at

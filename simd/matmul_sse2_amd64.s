@@ -64,6 +64,81 @@ column:
 	MOVUPS X7, 112(rOut)
 	RET
 
+#define HALF X12  // the bits of a half that is 3 bits right of the upper 16 of 32
+#define EXPONENT X13
+#define POWER X14 // 2**112
+#define INF X15
+
+// CONSTANT sets a register to 32 bits in every lane.
+#define CONSTANT(bits, x) \
+	MOVL   $bits, AX \
+	MOVL   AX, x     \
+	PSHUFL $0, x, x
+
+// HALVES is ROWS for halves. Their bits, moved to where those of a float32 are, lack 112 in the
+// exponent, and subnormal ones are right after the product with 2**112, too. The largest
+// exponent stands for what is not finite, and becomes that of a float32.
+#define HALVES(off, acc) \
+	PXOR      X9, X9        \
+	MOVQ      off(rW), X10  \
+	PUNPCKLWL X10, X9       \ // 16 bits of 0, then 16 of the half
+	PSRAL     $3, X9        \
+	PAND      HALF, X9      \
+	MOVO      EXPONENT, X10 \
+	PAND      X9, X10       \
+	PCMPEQL   EXPONENT, X10 \
+	PAND      INF, X10      \
+	MULPS     POWER, X9     \
+	POR       X10, X9       \
+	MULPS     X8, X9        \
+	ADDPS     X9, acc
+
+// f16SSE2 is f32SSE2 for a tile of halves; its twin is tileF16.
+//
+// func f16SSE2(out, x *float32, w *uint16, n int)
+TEXT ·f16SSE2(SB), NOSPLIT, $0-32
+	MOVQ  out+0(FP), rOut
+	MOVQ  x+8(FP), rX
+	MOVQ  w+16(FP), rW
+	MOVQ  n+24(FP), rN
+	CONSTANT(0x8fffe000, HALF)
+	CONSTANT(0x0f800000, EXPONENT)
+	CONSTANT(0x77800000, POWER)
+	CONSTANT(0x7f800000, INF)
+	XORPS X0, X0
+	XORPS X1, X1
+	XORPS X2, X2
+	XORPS X3, X3
+	XORPS X4, X4
+	XORPS X5, X5
+	XORPS X6, X6
+	XORPS X7, X7
+
+column:
+	MOVSS  (rX), X8
+	SHUFPS $0, X8, X8    // x[j] in every lane
+	HALVES(0, X0)
+	HALVES(8, X1)
+	HALVES(16, X2)
+	HALVES(24, X3)
+	HALVES(32, X4)
+	HALVES(40, X5)
+	HALVES(48, X6)
+	HALVES(56, X7)
+	ADDQ   $4, rX
+	ADDQ   $64, rW
+	DECQ   rN
+	JNZ    column
+	MOVUPS X0, (rOut)
+	MOVUPS X1, 16(rOut)
+	MOVUPS X2, 32(rOut)
+	MOVUPS X3, 48(rOut)
+	MOVUPS X4, 64(rOut)
+	MOVUPS X5, 80(rOut)
+	MOVUPS X6, 96(rOut)
+	MOVUPS X7, 112(rOut)
+	RET
+
 #undef ROWS
 #undef rN
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"bootllama/quant"
 )
 
 // guard fills the memory around every output; a kernel that writes outside changes it.
@@ -152,6 +154,83 @@ func TestMatMulF32(t *testing.T) {
 	}
 }
 
+// TestMatMulF16: all kernels give the bits of a plain sum in order, for every half: subnormal
+// ones, infinities and NaNs among them.
+func TestMatMulF16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 4))
+	mx, mw := newMemory(t, 1<<20), newMemory(t, 2<<20)
+	for _, k := range All() {
+		t.Run(k.Name, func(t *testing.T) {
+			for i := range 400 {
+				rows, n, tokens := 1+rng.IntN(100), 1+rng.IntN(70), 1+rng.IntN(4)
+				xStride, outStride := n+rng.IntN(5), rows+rng.IntN(5)
+				x := make([]float32, i%7+xStride*(tokens-1)+n)[i%7:]
+				tiles := (rows + TileF32 - 1) / TileF32
+				stride := TileF32*n + rng.IntN(40)
+				w := make([]uint16, i%5+(tiles-1)*stride+TileF32*n)[i%5:]
+				randoms(rng, x)
+				for j := range w {
+					w[j] = uint16(rng.IntN(1 << 16))
+					if i%4 > 0 && w[j]&0x7c00 == 0x7c00 { // only finite ones
+						w[j] &= 0x83ff
+					}
+				}
+				out, check := fenced(t, outStride*(tokens-1)+rows, i%9)
+				if i%2 == 0 { // the page behind cannot be read
+					x, w = filled(mx, x, -1), filled(mw, w, -1)
+				}
+				xBefore, wBefore := slices.Clone(x), slices.Clone(w)
+				k.MatMulF16(out, outStride, x, xStride, tokens, n, w, stride, rows)
+				check()
+				unchanged(t, "x", x, xBefore)
+				unchanged(t, "w", w, wBefore)
+				if err := sameRows(out, outStride, rows, func(tok, r int) (want float32) {
+					for j := range n {
+						want += float32(quant.Float16(w[r/TileF32*stride+j*TileF32+r%TileF32]) * x[tok*xStride+j])
+					}
+					return want
+				}); err != nil {
+					t.Fatalf("%d rows, %d columns, %d tokens, a row each: %v", rows, n, tokens, err)
+				}
+			}
+		})
+	}
+}
+
+// TestSetF16: rows and columns of halves are where a product with one of the units finds them.
+func TestSetF16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	for range 50 {
+		rows, columns := 1+rng.IntN(70), 1+rng.IntN(50)
+		byRows, byColumns := make([]uint16, SizeF32(rows, columns)), make([]uint16, SizeF32(rows, columns))
+		m := make([]float32, rows*columns)
+		randoms(rng, m)
+		for r := range rows {
+			SetRowF16(byRows, m[r*columns:][:columns], r)
+		}
+		x, column := make([]float32, columns), make([]float32, rows)
+		for c := range columns {
+			for r := range column {
+				column[r] = m[r*columns+c]
+			}
+			SetColumnF16(byColumns, column, c, columns)
+		}
+		if !slices.Equal(byRows, byColumns) {
+			t.Fatalf("%d x %d: rows and columns differ", rows, columns)
+		}
+		for c := range columns {
+			clear(x)
+			x[c] = 1
+			Best().MatMulF16(column, rows, x, columns, 1, columns, byRows, TileF32*columns, rows)
+			for r, got := range column {
+				if want := quant.Float16(toHalf(m[r*columns+c])); got != want {
+					t.Fatalf("%d x %d: row %d, column %d is %g, want %g", rows, columns, r, c, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestMatMulInt8: all kernels give the bits of runq.c's matmul, for every group size, all
 // values of a byte among them.
 func TestMatMulInt8(t *testing.T) {
@@ -263,6 +342,13 @@ func BenchmarkMatMul(b *testing.B) {
 			}
 			measure("f32", 4*rows*n, func(k *Kernels) {
 				k.MatMulF32(out, rows, x, n+16, tokens, n, w, TileF32*n, rows)
+			})
+			h := make([]uint16, len(w))
+			for i, v := range w {
+				h[i] = toHalf(v)
+			}
+			measure("f16", 2*rows*n, func(k *Kernels) {
+				k.MatMulF16(out, rows, x, n+16, tokens, n, h, TileF32*n, rows)
 			})
 			const group = 32
 			q, g := make([]int8, (n+64)*tokens), make([]Group, n/group*tokens)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bootllama/quant"
 )
 
 // TestPanics: a call is refused, in the package's name, whichever of its slices is one value too short, and whichever of
@@ -22,6 +24,11 @@ func TestPanics(t *testing.T) {
 			{"MatMulF32", []int{2*50 + rows, 2*11 + n, 330 + TileF32*n}, []int{50, 11, tokens, n, 330, rows},
 				[][]int{{rows - 1, 11, tokens, n, 330, rows}, {50, n - 1, tokens, n, 330, rows}, {50, 11, tokens, n, TileF32*n - 1, rows}, {-50, 11, tokens, n, 330, rows}, {50, -11, tokens, n, 330, rows}},
 				func(l, n []int) { k.MatMulF32(f32(l[0]), n[0], f32(l[1]), n[1], n[2], n[3], f32(l[2]), n[4], n[5]) }},
+			{"MatMulF16", []int{2*50 + rows, 2*11 + n, 330 + TileF32*n}, []int{50, 11, tokens, n, 330, rows},
+				[][]int{{rows - 1, 11, tokens, n, 330, rows}, {50, n - 1, tokens, n, 330, rows}, {50, 11, tokens, n, TileF32*n - 1, rows}, {-50, 11, tokens, n, 330, rows}, {50, -11, tokens, n, 330, rows}},
+				func(l, n []int) {
+					k.MatMulF16(f32(l[0]), n[0], f32(l[1]), n[1], n[2], n[3], make([]uint16, l[2]), n[4], n[5])
+				}},
 			{"GemmF32", []int{(rows-1)*10 + columns, (rows-1)*13 + (n-1)*2 + 1, (n-1)*8 + columns}, []int{10, 13, 2, 8, rows, n, columns},
 				[][]int{{columns - 1, 13, 2, 8, rows, n, columns}, {10, 0, 2, 8, rows, n, columns}, {10, 13, 0, 8, rows, n, columns}, {10, 13, 2, 0, rows, n, columns}},
 				func(l, n []int) {
@@ -52,9 +59,22 @@ func TestPanics(t *testing.T) {
 				func(l, n []int) { PackScales(make([]uint8, l[0]), make([]byte, l[1]), n[0], n[1], n[2], n[3], n[4]) }},
 			{"RowInt8", []int{2 * groups * 16 * 12, groups * group}, []int{31, group}, [][]int{{-1, group}, {32, group}, {31, 0}, {31, 3}, {31, -1}},
 				func(l, n []int) { RowInt8(f32(l[1]), make([]uint8, l[0]), n[0], n[1]) }},
+			{"Pack", []int{2 * 2368, 17 * 144}, []int{0, 256}, [][]int{{-16, 256}, {15, 256}, {16, 256}, {0, 0}, {0, 255}, {0, -256}},
+				func(l, n []int) { FormatOf(quant.Q4_K).Pack(make([]uint8, l[0]), make([]byte, l[1]), n[0], n[1]) }},
+			{"Row", []int{2 * 2368}, []int{31, 256}, [][]int{{-1, 256}, {32, 256}, {31, 255}},
+				func(l, n []int) { FormatOf(quant.Q4_K).Row(f32(n[1]), make([]uint8, l[0]), n[0]) }},
+			{"MatMul", []int{2*50 + rows, 2*270 + 256, 3 * 8, 3 * 8, 3 * 2368, FormatOf(quant.Q4_K).Scratch(256, tokens)}, []int{50, 270, tokens, 256, rows},
+				[][]int{{rows - 1, 270, tokens, 256, rows}, {50, 255, tokens, 256, rows}, {50, 270, tokens, 255, rows}, {50, 270, tokens, 32, rows}},
+				func(l, n []int) {
+					x := &Activations{N: n[3], Size: 32, Q: make([]int8, l[1]), QStride: n[1], Groups: make([]Group, l[2]), Sums: f32(l[3])}
+					FormatOf(quant.Q4_K).MatMul(k, f32(l[0]), n[0], x, n[2], make([]uint8, l[4]), n[4], make([]byte, l[5]))
+				}},
 			{"SetRowF32", []int{64 * columns}, []int{32}, [][]int{{-1}, {64}}, func(l, n []int) { SetRowF32(f32(l[0]), f32(columns), n[0]) }},
 			{"SetColumnF32", []int{64 * columns}, []int{columns - 1, columns}, [][]int{{-1, columns}, {columns, columns}, {columns, columns + 1}},
 				func(l, n []int) { SetColumnF32(f32(l[0]), f32(33), n[0], n[1]) }},
+			{"SetRowF16", []int{64 * columns}, []int{32}, [][]int{{-1}, {64}}, func(l, n []int) { SetRowF16(make([]uint16, l[0]), f32(columns), n[0]) }},
+			{"SetColumnF16", []int{64 * columns}, []int{columns - 1, columns}, [][]int{{-1, columns}, {columns, columns}, {columns, columns + 1}},
+				func(l, n []int) { SetColumnF16(make([]uint16, l[0]), f32(33), n[0], n[1]) }},
 		} {
 			call := func(lengths, numbers []int) (message string) {
 				defer func() {

@@ -61,6 +61,17 @@ func TestSets(t *testing.T) {
 			}
 		}
 	}
+	for _, k := range All() {
+		for typ, product := range k.blocks {
+			name := ""
+			if product != nil {
+				name = runtime.FuncForPC(reflect.ValueOf(product).Pointer()).Name()
+			}
+			if got, want := strings.HasSuffix(name, strings.ToUpper(k.Name)), blockFormats[typ].bits > 0 && k.level > goTwin; got != want {
+				t.Errorf("%s: the kernel of type %d is %q", k.Name, typ, name)
+			}
+		}
+	}
 	if best, all := Best(), All(); best.Name != all[len(all)-1].Name || all[0].Name != "go" {
 		t.Errorf("the best are %s, the first %s", best.Name, all[0].Name)
 	}

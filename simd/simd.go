@@ -47,6 +47,11 @@ type Kernels struct {
 	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
+	// The kernels for one tile of blocks times one token, by type. Where there is none, tiles are
+	// unpacked, and where there are more than a few tokens: then that is faster.
+	few    int
+	blocks [len(blockFormats)]product
+
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
 	gemmRows int // 0: there is no such kernel
 	gemm     func(out *float32, outStride int, x *float32, xRow, xColumn int, y *float32, yStride, n int, more bool)
@@ -61,9 +66,9 @@ type Kernels struct {
 	argmax   func(x []float32) int
 }
 
-// level is a set of instructions, by which f32 and int8 choose a kernel in a switch. With
-// function variables the compiler would have to assume that their arguments escape, and
-// MatMulF32 and MatMulInt8 would allocate the array `last` in every call.
+// level is a set of instructions, by which f32, int8 and what unpacks blocks choose a kernel in a
+// switch. With function variables the compiler would have to assume that their arguments escape,
+// and MatMulF32 and MatMulInt8 would allocate the array `last` in every call.
 type level int
 
 const (
@@ -149,6 +154,31 @@ func (k *Kernels) MatMulF32(out []float32, outStride int, x []float32, xStride, 
 		for ; t < tokens; t++ {
 			k.f32(&last[0], &x[t*xStride], wt, n)
 			copy(o[t*outStride:][:left], last[:])
+		}
+	}
+}
+
+// MatMulF16 is MatMulF32 for w as tiles of halves, (rows/32, n, 32). Products and sums are of
+// float32.
+func (k *Kernels) MatMulF16(out []float32, outStride int, x []float32, xStride, tokens, n int, w []uint16, stride, rows int) {
+	if n <= 0 || tokens <= 0 || rows <= 0 {
+		return
+	}
+	tiles := (rows + TileF32 - 1) / TileF32
+	if len(x) < (tokens-1)*xStride+n || len(w) < (tiles-1)*stride+TileF32*n || len(out) < (tokens-1)*outStride+rows ||
+		stride < TileF32*n || tokens > 1 && (xStride < n || outStride < rows) {
+		panic(fmt.Sprintf("simd: MatMulF16: out %d, x %d, w %d values for %d tokens, %d columns, %d rows", len(out), len(x), len(w), tokens, n, rows))
+	}
+	var last [TileF32]float32
+	for i := range tiles {
+		o, left := out[i*TileF32:], rows-i*TileF32
+		for t := range tokens {
+			if left >= TileF32 {
+				k.f16(&o[t*outStride], &x[t*xStride], &w[i*stride], n)
+			} else {
+				k.f16(&last[0], &x[t*xStride], &w[i*stride], n)
+				copy(o[t*outStride:][:left], last[:])
+			}
 		}
 	}
 }

@@ -203,11 +203,6 @@ func RowInt8(x []float32, w []uint8, row, group int) {
 	}
 }
 
-// The keys of a head are a float32 matrix (positions, head_size) in tiles, so that its
-// product with a query is the scores of all positions. The values are one of (head_size,
-// positions), so that its product with the scores is their weighted sum; it is written a
-// column at a time.
-
 // SetRowF32 sets a row of a matrix in tiles w to x (columns,).
 func SetRowF32(w, x []float32, row int) {
 	checkTiles("SetRowF32", len(w), SizeF32(row+1, len(x)), row >= 0)
@@ -222,5 +217,23 @@ func SetColumnF32(w, x []float32, column, columns int) {
 	checkTiles("SetColumnF32", len(w), SizeF32(len(x), columns), column >= 0 && column < columns)
 	for r := 0; r < len(x); r += TileF32 {
 		copy(w[(r*columns)+column*TileF32:][:TileF32], x[r:])
+	}
+}
+
+// SetRowF16 is SetRowF32 for tiles of halves: values become the nearest half, the even one of
+// two.
+func SetRowF16(w []uint16, x []float32, row int) {
+	checkTiles("SetRowF16", len(w), SizeF32(row+1, len(x)), row >= 0)
+	tile := w[row/TileF32*TileF32*len(x):][:TileF32*len(x)]
+	for j, v := range x {
+		tile[j*TileF32+row%TileF32] = toHalf(v)
+	}
+}
+
+// SetColumnF16 is SetColumnF32 for tiles of halves.
+func SetColumnF16(w []uint16, x []float32, column, columns int) {
+	checkTiles("SetColumnF16", len(w), SizeF32(len(x), columns), column >= 0 && column < columns)
+	for r, v := range x {
+		w[r/TileF32*TileF32*columns+column*TileF32+r%TileF32] = toHalf(v)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"unsafe"
+
+	"bootllama/quant"
 )
 
 // The Go twins. Each defines what the kernels of its name compute, and runs on processors
@@ -15,6 +17,18 @@ func tileF32(out, x, w *float32, n int) {
 	clear(o)
 	for r := 0; r < TileF32; r += 8 {
 		addColumns((*[8]float32)(o[r:]), xs, 1, ws[r:], TileF32, n)
+	}
+}
+
+// tileF16 is tileF32 for a tile of halves.
+func tileF16(out, x *float32, w *uint16, n int) {
+	o := (*[TileF32]float32)(unsafe.Pointer(out))
+	*o = [TileF32]float32{}
+	ws := unsafe.Slice((*[TileF32]uint16)(unsafe.Pointer(w)), n)
+	for j, v := range unsafe.Slice(x, n) {
+		for r, h := range ws[j] {
+			o[r] += float32(quant.Float16(h) * v)
+		}
 	}
 }
 
@@ -85,6 +99,71 @@ func tileInt8(out *float32, x *int8, g *Group, w *uint8, groups, quads int) {
 			scale := math.Float32frombits(binary.NativeEndian.Uint32(scales[4*r:]))
 			o[r] += float32(float32(float32(sum)*scale) * group.Scale)
 		}
+	}
+}
+
+// ones has 1 in each byte: times x, it has x in each.
+const ones = 0x0101010101010101
+
+// unpack sets `to` to the values of a group of blocks, of 4, 5 or 6 bits, plus add. Quads 4 to 7
+// go `gap` bytes behind quad 3. Eight values are computed at a time: no sum exceeds its byte.
+func unpack(bits int, to *uint8, gap int, from *uint8, add uint8) {
+	switch bits {
+	case 4:
+		unpack4(to, gap, from, add)
+	case 5:
+		unpack5(to, gap, from, add)
+	default:
+		unpack6(to, gap, from, add)
+	}
+}
+
+func unpack4(to *uint8, gap int, from *uint8, add uint8) {
+	low, high, w := quads(to, 0), quads(to, 256+gap), quads(from, 0)
+	for i, v := range w {
+		low[i] = v&(0x0f*ones) + uint64(add)*ones
+		high[i] = v>>4&(0x0f*ones) + uint64(add)*ones
+	}
+}
+
+func unpack5(to *uint8, gap int, from *uint8, add uint8) {
+	low, high, w, plane := quads(to, 0), quads(to, 256+gap), quads(from, 64), (*[8]uint64)(unsafe.Pointer(from))
+	for i, v := range w {
+		p := plane[i%8] >> (i / 8)
+		low[i] = v&(0x0f*ones) + p&ones<<4 + uint64(add)*ones
+		high[i] = v>>4&(0x0f*ones) + p&(0x10*ones) + uint64(add)*ones
+	}
+}
+
+func unpack6(to *uint8, gap int, from *uint8, add uint8) {
+	low, high, w, planes := quads(to, 0), quads(to, 256+gap), quads(from, 128), (*[16]uint64)(unsafe.Pointer(from))
+	for i, v := range w {
+		p := planes[i/16*8+i%8] >> (i / 8 % 2 * 4)
+		low[i] = v&(0x0f*ones) + p&(0x03*ones)<<4 + uint64(add)*ones
+		high[i] = v>>4&(0x0f*ones) + p&(0x0c*ones)<<2 + uint64(add)*ones
+	}
+}
+
+// quads returns the 256 bytes of four quads that are n bytes behind b.
+func quads(b *uint8, n int) *[32]uint64 { return (*[32]uint64)(unsafe.Add(unsafe.Pointer(b), n)) }
+
+// scales16 sets `to` (16,) to the products of d (16,) and integers (16,) of 8 bits.
+func scales16(to, d *float32, integers *uint8, unsigned bool) {
+	t, ds, is := (*[16]float32)(unsafe.Pointer(to)), (*[16]float32)(unsafe.Pointer(d)), (*[16]uint8)(unsafe.Pointer(integers))
+	for r, v := range is {
+		if unsigned {
+			t[r] = ds[r] * float32(v)
+		} else {
+			t[r] = ds[r] * float32(int8(v))
+		}
+	}
+}
+
+// halves16 sets `to` (16,) to 16 halves.
+func halves16(to *float32, from *uint8) {
+	h := unsafe.Slice(from, 32)
+	for r := range unsafe.Slice(to, 16) {
+		unsafe.Slice(to, 16)[r] = half(h[2*r:])
 	}
 }
 

@@ -76,7 +76,7 @@ func Absent(path string) bool {
 }
 
 // Read reads a file of goldens: a list of Case or of Conversation.
-func Read[T Case | Conversation](name string) ([]T, error) {
+func Read[T any](name string) ([]T, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err

@@ -16,17 +16,16 @@ import (
 	"bootllama/workers"
 )
 
-// BenchHelp is what bench -h prints.
-const BenchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
+const benchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
 
-In each round a prompt goes through the model, then tokens are generated, then all
-weights are read by as many cores: a token cannot take less time than that. The
-figures are medians. The text is nonsense and is not shown.
+In each round a prompt goes through the model, then tokens are generated, then
+all weights are read by as many cores: a token cannot take less time than that.
+The figures are medians. The text is nonsense and is not shown.
 
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
-      --prefill N        tokens of the prompt; 0: none (default 128, or half of the
-                         model's context)
+      --prefill N        tokens of the prompt; 0: none (default 128, or half of
+                         the model's context)
       --decode N         tokens to generate (default 64, or what is left of it)
       --rounds N         (default 5)
       --json             all figures as JSON
@@ -127,7 +126,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
-	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
+	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*2*c.Config.KVBytes()*int64(c.Config.NLayers*c.Config.KVDim())
 	r.round(t, reader) // a warm-up, whose results are dropped
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {
