@@ -229,8 +229,8 @@ type array struct {
 	n      int
 	ints   []int32
 	floats []float32
-	texts  string   // of strings, one behind the other,
-	ends   []uint32 // and where each ends
+	texts  *strings.Builder // of strings, one behind the other (a pointer: a Builder is not copied),
+	ends   []uint32         // and where each ends
 }
 
 // keptArrays are the arrays that are used, and the types of their elements.
@@ -329,11 +329,11 @@ func (f *file) elements(a *array, typ valueType) {
 // texts reads the strings of an array.
 func (f *file) texts(a *array) {
 	a.ends = make([]uint32, 0, a.n)
-	var texts strings.Builder                                                     // not in array, which is copied: a Builder points to itself
-	texts.Grow(int(min(f.left(), uint64(16*a.n)) - min(f.left(), uint64(8*a.n)))) // they have 6 to 7 bytes
+	a.texts = new(strings.Builder)
+	a.texts.Grow(int(min(f.left(), uint64(16*a.n)) - min(f.left(), uint64(8*a.n)))) // they have 6 to 7 bytes
 	for range a.n {
 		at, n := f.offset, f.u64()
-		if n > math.MaxUint32-uint64(texts.Len()) {
+		if n > math.MaxUint32-uint64(a.texts.Len()) {
 			f.has(n, 1)
 			f.fail(at, "strings of more than 4 GiB")
 		}
@@ -342,23 +342,25 @@ func (f *file) texts(a *array) {
 		}
 		for n > 0 {
 			part, err := f.r.Peek(int(min(n, uint64(f.r.Size()))))
-			texts.Write(part)
+			a.texts.Write(part)
 			read, _ := f.r.Discard(len(part))
 			if f.got(read, err); err != nil {
 				return
 			}
 			n -= uint64(read)
 		}
-		a.ends = append(a.ends, uint32(texts.Len()))
+		a.ends = append(a.ends, uint32(a.texts.Len()))
 	}
-	a.texts = texts.String()
 }
 
 // strings yields the strings of an array.
 func (a *array) strings(yield func(string) bool) {
-	from := uint32(0)
+	if a.texts == nil {
+		return
+	}
+	all, from := a.texts.String(), uint32(0)
 	for _, end := range a.ends {
-		if !yield(a.texts[from:end]) {
+		if !yield(all[from:end]) {
 			return
 		}
 		from = end
