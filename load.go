@@ -229,12 +229,12 @@ func (h Header) Check() error {
 type Memory struct {
 	Weights int64 // in tiles, unused tensors excluded: the size of the file, or a little more
 	Cache   int64 // keys and values of all positions
-	State   int64 // activations, rotations, logits and what sampling needs
+	State   int64 // activations, rotations, logits, what sampling needs, and a tokenizer that is in the file
 }
 
 // Overhead is the most that a program needs beside a model's memory: the Go runtime, the
 // tokenizer, buffers.
-const Overhead = 48 << 20
+const Overhead = 49 << 20
 
 // Total returns what a program needs to run the model, Overhead included.
 func (m Memory) Total() int64 { return m.Weights + m.Cache + m.State + Overhead }
@@ -255,6 +255,9 @@ func (h Header) Memory() (m Memory) {
 	state := arena.Arena{CountOnly: true}
 	h.newRunState(&state, 1)
 	m.State = state.Bytes - m.Cache + int64(unsafe.Sizeof(probIndex{}))*int64(h.Config.VocabSize)
+	if h.Tokenizer != nil { // while it is read; 97 to 128 bytes were measured
+		m.State += 136 * int64(h.Config.VocabSize)
+	}
 	return m
 }
 
