@@ -3,18 +3,16 @@ package llama_test
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	llama "bootllama"
+	"bootllama/gguf"
 	"bootllama/internal/gengguf"
 	"bootllama/internal/golden"
-	"bootllama/quant"
 )
 
 // ggufCase is what llama.cpp computes with a file of gengguf's: see testdata/README.md.
@@ -42,7 +40,12 @@ func TestGGUFGoldens(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Model+" "+c.Type+" "+c.File, func(t *testing.T) {
 			file := c.read(t)
-			h := readGGUF(file)
+			m, err := gguf.Read(bytes.NewReader(file), int64(len(file)), c.Model, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := m.Header
+			h.Config.KVFloat16 = false
 			largest, _ := c.compare(t, dequantised(t, h, file), 0)
 			if largest > 1e-4 {
 				t.Errorf("with float32, a logit is off by %g", largest)
@@ -63,6 +66,37 @@ func TestGGUFGoldens(t *testing.T) {
 		t.Logf("%-7s root mean square error %.4f, llama.cpp's %.4f", c.Type, o, l)
 		if o > max(l, 1e-4) {
 			t.Errorf("%s is worse than llama.cpp", c.Type)
+		}
+	}
+}
+
+// TestGGUFMemory: the weights of what people use take hardly more memory than the file.
+func TestGGUFMemory(t *testing.T) {
+	for _, shape := range []string{"smollm2-135m", "qwen3-0.6b", "llama32-1b", "llama31-8b"} {
+		for _, typ := range []string{"Q8_0", "Q4_0", "Q5_0", "Q6_K", "Q4_K_M", "Q5_K_M"} {
+			f := gengguf.New(shape, typ)
+			f.Sparse = true
+			name := filepath.Join(t.TempDir(), "m.gguf")
+			if err := f.Create(name); err != nil {
+				t.Fatal(err)
+			}
+			r, size, err := llama.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := gguf.Read(r, size, name, llama.Open)
+			if r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var bytes int64
+			for _, x := range m.Tensors {
+				bytes += x.Bytes
+			}
+			share := float64(m.Memory().Weights) / float64(bytes)
+			t.Logf("%s %s: %d MiB of tensors, %.3f times that in memory", shape, typ, bytes>>20, share)
+			if share > 1.05 {
+				t.Errorf("%s %s: %.3f times the tensors", shape, typ, share)
+			}
 		}
 	}
 }
@@ -148,93 +182,4 @@ func dequantised(t *testing.T, h llama.Header, file []byte) *llama.Checkpoint {
 		}
 	}
 	return loadGGUF(t, h, out)
-}
-
-// readGGUF describes a file of gengguf's.
-func readGGUF(b []byte) (h llama.Header) {
-	numbers := map[string]float64{}
-	arch := ""
-	p := 8
-	u32 := func() uint32 { p += 4; return binary.LittleEndian.Uint32(b[p-4:]) }
-	u64 := func() int { p += 8; return int(binary.LittleEndian.Uint64(b[p-8:])) }
-	str := func() string { n := u64(); p += n; return string(b[p-n : p]) }
-	size := [13]int{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}
-	nt, nkv := u64(), u64()
-	align := 32
-	for range nkv {
-		key, t := str(), u32()
-		n := 1
-		if t == 9 {
-			t, n = u32(), u64()
-		}
-		for range n {
-			switch {
-			case t == 8:
-				if v := str(); key == "general.architecture" {
-					arch = v
-				}
-			case t == 4:
-				numbers[key] = float64(u32())
-			case t == 6:
-				numbers[key] = float64(math.Float32frombits(u32()))
-			default:
-				p += size[t]
-			}
-		}
-	}
-	num := func(key string, def float64) float64 {
-		if v, ok := numbers[arch+"."+key]; ok {
-			return v
-		}
-		return def
-	}
-	c := &h.Config
-	i := func(key string, def float64) int { return int(num(key, def)) }
-	c.Dim, c.HiddenDim, c.NLayers, c.NHeads = i("embedding_length", 0), i("feed_forward_length", 0), i("block_count", 0), i("attention.head_count", 0)
-	c.NKVHeads = i("attention.head_count_kv", float64(c.NHeads))
-	c.HeadSize = i("attention.key_length", float64(c.Dim/c.NHeads))
-	c.NormEpsilon, c.RoPEBase = float32(num("attention.layer_norm_rms_epsilon", 0)), float32(num("rope.freq_base", 10000))
-	c.SeqLen = i("context_length", 0)
-	c.RoPEHalves = arch != "llama"
-	names := map[string]string{"token_embd.weight": "token_embedding_table", "output_norm.weight": "rms_final_weight", "output.weight": "wcls", "rope_freqs.weight": "rope_divisors",
-		"attn_norm.weight": "rms_att_weight", "attn_q.weight": "wq", "attn_k.weight": "wk", "attn_v.weight": "wv", "attn_output.weight": "wo",
-		"attn_q.bias": "bq", "attn_k.bias": "bk", "attn_v.bias": "bv", "attn_q_norm.weight": "rms_q_weight", "attn_k_norm.weight": "rms_k_weight",
-		"ffn_norm.weight": "rms_ffn_weight", "ffn_gate.weight": "w1", "ffn_up.weight": "w3", "ffn_down.weight": "w2"}
-	for range nt {
-		t := llama.Tensor{Name: str(), Rows: 1}
-		dims := u32()
-		t.Columns = u64()
-		if dims > 1 {
-			t.Rows = u64()
-		}
-		t.Type = quant.Type(u32())
-		t.Offset = int64(u64())
-		values, bytes := t.Type.Block()
-		t.Bytes = int64(t.Rows * t.Columns / values * bytes)
-		name := t.Name
-		if rest, ok := strings.CutPrefix(name, "blk."); ok {
-			n, rest, _ := strings.Cut(rest, ".")
-			fmt.Sscan(n, &t.Layer)
-			name = rest
-		}
-		t.Weight = names[name]
-		switch t.Weight {
-		case "":
-			panic(name)
-		case "bq":
-			c.QKVBias = true
-		case "rms_q_weight":
-			c.QKNorm = true
-		case "rope_divisors":
-			c.RoPEDivisors = true
-		case "token_embedding_table":
-			c.VocabSize = t.Rows
-		}
-		h.Tensors = append(h.Tensors, t)
-	}
-	start := (p + align - 1) / align * align
-	for i := range h.Tensors {
-		h.Tensors[i].Offset += int64(start)
-	}
-	return h
 }

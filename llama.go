@@ -177,7 +177,7 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	keys, values := p.cacheSize()
 	xb := newActivation(m, Batch, p.Dim, in, 1)
 	heads := xb       // as in run.c
-	if in.quantised { // see "Numbers" in DESIGN.md
+	if in.quantised { // see "Numbers of GGUF models" in DESIGN.md
 		heads = newActivation(m, Batch, p.QDim(), in, 2)
 	} else if p.QDim() != p.Dim {
 		heads = newActivation(m, Batch, p.QDim(), in, 1)
@@ -220,6 +220,14 @@ func (t *Transformer) Close() error {
 	return t.arena.Free()
 }
 
+// KVBytes returns the size of one number of the keys and values.
+func (c Config) KVBytes() int64 {
+	if c.KVFloat16 {
+		return 2
+	}
+	return 4
+}
+
 // cacheSize returns the number of values that the keys, and the values, of one layer and
 // head take, in tiles.
 func (c Config) cacheSize() (keys, values int) {
@@ -228,12 +236,8 @@ func (c Config) cacheSize() (keys, values int) {
 
 // cacheBytes returns the size of the keys and values of all positions.
 func (c Config) cacheBytes() int64 {
-	size := int64(4)
-	if c.KVFloat16 {
-		size = 2
-	}
 	keys, values := c.cacheSize()
-	return size * int64(c.NLayers) * int64(c.NKVHeads) * int64(keys+values)
+	return c.KVBytes() * int64(c.NLayers) * int64(c.NKVHeads) * int64(keys+values)
 }
 
 // RoPE fills the tables of rotary position embedding (Su et al. 2021), cos and sin,

@@ -121,6 +121,28 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
+// TestNoAllocationOfTypes: nor with GGUF's types, one token or a batch.
+func TestNoAllocationOfTypes(t *testing.T) {
+	h := plainHeader(mixedConfig, 0).ofTypes(quant.Types[:]...)
+	c, err := Load(bytes.NewReader(randomWeights(h.Tensors)), h, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, k := range simd.All() {
+		tr := NewTransformer(c, Options{Kernels: k})
+		for _, tokens := range [][]int{{5}, {5, 6}, make([]int, 20)} {
+			if n := testing.AllocsPerRun(5, func() {
+				tr.Prefill(tokens, 7)
+				tr.Logits(0)
+			}); n != 0 {
+				t.Errorf("%s, %d tokens: %g allocations", k.Name, len(tokens), n)
+			}
+		}
+		tr.Close()
+	}
+}
+
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"bootllama/quant"
 	"bootllama/simd"
 )
 
@@ -222,6 +223,30 @@ func TestReaderFails(t *testing.T) {
 	for n := range file {
 		if tok, err := ReadTokenizer(io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(broken)), int64(len(file)), "t", 300); tok != nil || !errors.Is(err, broken) {
 			t.Fatalf("tokenizer, %d of %d bytes: %v, %v", n, len(file), tok, err)
+		}
+	}
+}
+
+// TestDamagedBlocks: a float that is not finite is found in every type, wherever it stands.
+func TestDamagedBlocks(t *testing.T) {
+	for _, typ := range quant.Types {
+		h := plainHeader(mixedConfig, 0).ofTypes(typ)
+		file := randomWeights(h.Tensors)
+		x := h.Tensors[slices.IndexFunc(h.Tensors, func(x Tensor) bool { return x.Weight == "w2" })]
+		_, size := typ.Block()
+		for _, f := range floatsOf(typ) {
+			at := int(x.Offset) + 37*size + f // of a block that is neither the first nor the last
+			infinity := []byte{0x00, 0xfc}
+			switch typ {
+			case quant.F32:
+				infinity = []byte{0, 0, 0x80, 0xff}
+			case quant.BF16:
+				infinity = []byte{0x80, 0xff}
+			}
+			damaged := slices.Clone(file)
+			copy(damaged[at:], infinity)
+			_, err := Load(bytes.NewReader(damaged), h, nil)
+			wantError(t, err, fmt.Sprintf("plain: offset %d: %s: -Inf is not a weight", at, x.Name))
 		}
 	}
 }

@@ -117,13 +117,25 @@ func randomWeights(tensors []Tensor) []byte {
 	return b.Bytes()
 }
 
+// floatsOf returns where in a block of the type floats stand.
+func floatsOf(t Type) []int {
+	switch t {
+	case quant.Q4_1, quant.Q5_1, quant.Q4_K, quant.Q5_K:
+		return []int{0, 2}
+	case quant.Q2_K:
+		return []int{80, 82}
+	case quant.Q3_K:
+		return []int{108}
+	case quant.Q6_K:
+		return []int{208}
+	}
+	return []int{0}
+}
+
 // randomBlocks returns the bytes of a matrix of one of GGUF's types but F32: all of them random
 // but for the exponents of its floats, so that nothing overflows.
 func randomBlocks(rng *rand.Rand, t Tensor) []byte {
-	floats := map[Type][]int{quant.Q2_K: {80, 82}, quant.Q3_K: {108}, quant.Q6_K: {208}, quant.Q4_1: {0, 2}, quant.Q5_1: {0, 2}, quant.Q4_K: {0, 2}, quant.Q5_K: {0, 2}}[t.Type]
-	if floats == nil {
-		floats = []int{0}
-	}
+	floats := floatsOf(t.Type)
 	b := make([]byte, t.Bytes)
 	for i := range b {
 		b[i] = byte(rng.Uint32())

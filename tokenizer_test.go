@@ -119,6 +119,19 @@ func TestEncode(t *testing.T) {
 }
 
 // TestEncodeLongPrompt: the time is linear, but for the depth of a heap, in the length of the text.
+// TestFirstToken: token 0 is <unk> in published vocabularies; it may be a piece like any other.
+func TestFirstToken(t *testing.T) {
+	tok := *randomTok(t)
+	space, _ := tok.lookup(" ")
+	tok.vocab = slices.Clone(tok.vocab)
+	tok.vocab[0], tok.vocab[space] = tok.vocab[space], tok.vocab[0]
+	tok.sorted = slices.Clone(tok.sorted)
+	slices.SortFunc(tok.sorted, func(a, b int32) int { return strings.Compare(tok.vocab[a], tok.vocab[b]) })
+	if got, err := tok.Encode("\x01", false, false); err != nil || len(got) != 2 || got[0] != 0 {
+		t.Errorf("a space, which is token 0, and a byte are %v, %v", got, err)
+	}
+}
+
 func TestEncodeLongPrompt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: the race detector takes longer (-short)")

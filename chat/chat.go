@@ -79,11 +79,11 @@ func interruptible(ctx context.Context, interrupt <-chan os.Signal, f func(conte
 
 // tell writes one story, or the reason why there is none.
 func (s *Session) tell(ctx context.Context, out io.Writer, beginning string) error {
-	tokens, err := s.Generator.Tokenizer.Encode(beginning, true, false)
+	tokens, err := s.Generator.Tokenizer.Encode(beginning, false, false) // as run's prompt: BOS is no part of the text
 	if err != nil {
 		return say(out, "The model cannot read that: %v.", err)
 	}
-	if len(tokens) == 0 {
+	if bos, _ := s.Generator.Tokenizer.Encode("", true, false); len(bos)+len(tokens) == 0 {
 		return say(out, "The model begins no text by itself: give it a word.")
 	}
 	if steps := s.Generator.Steps(s.Steps); len(tokens) > steps {

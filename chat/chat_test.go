@@ -55,10 +55,10 @@ func TestSession(t *testing.T) {
 		{"a line of a DOS machine", "once\r\n /quit \r\n", prompt + once + prompt},
 		{"an empty line", "\n\n/quit\n", prompt + own + prompt + own + prompt},
 		{"a last line without an end", "once", prompt + once + prompt + "\n"},
-		{"too long for the steps", long + "\nonce\n/quit\n", prompt + "That line is 42 tokens long and the story may have 12. Try a shorter one.\n" + prompt + once + prompt},
-		{"a token too long", "xyzxyzxyzxy\n/quit\n", prompt + "That line is 13 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
+		{"too long for the steps", long + "\nonce\n/quit\n", prompt + "That line is 41 tokens long and the story may have 12. Try a shorter one.\n" + prompt + once + prompt},
+		{"a token too long", "xyzxyzxyzxyz\n/quit\n", prompt + "That line is 13 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
 		{"too long to read", strings.Repeat("x", 3*maxLine) + "\nonce\n/quit\n", prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + once + prompt},
-		{"just not too long to read", strings.Repeat("x", maxLine) + "\n/quit\n", prompt + "That line is 65538 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
+		{"just not too long to read", strings.Repeat("x", maxLine) + "\n/quit\n", prompt + "That line is 65537 tokens long and the story may have 12. Try a shorter one.\n" + prompt},
 		{"too long to read, then nothing", strings.Repeat("x", 3*maxLine), prompt + "That line is longer than 65536 bytes. Try a shorter one.\n" + prompt + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,10 +77,10 @@ func TestSession(t *testing.T) {
 func TestLongestLine(t *testing.T) {
 	s := session(t, 12)
 	var out strings.Builder
-	if err := s.Run(context.Background(), strings.NewReader("xyzxyzxyzx\n"), &out); err != nil { // BOS, space, 10 bytes
+	if err := s.Run(context.Background(), strings.NewReader("xyzxyzxyzxy\n"), &out); err != nil { // space, 11 bytes
 		t.Fatal(err)
 	}
-	if got := strings.TrimPrefix(out.String(), usage+prompt); !strings.HasPrefix(got, "xyzxyzxyzx") {
+	if got := strings.TrimPrefix(out.String(), usage+prompt); !strings.HasPrefix(got, "xyzxyzxyzxy") {
 		t.Errorf("got %q", got)
 	}
 }

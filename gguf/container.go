@@ -215,6 +215,7 @@ func (t valueType) String() string { return valueTypes[t].name }
 // pair is a key and its value.
 type pair struct {
 	key    string
+	begin  int64 // where the pair begins in the file
 	typ    valueType
 	offset int64  // of the value
 	bits   uint64 // of a number or a bool
@@ -225,12 +226,11 @@ type pair struct {
 
 // array is a value of that type. Elements are kept only of the arrays in keptArrays.
 type array struct {
-	typ    valueType
 	n      int
 	ints   []int32
 	floats []float32
-	texts  strings.Builder // of strings, one behind the other,
-	ends   []uint32        // and where each ends
+	texts  string   // of strings, one behind the other,
+	ends   []uint32 // and where each ends
 }
 
 // keptArrays are the arrays that are used, and the types of their elements.
@@ -240,7 +240,7 @@ var keptArrays = map[string]valueType{keyTokens: typeString, keyScores: typeF32,
 func (f *file) pair() {
 	f.what = "key"
 	at := f.offset
-	p := pair{key: f.text(1<<16 - 1)}
+	p := pair{begin: at, key: f.text(1<<16 - 1)}
 	if p.key == "" {
 		f.fail(at, "is empty")
 	}
@@ -280,65 +280,60 @@ func (f *file) valueType() valueType {
 
 // array reads an array: uint32 type of the elements, uint64 count, elements.
 func (f *file) array(p *pair) {
-	a := &array{}
-	p.array = a
 	at := f.offset
-	a.typ = f.valueType()
-	if a.typ == typeArray {
+	typ := f.valueType()
+	if typ == typeArray {
 		f.fail(at, "an array of arrays, which no model has")
-		return
-	}
-	size := max(8, valueTypes[a.typ].size) // a string has its length at least
-	if valueTypes[a.typ].size != 0 {
-		size = valueTypes[a.typ].size
 	}
 	at = f.offset
-	n := f.u64()
-	if !f.has(n, uint64(size)) {
+	n, size := f.u64(), uint64(cmp.Or(valueTypes[typ].size, 8)) // a string has its length at least
+	if !f.has(n, size) {
 		return
 	}
+	p.array = &array{n: int(n)}
 	want, kept := keptArrays[p.key]
 	switch {
-	case !kept && a.typ == typeString:
+	case !kept && typ == typeString:
 		for ; n > 0 && f.err == nil; n-- {
 			f.skip(f.u64())
 		}
-		return
 	case !kept:
-		f.skip(n * uint64(size))
-		return
-	case a.typ != want:
-		f.fail(p.offset, "is an array of %v, must be one of %v", a.typ, want)
-		return
+		f.skip(n * size)
+	case typ != want:
+		f.fail(p.offset, "is an array of %v, must be one of %v", typ, want)
 	case n > maxTokens:
 		f.fail(at, "has %d elements, must be %d at most", n, maxTokens)
-		return
+	default:
+		f.elements(p.array, typ)
 	}
-	a.n = int(n)
-	if a.typ == typeString {
+}
+
+// elements reads those of an array that is kept.
+func (f *file) elements(a *array, typ valueType) {
+	switch typ {
+	case typeString:
 		f.texts(a)
-		return
-	}
-	if a.typ == typeI32 {
-		a.ints = make([]int32, n)
+	case typeI32:
+		a.ints = make([]int32, a.n)
 		for i := range a.ints {
 			a.ints[i] = int32(f.u32())
 		}
-		return
-	}
-	a.floats = make([]float32, n)
-	for i := range a.floats {
-		a.floats[i] = math.Float32frombits(f.u32())
+	case typeF32:
+		a.floats = make([]float32, a.n)
+		for i := range a.floats {
+			a.floats[i] = math.Float32frombits(f.u32())
+		}
 	}
 }
 
 // texts reads the strings of an array.
 func (f *file) texts(a *array) {
 	a.ends = make([]uint32, 0, a.n)
-	a.texts.Grow(int(min(f.left(), uint64(16*a.n)) - min(f.left(), uint64(8*a.n)))) // they have 6 to 7 bytes
+	var texts strings.Builder                                                     // not in array, which is copied: a Builder points to itself
+	texts.Grow(int(min(f.left(), uint64(16*a.n)) - min(f.left(), uint64(8*a.n)))) // they have 6 to 7 bytes
 	for range a.n {
 		at, n := f.offset, f.u64()
-		if n > math.MaxUint32-uint64(a.texts.Len()) {
+		if n > math.MaxUint32-uint64(texts.Len()) {
 			f.has(n, 1)
 			f.fail(at, "strings of more than 4 GiB")
 		}
@@ -347,22 +342,23 @@ func (f *file) texts(a *array) {
 		}
 		for n > 0 {
 			part, err := f.r.Peek(int(min(n, uint64(f.r.Size()))))
-			a.texts.Write(part)
+			texts.Write(part)
 			read, _ := f.r.Discard(len(part))
 			if f.got(read, err); err != nil {
 				return
 			}
 			n -= uint64(read)
 		}
-		a.ends = append(a.ends, uint32(a.texts.Len()))
+		a.ends = append(a.ends, uint32(texts.Len()))
 	}
+	a.texts = texts.String()
 }
 
 // strings yields the strings of an array.
 func (a *array) strings(yield func(string) bool) {
-	all, from := a.texts.String(), uint32(0)
+	from := uint32(0)
 	for _, end := range a.ends {
-		if !yield(all[from:end]) {
+		if !yield(a.texts[from:end]) {
 			return
 		}
 		from = end
@@ -407,6 +403,7 @@ type tensor struct {
 	name          string
 	at            int64 // of the description
 	columns, rows uint64
+	deep          bool // there are more dimensions, and they are not 1
 	typ           uint32
 	offset        uint64 // from the beginning of the data
 	bytes         uint64 // set by tensorData
@@ -416,8 +413,7 @@ type tensor struct {
 //
 //	string name, uint32 dimensions, uint64 each, uint32 type, uint64 offset
 //
-// The first dimension is the columns, the values of a row. More than two are of no model that
-// runs here, unless they are 1.
+// The first dimension is the columns, the values of a row, the second the rows.
 func (f *file) tensorInfo() {
 	f.what = "tensor's name"
 	t := tensor{at: f.offset, rows: 1}
@@ -442,7 +438,7 @@ func (f *file) tensorInfo() {
 		case i == 1:
 			t.rows = d
 		case d != 1:
-			f.fail(at, "has %d dimensions: models of experts and others that have such tensors are not implemented", n)
+			t.deep = true
 		}
 	}
 	t.typ = f.u32()
@@ -499,6 +495,9 @@ func (f *file) alignment() uint64 {
 func (f *file) tensorSize(t *tensor) uint64 {
 	values, size := quant.Type(t.typ).Block()
 	switch {
+	case t.deep:
+		f.fail(t.at, "has more than two dimensions: models that have such tensors, such as those of experts, are not implemented")
+		return 0
 	case values == 0:
 		f.fail(t.at, "is of type %s, which is not implemented: take %s", typeName(t.typ), instead(t.typ))
 		return 0

@@ -50,6 +50,17 @@ func Read(r io.Reader, size int64, name string, open opener) (*Model, error) {
 	return m, nil
 }
 
+// ReadTokenizer reads the tokenizer of a file like Read's, which need not be a model that runs
+// here, nor have tensors; nil if it has none.
+func ReadTokenizer(r io.Reader, size int64, name string) (llama.Vocab, error) {
+	f := newFile(r, size, name)
+	if err := f.read(); err != nil {
+		return nil, err
+	}
+	v, _ := f.tokenizer()
+	return v, f.err
+}
+
 // Close closes the further files.
 func (m *Model) Close() (err error) {
 	for _, f := range m.opened {

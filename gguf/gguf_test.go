@@ -79,7 +79,7 @@ func TestConfig(t *testing.T) {
 		want := llama.Config{Dim: s.Dim, HiddenDim: s.FF, NLayers: s.Layers, NHeads: s.Heads, NKVHeads: s.KVHeads, VocabSize: s.Vocab, SeqLen: s.Context,
 			HeadSize: s.HeadDim, NormEpsilon: s.Epsilon, RoPEBase: s.Base, RoPEHalves: s.Arch != "llama",
 			RoPEDivisors: strings.HasPrefix(s.Name, "llama3") || s.Name == "tiny-llama3",
-			QKVBias:      s.Arch == "qwen2", QKNorm: s.Arch == "qwen3"}
+			QKVBias:      s.Arch == "qwen2", QKNorm: s.Arch == "qwen3", KVFloat16: true}
 		h := header(t, f)
 		if h.Config != want {
 			t.Errorf("%s: %+v\nwant %+v", s.Name, h.Config, want)
@@ -150,6 +150,9 @@ func TestFeatures(t *testing.T) {
 		{pairs("llama.attention.key_length", uint32(32)), "llama.rope.dimension_count: is 64, where heads have 32"},
 		{pairs("llama.attention.value_length", uint32(32)), "llama.attention.value_length: is 32, where heads have 64"},
 		{pairs("llama.rope.dimension_count", uint32(32)), "llama.rope.dimension_count: is 32, where heads have 64"},
+		{pairs("llama.attention.key_length", uint32(63)), "llama.attention.key_length: makes heads of 63"},
+		{pairs("llama.attention.head_count", uint32(64), "llama.attention.head_count_kv", uint32(64)), "llama.attention.head_count: makes heads of 3"},
+		{pairs("llama.attention.head_count", uint32(5), "llama.attention.head_count_kv", uint32(5)), "llama.attention.head_count: is 5, which does not divide the embedding_length 192"},
 		{pairs("llama.rope.freq_base", float32(0)), "llama.rope.freq_base: is 0"},
 		{pairs("general.architecture", "qwen3moe"), `general.architecture: is "qwen3moe", which is not implemented: take a model whose architecture is llama, qwen2 or qwen3`},
 		{pairs("general.type", "adapter"), `general.type: is "adapter"`},
@@ -165,7 +168,9 @@ func TestFeatures(t *testing.T) {
 		{pairs("tokenizer.ggml.model", "gpt2"), "tokenizer.ggml.tokens: is missing"},
 		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.pre", "tekken"), `tokenizer.ggml.pre: is "tekken"`},
 		{pairs("tokenizer.ggml.model", "llama", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.add_eos_token", true), "tokenizer.ggml.add_eos_token: is true"},
+		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", []string{}), "tokenizer.ggml.tokens: has no element"},
 		{pairs("llama.new_thing", uint32(1)), "!llama.new_thing is not known"},
+		{pairs("llama.new thing", uint32(1)), `!"llama.new thing" is not known`},
 		{pairs("other.new_thing", uint32(1)), ""},
 		{pairs("split.count", uint16(1), "split.no", uint16(0)), ""},
 		{pairs("split.count", uint32(1)), "split.count: is of type u32, must be u16"},
@@ -285,6 +290,18 @@ func TestSplit(t *testing.T) {
 	if err := os.WriteFile(damaged[2], b, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	unknown, odd := write("unknown", 3), write("odd", 3)
+	replace := func(name, from, to string) {
+		b, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(b, []byte(from)) {
+			t.Fatal(name, err)
+		}
+		if err := os.WriteFile(name, bytes.Replace(b, []byte(from), []byte(to), 1), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(unknown[1], "ffn_down", "ffn_left")
+	replace(odd[1], "ffn_gate.weight\x02\x00\x00\x00\xc0", "ffn_gate.weight\x02\x00\x00\x00\xc1")
 	cut := write("cut", 3)
 	if err := os.WriteFile(cut[1], b[:len(b)-1], 0o666); err != nil {
 		t.Fatal(err)
@@ -310,6 +327,53 @@ func TestSplit(t *testing.T) {
 		}
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v\nwant %s", name, err, want)
+		}
+	}
+}
+
+// Split's pieces are no larger than they may be, and the model again.
+func TestSplitWrites(t *testing.T) {
+	for _, align := range []int{32, 64} {
+		f := gengguf.New("tiny-qwen3", "Q4_K_M")
+		f.Tokenizer, f.Align = gengguf.Qwen3(), align
+		f.Extra = []gengguf.Pair{{Key: "split.no", Value: uint16(0)}, {Key: "split.count", Value: uint16(1)}, {Key: "split.tensors.count", Value: int32(24)}}
+		dir := t.TempDir()
+		name := filepath.Join(dir, "m.gguf")
+		if err := f.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		whole, _ := open(t, name)
+		want := loaded(t, whole)
+		for most, count := range map[int64]int{2 << 20: 1, 300 << 10: 4, 160 << 10: 8} {
+			pieces, err := Split(name, most)
+			if err != nil || len(pieces) != count {
+				t.Fatalf("%d pieces of %d bytes, want %d: %v", len(pieces), most, count, err)
+			}
+			for _, p := range pieces {
+				r, err := p.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(r)
+				if err := errors.Join(err, r.Close()); err != nil || int64(len(b)) != p.Size || p.Size > most {
+					t.Errorf("%s: %d bytes, want %d, of at most %d: %v", p.Name, len(b), p.Size, most, err)
+				}
+				if err := os.WriteFile(p.Name, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, _ := open(t, pieces[0].Name)
+			if m.Config != whole.Config || m.Texts["tokenizer.chat_template"] != f.Tokenizer.Template || !reflect.DeepEqual(loaded(t, m), want) {
+				t.Errorf("%d pieces: %+v, or other weights or texts", count, m.Config)
+			}
+			if count > 1 {
+				if _, err := Split(pieces[0].Name, 100<<10); err == nil || !strings.Contains(err.Error(), "split.count: is more than 1") {
+					t.Errorf("a piece in pieces: %v", err)
+				}
+			}
+		}
+		if _, err := Split(name, 64<<10); err == nil || !strings.Contains(err.Error(), "tensor token_embd.weight: has 107520 bytes, and does not fit") {
+			t.Errorf("a tensor that does not fit: %v", err)
 		}
 	}
 }
@@ -371,10 +435,10 @@ func TestMixes(t *testing.T) {
 // The tokenizer and the texts of a file.
 func TestTokenizer(t *testing.T) {
 	f := gengguf.New("tiny-qwen3", "Q8_0")
-	f.Tokenizer = gengguf.Qwen3()
+	f.Tokenizer, f.Extra = gengguf.Qwen3(), []gengguf.Pair{{Key: "qwen3.vocab_size", Value: uint32(999)}} // llama.cpp ignores it, too
 	h, err := load("m.gguf", made(t, f))
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(h.Warnings) != 0 {
+		t.Fatal(err, h.Warnings)
 	}
 	tok, ok := h.Tokenizer.(*tokenizer.Tokenizer)
 	if !ok || tok.VocabSize() != 512 || h.Config.VocabSize != 512 || h.Texts["tokenizer.chat_template"] != f.Tokenizer.Template ||
@@ -385,6 +449,34 @@ func TestTokenizer(t *testing.T) {
 		if f.Tokenizer.Types[i] == 3 && tok.Text(i) != want {
 			t.Errorf("token %d is %q, want %q", i, tok.Text(i), want)
 		}
+	}
+}
+
+// Every key of the tokenizer gets where it belongs.
+func TestTokenizerKeys(t *testing.T) {
+	f := gengguf.New("tiny-qwen3", "Q8_0")
+	f.Tokenizer, f.Layers = gengguf.Qwen3(), 1
+	read := func(extra ...gengguf.Pair) *tokenizer.Tokenizer {
+		t.Helper()
+		f.Extra = extra
+		h, err := load("m.gguf", made(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Tokenizer.(*tokenizer.Tokenizer)
+	}
+	id := func(key string, id uint32) gengguf.Pair { return gengguf.Pair{Key: "tokenizer.ggml." + key, Value: id} }
+	tok := read(id("bos_token_id", 5), id("eos_token_id", 6), id("eot_token_id", 7), id("eom_token_id", 8), gengguf.Pair{Key: "tokenizer.ggml.add_bos_token", Value: true})
+	ids, err := tok.Encode("a", true, false)
+	if tok.BOS != 5 || tok.EOS != 6 || !tok.Ends(7) || !tok.Ends(8) || tok.Ends(5) || err != nil || len(ids) != 2 || ids[0] != 5 {
+		t.Errorf("BOS %d, EOS %d, %v %v, ids %d, %v", tok.BOS, tok.EOS, tok.Ends(7), tok.Ends(8), ids, err)
+	}
+	spm := &gengguf.Tokenizer{Model: "llama", Tokens: []string{"<unk>", "<s>", "</s>", "a", "▁", "▁a"}, Scores: []float32{0, 0, 0, 0, 0, 1}, Types: []int32{2, 3, 3, 1, 1, 1}}
+	f.Tokenizer = spm
+	with, _ := read().Encode("a", false, false)
+	without, _ := read(gengguf.Pair{Key: "tokenizer.ggml.add_space_prefix", Value: false}).Encode("a", false, false)
+	if !slices.Equal(with, []int{5}) || !slices.Equal(without, []int{3}) {
+		t.Errorf("%d with the space, %d without", with, without)
 	}
 }
 
@@ -416,6 +508,20 @@ func TestVocabularyMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 	runtime.KeepAlive(h)
+}
+
+// No more is read of a file than its header and what a buffer holds.
+func TestHeaderOnly(t *testing.T) {
+	f := gengguf.New("tiny-spm", "F32")
+	b := made(t, f)
+	r := bytes.NewReader(b)
+	m, err := Read(r, r.Size(), "m.gguf", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := r.Size() - int64(r.Len()); read > m.Tensors[0].Offset+64<<10 || r.Size() < 1<<20 {
+		t.Errorf("%d of %d bytes were read, and the header has %d", read, r.Size(), m.Tensors[0].Offset)
+	}
 }
 
 // A file that ends too early is an error wherever it does, and one whose bytes are others is answered, whatever they are.

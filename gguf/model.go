@@ -143,7 +143,6 @@ func (f *file) architecture() (a architecture) {
 	case p == nil:
 		f.missing(key)
 	case i < 0:
-		f.what = key
 		f.fail(p.offset, "is %+.40q, which is not implemented: take a model whose architecture is llama, qwen2 or qwen3", name)
 	default:
 		a = architectures[i]
@@ -175,13 +174,7 @@ func (f *file) config(a architecture, tensors []string) (c llama.Config) {
 	if f.find(key("attention.head_count_kv")) != nil && c.NHeads%c.NKVHeads != 0 {
 		f.at(key("attention.head_count_kv"), "is %d, which does not divide the head_count %d", c.NKVHeads, c.NHeads)
 	}
-	c.HeadSize = int(f.number(key("attention.key_length"), int64(c.Dim/c.NHeads), 1, maxDim))
-	if f.find(key("attention.key_length")) == nil && c.Dim%c.NHeads != 0 {
-		f.at(key("attention.head_count"), "is %d, which does not divide the embedding_length %d", c.NHeads, c.Dim)
-	}
-	if c.HeadSize%2 != 0 {
-		f.at(key("attention.head_count"), "makes heads of %d: rotary embedding needs an even size", c.HeadSize)
-	}
+	c.HeadSize = f.headSize(key, c)
 	for _, k := range []string{"attention.value_length", "rope.dimension_count"} {
 		if n := f.number(key(k), int64(c.HeadSize), 0, math.MaxUint32); int(n) != c.HeadSize {
 			f.at(key(k), "is %d, where heads have %d: not implemented", n, c.HeadSize)
@@ -190,10 +183,26 @@ func (f *file) config(a architecture, tensors []string) (c llama.Config) {
 	c.NormEpsilon = f.float(key("attention.layer_norm_rms_epsilon"), float32(math.NaN()), 0, 1)
 	c.RoPEBase = f.float(key("rope.freq_base"), 10000, 1, math.MaxFloat32)
 	c.VocabSize = f.vocabSize(key("vocab_size"))
-	c.RoPEHalves, c.QKNorm = a.halves, a.qkNorm
+	c.RoPEHalves, c.QKNorm, c.KVFloat16 = a.halves, a.qkNorm, true
 	c.QKVBias = a.bias || slices.Contains(tensors, "blk.0.attn_q.bias")
 	c.RoPEDivisors = slices.Contains(tensors, "rope_freqs.weight")
 	return c
+}
+
+// headSize returns the key_length, or without it what the number of heads makes it.
+func (f *file) headSize(key func(name string) string, c llama.Config) int {
+	name := key("attention.key_length")
+	if f.find(name) == nil {
+		name = key("attention.head_count")
+		if c.Dim%c.NHeads != 0 {
+			f.at(name, "is %d, which does not divide the embedding_length %d", c.NHeads, c.Dim)
+		}
+	}
+	n := f.number(key("attention.key_length"), int64(c.Dim/c.NHeads), 1, maxDim)
+	if n%2 != 0 {
+		f.at(name, "makes heads of %d: rotary embedding needs an even size", n)
+	}
+	return int(n)
 }
 
 // at fails because of the value of a key.

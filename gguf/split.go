@@ -1,10 +1,16 @@
 package gguf
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"path"
 	"strings"
+
+	"bootllama"
 )
 
 // A model in several files is as llama.cpp's gguf-split makes it: every file has the keys split.no
@@ -86,4 +92,167 @@ func partName(name string, no, count int) (string, bool) {
 		return "", false
 	}
 	return fmt.Sprintf("%s-%05d%s%s", base, no, want, end[15:]), true
+}
+
+// Piece is a file of a model that Split has divided.
+type Piece struct {
+	Name string // the model's, with -00001-of-00003 and so on
+	Size int64
+
+	source string
+	head   []byte // what is before the data, with the padding
+	data   span   // of the source
+}
+
+// span is bytes of a file from an offset to another.
+type span struct{ from, to int64 }
+
+// Split divides the model in the named file, which must be in one, into files of most bytes or
+// less, as gguf-split does. A file that is small enough is a piece as it is.
+func Split(name string, most int64) ([]Piece, error) {
+	r, size, err := llama.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close() // read only: nothing is lost when closing fails
+	if size <= most {
+		return []Piece{{Name: name, Size: size, source: name, data: span{0, size}}}, nil
+	}
+	f := newFile(r, size, name)
+	if err := f.read(); err != nil {
+		return nil, err
+	}
+	if f.tensorData(); f.splitCount() > 1 {
+		f.at("split.count", "is more than 1, and this file by itself has more than %d bytes", most)
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	metadata, err := f.metadata()
+	if err != nil {
+		return nil, err
+	}
+	return f.pieces(metadata, most)
+}
+
+// pieces divides the tensors.
+func (f *file) pieces(metadata []byte, most int64) (pieces []Piece, err error) {
+	const fixed = 256 // bytes before the descriptions and behind the metadata, at most
+	alignment := int64(f.alignment())
+	var runs [][]tensor
+	used := int64(math.MaxInt64) // of the last one
+	for i, t := range f.tensors {
+		size := 40 + int64(len(t.name)) + (int64(t.bytes)+alignment-1)/alignment*alignment
+		if used > most-size {
+			if used = fixed + alignment; len(runs) == 0 {
+				used += int64(len(metadata))
+			}
+			if used > most-size {
+				f.what = "tensor " + quoted(t.name)
+				f.fail(t.at, "has %d bytes, and does not fit into a file of %d", t.bytes, most)
+				return nil, f.err
+			}
+			runs = append(runs, f.tensors[i:i])
+		}
+		used += size
+		runs[len(runs)-1] = runs[len(runs)-1][:len(runs[len(runs)-1])+1]
+	}
+	for i, run := range runs {
+		pieces = append(pieces, f.piece(i, len(runs), run, metadata, alignment))
+	}
+	return pieces, nil
+}
+
+// piece is file i, from 0, of a model's several.
+func (f *file) piece(i, count int, tensors []tensor, metadata []byte, alignment int64) Piece {
+	b := append([]byte("GGUF"), 0, 0, 0, 0)
+	binary.LittleEndian.PutUint32(b[4:], f.version)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(tensors)))
+	text := func(s string) { b = append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...) }
+	pairs := uint64(3)
+	b = binary.LittleEndian.AppendUint64(b, 0)
+	add := func(key string, typ valueType, value uint32) {
+		text(key)
+		b = binary.LittleEndian.AppendUint32(b, uint32(typ))
+		if typ == typeU16 {
+			b = binary.LittleEndian.AppendUint16(b, uint16(value))
+		} else {
+			b = binary.LittleEndian.AppendUint32(b, value)
+		}
+	}
+	if i == 0 {
+		b = append(b, metadata...)
+		for _, p := range f.pairs {
+			if !strings.HasPrefix(p.key, "split.") {
+				pairs++
+			}
+		}
+	} else if alignment != 32 {
+		add("general.alignment", typeU32, uint32(alignment))
+		pairs++
+	}
+	add("split.no", typeU16, uint32(i))
+	add("split.count", typeU16, uint32(count))
+	add("split.tensors.count", typeI32, uint32(len(f.tensors)))
+	binary.LittleEndian.PutUint64(b[16:], pairs)
+	first := tensors[0].offset
+	for _, t := range tensors {
+		text(t.name)
+		dims := []uint64{t.columns, t.rows}
+		if t.rows == 1 {
+			dims = dims[:1]
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(dims)))
+		for _, d := range dims {
+			b = binary.LittleEndian.AppendUint64(b, d)
+		}
+		b = binary.LittleEndian.AppendUint32(b, t.typ)
+		b = binary.LittleEndian.AppendUint64(b, t.offset-first)
+	}
+	b = append(b, make([]byte, (alignment-int64(len(b))%alignment)%alignment)...)
+	last := tensors[len(tensors)-1]
+	data := span{f.data + int64(first), f.data + int64(last.offset+last.bytes)}
+	name := strings.TrimSuffix(f.name, path.Ext(f.name))
+	return Piece{
+		Name: fmt.Sprintf("%s-%05d-of-%05d.gguf", name, i+1, count), Size: int64(len(b)) + data.to - data.from,
+		source: f.name, head: b, data: data,
+	}
+}
+
+// metadata reads the pairs again as they stand in the file, without those of splits.
+func (f *file) metadata() (b []byte, err error) {
+	r, _, err := llama.Open(f.name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	all := make([]byte, f.end)
+	if _, err := io.ReadFull(r, all); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	for i, p := range f.pairs {
+		end := f.end
+		if i+1 < len(f.pairs) {
+			end = f.pairs[i+1].begin
+		}
+		if !strings.HasPrefix(p.key, "split.") {
+			b = append(b, all[p.begin:end]...)
+		}
+	}
+	return b, nil
+}
+
+// Open opens the piece for reading, from front to back.
+func (p Piece) Open() (io.ReadCloser, error) {
+	r, err := os.Open(p.source)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Seek(p.data.from, io.SeekStart); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(string(p.head)), io.LimitReader(r, p.data.to-p.data.from)), r}, nil
 }

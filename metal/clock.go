@@ -56,6 +56,51 @@ func unixTime(t *efiTime) int64 {
 	return seconds
 }
 
+// efiDate is the inverse of unixTime, in UTC, for the years that FAT has; but EDK2's driver
+// takes 1980 for no year, and keeps the one that the file has.
+func efiDate(seconds int64) efiTime {
+	const first, last = 347155200, 4354819199 // 1981-01-01, 2107-12-31 23:59:59
+	seconds = min(max(seconds, first), last)
+	days, second := seconds/86400+719468, seconds%86400
+	// Years from March on, as in unixTime, in eras of 400.
+	era, day := days/146097, days%146097
+	year := (day - day/1460 + day/36524 - day/146096) / 365
+	day -= 365*year + year/4 - year/100
+	month := (5*day + 2) / 153
+	day -= (153*month + 2) / 5
+	if month += 3; month > 12 {
+		year, month = year+1, month-12
+	}
+	return efiTime{
+		year: uint16(era*400 + year), month: byte(month), day: byte(day + 1),
+		hour: byte(second / 3600), minute: byte(second / 60 % 60), second: byte(second % 60),
+		timeZone: efiUnspecifiedTimeZone,
+	}
+}
+
+// clampDate makes a valid date of what a directory has, which may be anything: month 0, day 0
+// where a file has no date, and seconds up to 62.
+func clampDate(t *efiTime) {
+	t.year = min(max(t.year, 1980), 2107)
+	t.month = min(max(t.month, 1), 12)
+	days := byte(31)
+	switch t.month {
+	case 4, 6, 9, 11:
+		days = 30
+	case 2:
+		days = 28
+		if t.year%4 == 0 && t.year != 2100 {
+			days = 29
+		}
+	}
+	t.day = min(max(t.day, 1), days)
+	t.hour, t.minute = min(t.hour, 23), min(t.minute, 59)
+	if t.second > 59 {
+		t.second = 58 // FAT has even ones only
+	}
+	t.nanosecond = min(t.nanosecond, 999_999_999)
+}
+
 // nanotime is the monotonic clock, in nanoseconds since the start. The counters of all
 // cores run at the same rate and show the same, unless a machine is defective. If one is
 // behind, nanotime still never returns less there than it has returned elsewhere.

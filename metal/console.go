@@ -205,10 +205,9 @@ func pollKeys(now int64) {
 		}
 	}
 	acquire(&kernelLock)
-	for i := range threadCount {
-		if t := &threads[i]; typedReady > 0 && t.state == stateConsole {
-			wake(t, takeLine(t.buffer, t.bufferSize))
-		}
+	for typedReady > 0 && consoleWaits.first != 0 {
+		t := at[thread](consoleWaits.first)
+		wake(t, takeLine(t.buffer, t.bufferSize))
 	}
 	release(&kernelLock)
 }
@@ -318,7 +317,7 @@ func consoleRead(t *thread, p, n uintptr) uint64 {
 		showCursor()
 		t.buffer, t.bufferSize = p, n
 		acquire(&kernelLock)
-		wait(t, stateConsole, never)
+		wait(t, &consoleWaits, stateConsole, never)
 		release(&kernelLock)
 		return 0
 	}

@@ -4,7 +4,7 @@ package metal
 
 import "unsafe"
 
-const maxCores = 64 // sched_getaffinity gives one word
+const maxCores = 256 // as many as have numbers in an xAPIC
 
 var (
 	cores     [maxCores]uintptr // *core, by number; 0: none
@@ -30,9 +30,9 @@ type core struct {
 
 	idle       uint64 // idleNo and so on: see schedule.go
 	sliceStart int64  // when its thread began to run here
-	lastThread int    // index of the thread that ran last: the search for the next begins after it
 
 	online    uint64 // 1: takes part in scheduling
+	unfit     uint64 // 1: cannot take part, and has returned to the firmware
 	parked    uint64 // 1: waits in stop for permission to return to the firmware
 	returning uint64 // 1: executes its last instructions before it returns to the firmware
 
@@ -50,13 +50,12 @@ func coreNumber(i int) *core { return at[core](cores[i]) }
 
 func (c *core) isBoot() bool { return c == &bootCore }
 
-// makeCores allocates the states of cores 1 to n-1; false when memory is out.
-func makeCores(n int) bool {
+// makeCores allocates the states of cores 1 to n-1, or of fewer if memory is out.
+func makeCores(n int) {
 	const pages = (unsafe.Sizeof(core{}) + pageSize - 1) / pageSize
 	for coreLimit = 1; coreLimit < n; coreLimit++ {
 		if cores[coreLimit] = allocPages(pages); cores[coreLimit] == 0 {
-			return false
+			return
 		}
 	}
-	return true
 }

@@ -14,7 +14,7 @@ type processor struct {
 	nmis, nmisSent uint64 // that nmiEntry has taken, and that other cores have sent
 
 	apicID, x2APIC             uint64 // x2APIC: not 0 if the local APIC is in that mode
-	cr0, cr3, cr4              uint64 // the kernel's
+	cr0, cr3, cr4, xcr0        uint64 // the kernel's; xcr0 is 0 without OSXSAVE
 	codeSelector, dataSelector uint64
 	gdtr, idtr                 tableRegister
 	firmware                   firmwareState
@@ -109,20 +109,30 @@ func initCPU(c *core) {
 	writeCR4(c.cr4)
 	if c.cr4&cr4OSXSAVE != 0 {
 		fw.xcr0 = xgetbv()
-		state := uint64(xcr0SSE)
+		c.xcr0 = xcr0SSE
 		supported, _, _, _ := cpuid(0xD, 0)
 		if avx := features>>28&1 != 0; avx && supported&xcr0AVX != 0 {
-			state |= xcr0AVX
+			c.xcr0 |= xcr0AVX
 			if supported&xcr0AVX512 == xcr0AVX512 {
-				state |= xcr0AVX512
+				c.xcr0 |= xcr0AVX512
 			}
 		}
-		xsetbv(state)
+		xsetbv(c.xcr0)
 	}
 	if _, _, _, extended := cpuid(0x80000001, 0); extended>>20&1 != 0 {
 		noExecute = 1 << 63
 		wrmsr(msrEFER, fw.efer|eferNXE)
 	}
+}
+
+// isFit says whether a core can take part. The program and the kernel move from core to
+// core; so what the boot processor has, every other must have, too: the selector of the
+// code segment, which the shared IDT names; no-execute pages and the number of levels,
+// since the page tables are shared; and the vector registers, since the Go runtime looks on
+// one core which of them it may use. Its local APIC must be on, so that others can wake it.
+func (c *core) isFit() bool {
+	return c.codeSelector == bootCore.codeSelector && (c.cr4^bootCore.cr4)&cr4LA57 == 0 && c.xcr0 == bootCore.xcr0 &&
+		(noExecute == 0 || rdmsr(msrEFER)&eferNXE != 0) && rdmsr(msrAPICBase)&apicBaseEnabled != 0
 }
 
 // initSyscall makes the SYSCALL instruction enter the kernel. Go's SYSCALL is executed in
@@ -145,13 +155,18 @@ type Registers struct {
 }
 
 // FirmwareRegisters returns what the firmware had in the registers of a processor when
-// the program began, and has again when it ends. Number 0 is the boot processor. All are
-// zero if there is no such core, or under an operating system.
+// the program began, and has again when it ends. Number 0 is the boot processor; the
+// others have numbers up to 255, with gaps. All are zero if there is no such core, or under
+// an operating system.
 func FirmwareRegisters(number int) Registers {
 	if number < 0 || number >= maxCores || cores[number] == 0 {
 		return Registers{}
 	}
-	fw := &coreNumber(number).firmware
+	c := coreNumber(number)
+	if !c.isBoot() && c.online == 0 {
+		return Registers{}
+	}
+	fw := &c.firmware
 	return Registers{fw.cr0, fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs,
 		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }

@@ -29,29 +29,36 @@ func (t *taskState) setIST(n int, top uintptr) {
 
 var idt [256][2]uint64
 
-// initTraps makes descriptor tables of our own. The GDT is the firmware's with two
-// additions, so that CS never has to change: after the code descriptor a flat data
-// descriptor, which SYSCALL loads into SS, and at the end a task state for the interrupt
-// stacks. The IDT, which all cores share, is for exceptions. Other interrupts can arrive
-// only while a core halts in haltUntilInterrupt (interruptEntry), and use its stack.
+// codeDescriptor and dataDescriptor are flat segments of ring 0 (Intel SDM volume 3, 3.4.5).
+const (
+	codeDescriptor = 0x00AF_9B00_0000_FFFF // 64-bit, readable, accessed
+	dataDescriptor = 0x00CF_9300_0000_FFFF // writable, accessed
+)
+
+// hasRoomForSelector says whether a GDT of ours has room for the code segment with a
+// selector, and for what follows it there. The selector must be one of ring 0 and of the
+// GDT, not of a local table.
+func hasRoomForSelector(code uint64) bool {
+	return code != 0 && code%8 == 0 && code/8+4 <= maxDescriptors
+}
+
+// initTraps makes descriptor tables of our own. The GDT has what CS, SS and TR need and
+// nothing else, whatever size the firmware's has: a code segment with the firmware's
+// selector, so that CS never has to change; after it a data segment, which SYSCALL loads
+// into SS; after that a task state for the interrupt stacks. The IDT, which all cores
+// share, is for exceptions. Other interrupts can arrive only while a core halts in
+// haltUntilInterrupt (interruptEntry), and use its stack.
 func initTraps(c *core) {
+	n := c.codeSelector / 8
 	c.dataSelector = c.codeSelector + 8
-	n := (uintptr(c.firmware.gdtr.limit) + 1) / 8
-	n = max(n, uintptr(c.dataSelector/8+1))
-	if n+2 > maxDescriptors {
-		fail("the firmware's GDT is too large", efiUnsupported)
-	}
-	for i := uintptr(0); i < (uintptr(c.firmware.gdtr.limit)+1)/8; i++ {
-		c.gdt[i] = *at[uint64](c.firmware.gdtr.base() + i*8)
-	}
-	c.gdt[c.dataSelector/8] = 0x00CF_9200_0000_FFFF // flat, writable, ring 0
+	c.gdt[n], c.gdt[n+1] = codeDescriptor, dataDescriptor
 	c.tss.setIST(1, address(&c.trapStack)+trapStackSize)
 	c.tss.setIST(2, address(&c.abortStack)+trapStackSize)
 	c.tss[25] = uint32(len(c.tss)*4) << 16 // no I/O bitmap
 	tss := uint64(address(&c.tss))
-	c.gdt[n] = uint64(len(c.tss)*4-1) | tss&0xFF_FFFF<<16 | 0x89<<40 | tss>>24&0xFF<<56
-	c.gdt[n+1] = tss >> 32
-	c.gdtr.set(address(&c.gdt), (n+2)*8)
+	c.gdt[n+2] = uint64(len(c.tss)*4-1) | tss&0xFF_FFFF<<16 | 0x89<<40 | tss>>24&0xFF<<56
+	c.gdt[n+3] = tss >> 32
+	c.gdtr.set(address(&c.gdt), uintptr(n+4)*8)
 
 	if c.isBoot() {
 		fillIDT(c)
@@ -81,6 +88,6 @@ func fillIDT(c *core) {
 func enterKernelWorld(c *core) {
 	writeCR3(c.cr3)
 	loadTables(&c.gdtr, &c.idtr, c.dataSelector)
-	loadTaskRegister(uint64(c.gdtr.limit) + 1 - 16) // the last descriptor, which takes two entries
+	loadTaskRegister(c.codeSelector + 16)
 	initSyscall(c)
 }

@@ -44,16 +44,19 @@
 // have too. The order to read in is that of a program's life:
 //
 //	start.go        from the firmware's call to the runtime's first instruction
+//	arguments.go    the shell's words or the load options, as os.Args
 //	efi.go          what the kernel uses of UEFI; firmware, which calls it
 //	physical.go     memory that was taken from the firmware
 //	paging.go       page tables
 //	mmap.go         addresses: mmap, munmap, madvise
 //	core.go         a processor core; lock.go: the two locks
 //	syscall.go      the system calls, by the lock that they need
-//	thread.go       threads, waits, futex
+//	thread.go       threads, waits, futex; queue.go: lists of threads, deadlines
 //	schedule.go     which thread runs on which core
 //	signal.go       signals
-//	file.go         files; path.go: their names
+//	file.go         open files; metadata.go: size, times, attributes
+//	path.go         from a path to a file; directory.go: making, renaming, removing names
+//	volume.go       where paths begin: volumes, the UEFI shell's names of them
 //	console.go      standard streams, keys; unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program
@@ -93,27 +96,48 @@
 //     return addresses and returns to the firmware with EFI_ABORTED.
 //   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
 //     below.
+//   - os.Args are the words of the UEFI shell's command line. Without the shell they are the path
+//     of the image's file, and the words of its load options: what stands behind the file in
+//     GRUB's chainloader, in the line options of systemd-boot, or as optional data in a boot
+//     entry of the firmware. They are split as by the shell: quotation marks group words, ^ takes
+//     the next character as it is. They may be UTF-16 or UTF-8, begin with an ASCII character or
+//     a byte order mark, and end at the first zero. What is no text, or longer than 255 words or
+//     about 32,000 bytes, is ignored as a whole, with a line on standard error. A program that
+//     must not take the firmware's data for a person's words asks StartedByShell.
 //   - epoll and eventfd exist for the runtime's timers and nothing else.
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
 //     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
 //     console.
-//   - Files are those of the volume that the program was loaded from; its root is "/".
-//     Names and contents go through buffers that the firmware can address: it knows
-//     nothing of the program's addresses. A rename that replaces a file removes that
-//     file first, since the firmware has no call for both.
+//   - Files are those of the volume that the program was loaded from; its root is "/". The working
+//     directory is the shell's, if the shell has started the program, else the root. Other
+//     volumes have the shell's names: fs1:\a\b, or /fs1:/a/b; without the shell there are none
+//     (ENODEV). A backslash separates names in a path that has no slash; one that begins with
+//     it begins in the root of the working directory's volume.
+//   - Errors are those of Linux's vfat: no links, owners or modes but the read-only attribute, files
+//     of less than 4 GiB, times of two seconds. Names and contents go through buffers that the
+//     firmware can address: it knows nothing of the program's addresses. A rename that
+//     replaces a file removes that file first, since the firmware has no call for both. A file
+//     that is removed while it is open has a hidden name in the root until it is closed.
+//   - What EDK2's driver cannot do: paths of more than 260 units (ENAMETOOLONG), names that
+//     begin with a blank (EINVAL), times of access, which it sets itself, and times in 1980.
 //   - The clock is the time-stamp counter, whose rate is measured once against the
 //     firmware's Stall; the date is read once. Random numbers come from RDRAND or
-//     EFI_RNG_PROTOCOL; with neither, getrandom fails, and crypto/rand with it.
+//     EFI_RNG_PROTOCOL, without words that show a broken source: all ones, all zeroes, the
+//     word before. With neither, getrandom fails, and crypto/rand with it. The seed of the
+//     runtime (AT_RANDOM), for hash functions and math/rand, is then made of the counter's
+//     variations: it differs from start to start, but is not secret.
+//   - There is room for 32,768 threads. A thread that has ended is used again.
 //
 // # Several cores
 //
 // startCores asks the firmware's EFI_MP_SERVICES_PROTOCOL to start the other processors;
 // each becomes a core (found through GS) with stacks and descriptor tables of its own,
 // and enters the scheduler. runtime.NumCPU and GOMAXPROCS tell how many have started, up
-// to 64. If the firmware has no others or does not start them, a line on standard error
-// says so and the program runs on the cores that it has. A program has to know this:
+// to 256. If there are more, if the firmware has no others or does not start them, or if
+// some are unlike the boot processor, a line on standard error says so and the program
+// runs on the cores that it has. A program has to know this:
 //
 //   - Only the boot processor can call the firmware. Thread 1 runs there and nowhere
 //     else. Other threads run there only while no other core is free, and thread 1 waits
@@ -123,7 +147,9 @@
 //     func init() { runtime.LockOSThread() }.
 //   - A system call on another core that needs the firmware (files, standard input, the
 //     console) waits until the boot processor makes its next system call or idles.
-//     Text of up to 8 KiB for the console does not wait: it is queued, in order.
+//     Text of up to 8 KiB for the console does not wait: it is queued, in order. While
+//     32 such calls wait, a core that makes one more waits with it, so that thousands of
+//     goroutines that read files do not need a thread each.
 //   - There are two locks: kernelLock for threads, signals and events, memoryLock for
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate

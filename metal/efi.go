@@ -109,11 +109,11 @@ type efiLoadedImage struct {
 	parentHandle    uintptr
 	systemTable     uintptr
 	deviceHandle    uintptr
-	filePath        uintptr
+	filePath        uintptr // device path
 	reserved        uintptr
 	loadOptionsSize uint32 // bytes
 	_               uint32
-	loadOptions     uintptr // UTF-16
+	loadOptions     uintptr // UTF-16, or any bytes
 	imageBase       uintptr
 	imageSize       uint64
 }
@@ -122,6 +122,20 @@ type efiLoadedImage struct {
 // the shell puts on the image that it starts.
 type efiShellParameters struct {
 	argv, argc uintptr // **CHAR16
+}
+
+// efiShellInterface is the part of EFI_SHELL_INTERFACE (EFI Shell 1.0, in EDK2's ShellPkg) that
+// is used: what shells before 2.0 put there.
+type efiShellInterface struct {
+	imageHandle, info uintptr
+	argv, argc        uintptr // **CHAR16
+}
+
+// efiShell is the part of EFI_SHELL_PROTOCOL (UEFI Shell 2.2, 2.2) that is used.
+type efiShell struct {
+	execute, getEnv, setEnv, getAlias, setAlias, getHelpText                           uintptr
+	getDevicePathFromMap, getMapFromDevicePath                                         uintptr
+	getDevicePathFromFilePath, getFilePathFromDevicePath, setMap, getCurDir, setCurDir uintptr
 }
 
 // efiSimpleFileSystem is EFI_SIMPLE_FILE_SYSTEM_PROTOCOL (13.4).
@@ -155,6 +169,17 @@ type efiFileInfo struct {
 	size, fileSize, physicalSize     uint64
 	create, lastAccess, modification efiTime
 	attribute                        uint64
+}
+
+// efiFileSystemInfo is EFI_FILE_SYSTEM_INFO (13.5.17), with room for the label: one of FAT
+// has 11 units.
+type efiFileSystemInfo struct {
+	size                  uint64
+	readOnly              bool
+	_                     [7]byte
+	volumeSize, freeSpace uint64
+	blockSize             uint32
+	label                 [62]uint16
 }
 
 const (
@@ -191,8 +216,11 @@ type guid struct {
 var (
 	loadedImageGUID      = guid{0x5B1B31A1, 0x9562, 0x11D2, [8]byte{0x8E, 0x3F, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
 	shellParametersGUID  = guid{0x752F3136, 0x4E16, 0x4FDC, [8]byte{0xA2, 0x2A, 0xE5, 0xF4, 0x68, 0x12, 0xF4, 0xCA}}
+	shellInterfaceGUID   = guid{0x47C7B223, 0xC42A, 0x11D2, [8]byte{0x8E, 0x57, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	shellGUID            = guid{0x6302D008, 0x7F9B, 0x4F30, [8]byte{0x87, 0xAC, 0x60, 0xC9, 0xFE, 0xF5, 0xDA, 0x4E}}
 	simpleFileSystemGUID = guid{0x964E5B22, 0x6459, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
 	fileInfoGUID         = guid{0x09576E92, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	fileSystemInfoGUID   = guid{0x09576E93, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
 	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
 )

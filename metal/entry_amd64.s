@@ -70,11 +70,20 @@
 	MOVUPS X13, 112(SP) \
 	MOVUPS X14, 128(SP) \
 	MOVUPS X15, 144(SP) \
-	STMXCSR 160(SP)
+	STMXCSR 160(SP) \
+	FSTCW 164(SP)
+
+// DEFAULT_FLOAT gives MXCSR and the x87 control word the values that they have at the start
+// of Linux and UEFI programs: all exceptions masked, x87 in extended precision. It uses
+// eight bytes below sp. Clobbers AX.
+#define DEFAULT_FLOAT(sp) \
+	MOVQ $0x37F00001F80, AX \
+	MOVQ AX, -8(sp) \
+	LDMXCSR -8(sp) \
+	FLDCW -4(sp)
 
 // ENTER_KERNEL makes core BX the core of this processor and changes to its kernel stack.
-// MXCSR gets the value that it has at the start of Linux and UEFI programs: all exceptions
-// masked. Clobbers AX, CX, DX.
+// Clobbers AX, CX, DX.
 #define ENTER_KERNEL \
 	MOVQ SP, (FIRMWARE+firmwareState_sp)(BX) \
 	MOVL MSR_FS_BASE, CX \
@@ -98,9 +107,7 @@
 	MOVQ (core_processor+processor_kernelFS)(BX), AX \
 	WRITE_BASE(MSR_FS_BASE) \
 	MOVQ core_kernelSP(BX), SP \
-	MOVL $0x1F80, AX \
-	MOVL AX, -8(SP) \
-	LDMXCSR -8(SP) \
+	DEFAULT_FLOAT(SP) \
 	XORL BP, BP \
 	XORPS X15, X15
 
@@ -361,6 +368,7 @@ call:
 	MOVQ 8(SI), DX
 	MOVQ 16(SI), R8
 	MOVQ 24(SI), R9
+	DEFAULT_FLOAT(SP)         // the program may have changed them
 	STI
 	CALL R15
 	CLI
@@ -388,9 +396,7 @@ call:
 	MOVQ (core_processor+processor_kernelFS)(R13), AX
 	WRITE_BASE(MSR_FS_BASE)
 back:
-	MOVL $0x1F80, AX          // as in ENTER_KERNEL
-	MOVL AX, -8(BX)
-	LDMXCSR -8(BX)
+	DEFAULT_FLOAT(BX)
 	MOVQ BX, SP
 	XORPS X15, X15
 	MOVQ R12, status+16(FP)
@@ -425,6 +431,7 @@ TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	MOVUPS 128(BX), X14
 	MOVUPS 144(BX), X15
 	LDMXCSR 160(BX)
+	FLDCW 164(BX)
 	MOVQ 176(BX), R15
 	MOVQ 184(BX), R14
 	MOVQ 192(BX), R13

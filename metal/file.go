@@ -5,7 +5,7 @@ package metal
 import "unsafe"
 
 const (
-	maxFiles = 128
+	maxFiles = 8192
 
 	bounceBufferSize = 512 << 10 // of one firmware read or write; larger ones are hardly faster
 )
@@ -24,8 +24,13 @@ type file struct {
 	kind   uint64
 	handle uintptr // *efiFile
 	flags  uintptr // of openat
-	offset uint64  // where the next read or write begins
+	offset uint64  // where the next read or write begins; of a directory, entries read
 	inode  uint64
+	volume int  // index in volumes
+	dirty  bool // written to, and not flushed since
+
+	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
+	unlinked uint64 // the file has no name any more: the number of its stand-in (unlinkOpen)
 
 	count     uint64 // value of an eventfd
 	watched   bool
@@ -35,16 +40,18 @@ type file struct {
 // Only the boot processor uses descriptors, except those of events: other cores use them,
 // too, so that such a descriptor, and whether it is one, is under kernelLock.
 var (
-	files        [maxFiles]file
-	bootVolume   uintptr // *efiFile: root directory of the volume that the program was loaded from
-	bounceBuffer uintptr // memory that the firmware reads into and writes from
-	ioSize       uintptr // BufferSize of a firmware call: the buffer's size, then what was transferred
+	files [maxFiles]file
+
+	workingDirectory file    // its handle is 0 while it is the root
+	filesEnd         uintptr // no descriptor of a file is at or above it
+	bounceBuffer     uintptr // memory that the firmware reads into and writes from
+	ioSize           uintptr // BufferSize of a firmware call: the buffer's size, then what was transferred
 )
 
 // namedInfo is EFI_FILE_INFO with the name that follows it.
 type namedInfo struct {
 	efiFileInfo
-	name firmwarePath
+	name [len(pathBuffer)]uint16 // a path, for a rename
 }
 
 var infoBuffer namedInfo
@@ -53,24 +60,13 @@ func (i *namedInfo) isDirectory() bool { return i.attribute&efiFileDirectory != 
 
 // nameSize counts the units of the name before the zero.
 func (i *namedInfo) nameSize() (n int) {
-	for n < maxPath-1 && i.name[n] != 0 {
+	for n < len(i.name)-1 && i.name[n] != 0 {
 		n++
 	}
 	return n
 }
 
-// nameHash serves as the inode number, which FAT lacks.
-func (i *namedInfo) nameHash() uint64 {
-	h := uint64(14695981039346656037) // FNV-1a
-	for k := range i.nameSize() {
-		h = (h ^ uint64(i.name[k])) * 1099511628211
-	}
-	return h | 1
-}
-
-// initFiles opens the standard descriptors and the volume that the image was loaded
-// from. An image that was not loaded from a volume (but from the network, say) has no
-// files.
+// initFiles opens the standard descriptors and the volume that the image was loaded from.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
 		files[fd].kind = kindConsole
@@ -78,19 +74,7 @@ func initFiles() {
 	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
 	}
-	device := at[efiLoadedImage](loadedImage).deviceHandle
-	if device == 0 {
-		return
-	}
-	fs := handleProtocol(device, &simpleFileSystemGUID)
-	if fs == 0 {
-		return
-	}
-	if r := firmware(at[efiSimpleFileSystem](fs).openVolume, fs, address(&firmwareResult)); r != efiSuccess {
-		warn("OpenVolume: the boot volume cannot be read", r)
-		return
-	}
-	bootVolume = firmwareResult
+	initVolumes()
 }
 
 func closeFiles() {
@@ -99,10 +83,11 @@ func closeFiles() {
 			closeFile(uintptr(fd))
 		}
 	}
-	if bootVolume != 0 {
-		firmware(at[efiFile](bootVolume).close, bootVolume)
-		bootVolume = 0
+	if workingDirectory.handle != 0 {
+		closeHandle(workingDirectory.handle)
+		workingDirectory = file{}
 	}
+	closeVolumes()
 }
 
 func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
@@ -113,12 +98,14 @@ func isConsoleOutput(fd uintptr) bool {
 
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
+var lowestFree int // no descriptor below it is free
+
 // freeFile finds the lowest free descriptor; maxFiles if there is none.
 func freeFile() (fd int) {
-	for fd < maxFiles && files[fd].kind != kindClosed {
-		fd++
+	for lowestFree < maxFiles && files[lowestFree].kind != kindClosed {
+		lowestFree++
 	}
-	return fd
+	return lowestFree
 }
 
 // statusErrno returns the error number for a status of the firmware; 0 for success.
@@ -144,39 +131,6 @@ func statusErrno(status uintptr) uint64 {
 	return eio
 }
 
-const atFDCWD = ^uintptr(99) // -100
-
-// openPath opens a path in one of the firmware's modes, relative to a directory.
-func openPath(directory, name uintptr, mode, attributes uint64) (handle uintptr, e uint64) {
-	path, e := convertPath(name)
-	if e != 0 {
-		return 0, e
-	}
-	base := bootVolume
-	first := *at[byte](name)
-	if first != '/' && first != '\\' && uintptr(int32(directory)) != atFDCWD {
-		fd := uintptr(uint32(directory))
-		if !isOpen(fd) {
-			return 0, ebadf
-		}
-		if files[fd].kind != kindDirectory {
-			return 0, enotdir
-		}
-		base = files[fd].handle
-	}
-	if base == 0 {
-		return 0, enoent
-	}
-	if path[0] == 0 { // the directory itself
-		path[0], path[1] = '.', 0
-		if base == bootVolume {
-			path[0] = '\\'
-		}
-	}
-	status := firmware(at[efiFile](base).open, base, address(&firmwareResult), address(path), uintptr(mode), uintptr(attributes))
-	return firmwareResult, statusErrno(status)
-}
-
 // getInfo reads the EFI_FILE_INFO of a handle, into infoBuffer.
 func getInfo(handle uintptr) (info *namedInfo, e uint64) {
 	ioSize = unsafe.Sizeof(infoBuffer)
@@ -184,8 +138,14 @@ func getInfo(handle uintptr) (info *namedInfo, e uint64) {
 	return &infoBuffer, statusErrno(status)
 }
 
-// setInfo writes what getInfo has read and the caller has changed.
+// setInfo writes what getInfo has read and the caller has changed. Times of 0 leave those of
+// the file as they are (13.5.16), except that EDK2's driver sets the modification to now: that
+// is passed, and has to be a date, which a file need not have.
 func setInfo(handle uintptr, info *namedInfo) (e uint64) {
+	info.create = efiTime{}
+	if info.modification != (efiTime{}) {
+		clampDate(&info.modification)
+	}
 	size := unsafe.Sizeof(efiFileInfo{}) + uintptr(info.nameSize()+1)*2
 	info.size = uint64(size)
 	return statusErrno(firmware(at[efiFile](handle).setInfo, handle, address(&fileInfoGUID), size, address(info)))
@@ -200,6 +160,7 @@ const (
 	oExclusive = 0x80
 	oTruncate  = 0x200
 	oAppend    = 0x400
+	oDataSync  = 0x1000 // O_SYNC has it, too
 )
 
 func openat(directory, name, flags uintptr) uint64 {
@@ -207,45 +168,86 @@ func openat(directory, name, flags uintptr) uint64 {
 	if fd == maxFiles {
 		return errno(emfile)
 	}
-	mode := uint64(efiFileModeRead)
-	if flags&oAccess != 0 || flags&oCreate != 0 {
-		mode |= efiFileModeWrite
+	if flags&oCreate != 0 && flags&oDirectory != 0 {
+		return errno(einval)
 	}
-	handle, e := openPath(directory, name, mode, 0)
-	if e != 0 && mode&efiFileModeWrite != 0 && flags&oAccess == 0 {
-		handle, e = openPath(directory, name, efiFileModeRead, 0) // O_CREAT of a file that exists but cannot be written
+	e := source.find(directory, name)
+	if e == 0 {
+		e = source.openFile(&files[fd], flags)
 	}
-	switch {
-	case e == 0 && flags&oCreate != 0 && flags&oExclusive != 0:
-		closeHandle(handle)
-		return errno(eexist)
-	case e == enoent && flags&oCreate != 0:
-		handle, e = openPath(directory, name, mode|efiFileModeCreate, 0)
-	}
+	source.leave()
 	if e != 0 {
 		return errno(e)
+	}
+	filesEnd = max(filesEnd, uintptr(fd)+1)
+	return uint64(fd)
+}
+
+// openFile opens what is at the place, or creates it, into a free descriptor.
+func (p *place) openFile(f *file, flags uintptr) (e uint64) {
+	change := flags&oAccess != 0 || flags&oTruncate != 0
+	handle, e := p.open(efiFileModeRead, 0)
+	if e == enoent && flags&oCreate != 0 {
+		return p.createFile(f, flags)
+	}
+	if e != 0 {
+		return e
 	}
 	info, e := getInfo(handle)
+	directory := info.isDirectory()
 	switch {
 	case e != 0:
-	case info.isDirectory() && flags&oAccess != 0:
+	case flags&oCreate != 0 && flags&oExclusive != 0:
+		e = eexist
+	case directory && (change || flags&oCreate != 0):
 		e = eisdir
-	case !info.isDirectory() && flags&oDirectory != 0:
+	case !directory && (p.slash || flags&oDirectory != 0):
 		e = enotdir
-	case !info.isDirectory() && flags&oTruncate != 0 && flags&oAccess != 0 && info.fileSize != 0:
-		info.fileSize = 0
-		e = setInfo(handle, info)
+	case change:
+		closeHandle(handle)
+		if handle, e = p.open(efiFileModeRead|efiFileModeWrite, 0); e != 0 {
+			return e
+		}
+		if flags&oTruncate != 0 {
+			e = setSize(handle, 0)
+		}
 	}
 	if e != 0 {
 		closeHandle(handle)
-		return errno(e)
+		return e
 	}
-	kind := uint64(kindFile)
-	if info.isDirectory() {
-		kind = kindDirectory
+	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info), volume: p.volume}
+	if directory {
+		f.kind = kindDirectory
 	}
-	files[fd] = file{kind: kind, handle: handle, flags: flags, inode: info.nameHash()}
-	return uint64(fd)
+	return 0
+}
+
+func (p *place) createFile(f *file, flags uintptr) (e uint64) {
+	handle, e := p.create(0)
+	if e != 0 {
+		return e
+	}
+	info, e := getInfo(handle)
+	if e != 0 {
+		closeHandle(handle)
+		return e
+	}
+	*f = file{kind: kindFile, handle: handle, flags: flags, inode: p.inodeOf(info), volume: p.volume}
+	return 0
+}
+
+// create makes a file or a directory at the place, where there is none.
+func (p *place) create(attributes uint64) (handle uintptr, e uint64) {
+	switch {
+	case p.last != lastName: // of a directory that has been removed
+		return 0, enoent
+	case p.slash && attributes&efiFileDirectory == 0:
+		return 0, eisdir
+	case p.impossible:
+		return 0, einval
+	}
+	return p.open(efiFileModeRead|efiFileModeWrite|efiFileModeCreate, attributes)
 }
 
 func closeFile(fd uintptr) uint64 {
@@ -258,6 +260,13 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	f.kind, f.handle = kindClosed, 0
+	lowestFree = min(lowestFree, int(fd))
+	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
+		filesEnd--
+	}
+	if f.unlinked != 0 {
+		removeUnlinked(f)
+	}
 	return errno(e)
 }
 
@@ -299,6 +308,8 @@ func write(fd, p, n uintptr) uint64 {
 			f.offset = info.fileSize
 		}
 		return transferNext(f, p, n, true)
+	case kindDirectory:
+		return errno(ebadf)
 	}
 	return errno(einval)
 }
@@ -310,10 +321,14 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
-	if files[fd].kind != kindFile {
+	switch {
+	case files[fd].kind == kindDirectory && out:
+		return errno(ebadf) // no directory is open for writing
+	case files[fd].kind == kindDirectory:
+		return errno(eisdir)
+	case files[fd].kind != kindFile:
 		return errno(espipe)
-	}
-	if int64(offset) < 0 {
+	case int64(offset) < 0:
 		return errno(einval)
 	}
 	return transfer(&files[fd], p, n, uint64(offset), out)
@@ -332,11 +347,19 @@ func transferNext(f *file, p, n uintptr, out bool) uint64 {
 // were transferred, it returns their number; the error will come again with the next call.
 func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
 	done, e := transferChunks(f, p, n, offset, out)
+	if e == 0 && out && f.flags&oDataSync != 0 {
+		if e = flush(f); e != 0 {
+			done = 0
+		}
+	}
 	if done == 0 && e != 0 {
 		return errno(e)
 	}
 	return done
 }
+
+// maxFileSize is FAT's, the file system of a boot volume.
+const maxFileSize = 1<<32 - 1
 
 // transferChunks copies through the bounce buffer, since the firmware's page tables do not
 // have the program's addresses.
@@ -344,8 +367,20 @@ func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uin
 	switch access := f.flags & oAccess; {
 	case out && access == 0, !out && access == 1:
 		return 0, ebadf
+	case n == 0:
+		return 0, 0
 	}
 	h := at[efiFile](f.handle)
+	if out {
+		if offset >= maxFileSize {
+			return 0, efbig
+		}
+		n = uintptr(min(uint64(n), maxFileSize-offset))
+		if e = fillUpTo(f.handle, offset); e != 0 {
+			return 0, e
+		}
+		f.dirty = true
+	}
 	if status := firmware(h.setPosition, f.handle, uintptr(offset)); status != efiSuccess {
 		return 0, statusErrno(status)
 	}
@@ -381,101 +416,93 @@ func transferChunks(f *file, p, n uintptr, offset uint64, out bool) (done, e uin
 	return done, 0
 }
 
+// fillUpTo makes a file that ends before an offset longer, with zeroes: where a write begins
+// behind the end, EDK2's driver leaves between the two what was on the disk before.
+func fillUpTo(handle uintptr, offset uint64) (e uint64) {
+	info, e := getInfo(handle)
+	if e != 0 || info.fileSize >= offset {
+		return e
+	}
+	size := info.fileSize
+	if volume, unknown := volumeInfo(handle); unknown == 0 && offset-size > volume.freeSpace+uint64(volume.blockSize) {
+		return enospc // before the volume is full of zeroes
+	}
+	zero(bounceBuffer, uintptr(min(offset-size, bounceBufferSize)))
+	h := at[efiFile](handle)
+	status := firmware(h.setPosition, handle, uintptr(size))
+	for position := size; status == efiSuccess && position < offset; position += uint64(ioSize) {
+		ioSize = uintptr(min(offset-position, bounceBufferSize))
+		if status = firmware(h.write, handle, address(&ioSize), bounceBuffer); ioSize == 0 && status == efiSuccess {
+			status = efiVolumeFull
+		}
+	}
+	if status != efiSuccess {
+		shrink(handle, size)
+	}
+	return statusErrno(status)
+}
+
+// shrink ends a file earlier.
+func shrink(handle uintptr, size uint64) (e uint64) {
+	info, e := getInfo(handle)
+	if e != 0 || info.fileSize <= size {
+		return e
+	}
+	info.fileSize, info.modification = size, efiTime{}
+	return setInfo(handle, info)
+}
+
+// setSize cuts a file, or makes it longer with zeroes.
+func setSize(handle uintptr, size uint64) (e uint64) {
+	if size > maxFileSize {
+		return efbig
+	}
+	if e = shrink(handle, size); e == 0 {
+		e = fillUpTo(handle, size)
+	}
+	return e
+}
+
 func lseek(fd, offset, whence uintptr) uint64 {
-	const set, cur, end = 0, 1, 2
+	const set, cur, end, data, hole = 0, 1, 2, 3, 4
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
 	f := &files[fd]
 	if f.kind == kindDirectory && offset == 0 && whence == set { // rewind
 		firmware(at[efiFile](f.handle).setPosition, f.handle, 0)
+		f.offset = 0
 		return 0
 	}
 	if f.kind != kindFile {
 		return errno(espipe)
 	}
-	base := uint64(0)
-	switch whence {
-	case set:
-	case cur:
-		base = f.offset
-	case end:
-		info, e := getInfo(f.handle)
-		if e != 0 {
-			return errno(e)
-		}
-		base = info.fileSize
-	default:
+	if whence > hole {
 		return errno(einval)
-	}
-	to := base + uint64(offset)
-	if int64(to) < 0 {
-		return errno(einval)
-	}
-	f.offset = to
-	return to
-}
-
-const (
-	modeDirectory = 0o040000
-	modeRegular   = 0o100000
-	modeCharacter = 0o020000
-)
-
-func storeStat(p uintptr, info *namedInfo, inode uint64) {
-	s := at[stat](p)
-	*s = stat{}
-	s.dev, s.ino, s.nlink = 1, inode, 1
-	s.mode = modeRegular | 0o644
-	if info.attribute&efiFileReadOnly != 0 {
-		s.mode = modeRegular | 0o444
-	}
-	if info.isDirectory() {
-		s.mode = modeDirectory | 0o755
-	}
-	s.size, s.blockSize = int64(info.fileSize), 4096
-	s.blocks = int64(info.physicalSize+511) / 512
-	s.accessed.sec = unixTime(&info.lastAccess)
-	s.modified.sec = unixTime(&info.modification)
-	s.changed.sec = s.modified.sec
-}
-
-func fstat(fd, p uintptr) uint64 {
-	if !isOpen(fd) {
-		return errno(ebadf)
-	}
-	f := &files[fd]
-	if f.handle == 0 {
-		s := at[stat](p)
-		*s = stat{}
-		s.dev, s.ino, s.nlink, s.mode, s.blockSize = 2, uint64(fd)+1, 1, modeCharacter|0o600, 1024
-		return 0
 	}
 	info, e := getInfo(f.handle)
-	if e == 0 {
-		storeStat(p, info, f.inode)
-	}
-	return errno(e)
-}
-
-func fstatat(directory, name, p, flags uintptr) uint64 {
-	const emptyPath = 0x1000
-	if flags&emptyPath != 0 && *at[byte](name) == 0 {
-		return fstat(uintptr(uint32(directory)), p)
-	}
-	if *at[byte](name) == 0 {
-		return errno(enoent)
-	}
-	handle, e := openPath(directory, name, efiFileModeRead, 0)
 	if e != 0 {
 		return errno(e)
 	}
-	info, e := getInfo(handle)
-	if e == 0 {
-		storeStat(p, info, info.nameHash())
+	to := offset
+	switch whence {
+	case cur:
+		to += uintptr(f.offset)
+	case end:
+		to += uintptr(info.fileSize)
+	case data, hole: // a file on FAT has no holes but the one at its end
+		if uint64(offset) >= info.fileSize {
+			return errno(enxio)
+		}
+		if whence == hole {
+			to = uintptr(info.fileSize)
+		}
 	}
-	closeHandle(handle)
-	return errno(e)
+	if int64(to) < 0 || uint64(to) > max(maxFileSize, info.fileSize) {
+		return errno(einval)
+	}
+	f.offset = uint64(to)
+	return f.offset
 }
 
 func fcntl(fd, command uintptr) uint64 {
@@ -495,18 +522,43 @@ func fcntl(fd, command uintptr) uint64 {
 	return errno(einval)
 }
 
+// fsync writes what the firmware may still keep. Changes of a directory are on the disk when
+// the call that made them returns.
 func fsync(fd uintptr) uint64 {
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
-	if files[fd].kind != kindFile {
+	f := &files[fd]
+	if f.handle == 0 {
 		return errno(einval)
 	}
-	status := firmware(at[efiFile](files[fd].handle).flush, files[fd].handle)
-	if status == efiAccessDenied { // the file was opened for reading: there is nothing to flush
+	if f.kind == kindDirectory {
 		return 0
 	}
-	return errno(statusErrno(status))
+	if e := flushWritten(f.inode); e != 0 || f.flags&oAccess == 0 {
+		return errno(e)
+	}
+	return errno(flush(f))
+}
+
+func flush(f *file) (e uint64) {
+	if e = statusErrno(firmware(at[efiFile](f.handle).flush, f.handle)); e == 0 {
+		f.dirty = false
+	}
+	return e
+}
+
+// flushWritten flushes a file, or with 0 all files, that has been written to, by whichever
+// descriptor. That also updates its date.
+func flushWritten(inode uint64) (e uint64) {
+	for fd := range filesEnd {
+		if f := &files[fd]; f.kind == kindFile && f.dirty && (inode == 0 || f.inode == inode) {
+			if failed := flush(f); e == 0 {
+				e = failed
+			}
+		}
+	}
+	return e
 }
 
 func ftruncate(fd, size uintptr) uint64 {
@@ -517,178 +569,23 @@ func ftruncate(fd, size uintptr) uint64 {
 	if f.kind != kindFile || f.flags&oAccess == 0 || int64(size) < 0 {
 		return errno(einval)
 	}
-	info, e := getInfo(f.handle)
-	if e == 0 && info.fileSize != uint64(size) {
-		info.fileSize = uint64(size)
-		e = setInfo(f.handle, info)
-	}
-	return errno(e)
+	f.dirty = true
+	return errno(setSize(f.handle, uint64(size)))
 }
 
-// getdents lists a directory as struct linux_dirent64: inode, offset, length of the
-// record, type, name.
-func getdents(fd, p, n uintptr) uint64 {
-	const (
-		header    = 19
-		largest   = header + 255*3 + 1 + 7 // a FAT name has at most 255 units
-		directory = 4
-		regular   = 8
-	)
-	if !isOpen(fd) {
-		return errno(ebadf)
-	}
-	f := &files[fd]
-	if f.kind != kindDirectory {
-		return errno(enotdir)
-	}
-	if n < largest {
+// truncate is ftruncate by path.
+func truncate(name, size uintptr) uint64 {
+	if int64(size) < 0 {
 		return errno(einval)
 	}
-	done := uintptr(0)
-	for n-done >= largest {
-		info := &infoBuffer
-		ioSize = unsafe.Sizeof(infoBuffer)
-		status := firmware(at[efiFile](f.handle).read, f.handle, address(&ioSize), address(info))
-		if status != efiSuccess {
-			return errno(statusErrno(status))
-		}
-		if ioSize == 0 {
-			break
-		}
-		record := p + done
-		size := uintptr(header)
-		var d utf16Decoder
-		for i := range min(info.nameSize(), 255) {
-			k := d.decode(info.name[i])
-			move(record+size, address(&d.utf8), uintptr(k))
-			size += uintptr(k)
-		}
-		*at[byte](record + size) = 0
-		size = (size + 1 + 7) &^ 7
-		kind := byte(regular)
-		if info.isDirectory() {
-			kind = directory
-		}
-		*at[uint64](record) = info.nameHash()
-		*at[uint64](record + 8) = uint64(done + size)
-		*at[uint16](record + 16) = uint16(size)
-		*at[byte](record + 18) = kind
-		done += size
-	}
-	return uint64(done)
-}
-
-func mkdirat(directory, name uintptr) uint64 {
-	handle, e := openPath(directory, name, efiFileModeRead, 0)
+	e := source.find(atFDCWD, name)
 	if e == 0 {
-		closeHandle(handle)
-		return errno(eexist)
-	}
-	if e != enoent {
-		return errno(e)
-	}
-	handle, e = openPath(directory, name, efiFileModeRead|efiFileModeWrite|efiFileModeCreate, efiFileDirectory)
-	if e == 0 {
-		closeHandle(handle)
-	}
-	return errno(e)
-}
-
-func unlinkat(directory, name, flags uintptr) uint64 {
-	const removeDirectory = 0x200
-	handle, e := openPath(directory, name, efiFileModeRead|efiFileModeWrite, 0)
-	if e != 0 {
-		return errno(e)
-	}
-	info, e := getInfo(handle)
-	isDirectory := info.isDirectory()
-	switch {
-	case e != 0:
-	case isDirectory && flags&removeDirectory == 0:
-		e = eisdir
-	case !isDirectory && flags&removeDirectory != 0:
-		e = enotdir
-	}
-	if e != 0 {
-		closeHandle(handle)
-		return errno(e)
-	}
-	// Delete closes the handle, whatever status it returns (13.5.3).
-	switch firmware(at[efiFile](handle).delete, handle) {
-	case efiSuccess:
-		return 0
-	case efiWarnDeleteFailure:
-		if isDirectory {
-			return errno(enotempty)
-		}
-		return errno(eacces)
-	}
-	return errno(eio)
-}
-
-// renameat gives a file a new name, also one in another directory of the volume. The
-// firmware has no call that replaces a file: it refuses; then the file that has the new
-// name is deleted, and the rename tried again. If the power fails between the two, the
-// file is complete under its old name.
-func renameat(oldDirectory, oldName, newDirectory, newName uintptr) uint64 {
-	first := *at[byte](newName)
-	if first != '/' && first != '\\' && uintptr(int32(newDirectory)) != atFDCWD {
-		return errno(enosys) // relative to an open directory: the firmware needs a path
-	}
-	handle, e := openPath(oldDirectory, oldName, efiFileModeRead|efiFileModeWrite, 0)
-	if e != 0 {
-		return errno(e)
-	}
-	e = setName(handle, newName)
-	if e == eacces || e == eexist {
-		if e = removeFile(newName, handle); e == 0 {
-			e = setName(handle, newName)
+		var f file
+		if e = source.openFile(&f, 1); e == 0 { // O_WRONLY
+			e = setSize(f.handle, uint64(size))
+			closeHandle(f.handle)
 		}
 	}
-	closeHandle(handle)
+	source.leave()
 	return errno(e)
-}
-
-// setName gives a file another name, by its path from the root.
-func setName(handle, name uintptr) (e uint64) {
-	info, e := getInfo(handle)
-	if e != 0 {
-		return e
-	}
-	path, e := convertPath(name)
-	if e != 0 {
-		return e
-	}
-	info.name[0] = '\\'
-	n := 0
-	for ; n < maxPath-2 && path[n] != 0; n++ {
-		info.name[n+1] = path[n]
-	}
-	info.name[n+1] = 0
-	return setInfo(handle, info)
-}
-
-// removeFile removes the file that a rename of source replaces; it does not remove
-// directories.
-func removeFile(name, source uintptr) (e uint64) {
-	info, e := getInfo(source)
-	if e != 0 {
-		return e
-	}
-	sourceIsDirectory := info.isDirectory()
-	handle, e := openPath(atFDCWD, name, efiFileModeRead|efiFileModeWrite, 0)
-	if e != 0 {
-		return e
-	}
-	if info, e = getInfo(handle); e == 0 && (sourceIsDirectory || info.isDirectory()) {
-		e = eexist
-	}
-	if e != 0 {
-		closeHandle(handle)
-		return e
-	}
-	if firmware(at[efiFile](handle).delete, handle) != efiSuccess {
-		return eacces
-	}
-	return 0
 }

@@ -3,9 +3,11 @@
 package metal
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -196,49 +198,107 @@ func TestControls(t *testing.T) {
 	}
 }
 
-func TestPaths(t *testing.T) {
+// TestNames compares the firmware's form of a name with what Linux's vfat makes of it, and
+// what a listing makes of that with the name.
+func TestNames(t *testing.T) {
+	long := strings.Repeat("x", maxName)
 	for _, c := range []struct {
 		name, want string
+		impossible bool
 		e          uint64
 	}{
-		{"/", "", 0},
-		{"", "", 0},
-		{".", "", 0},
-		{"/a/b.txt", `a\b.txt`, 0},
-		{"a//b/./c/", `a\b\c`, 0},
-		{`\models\x.bin`, `models\x.bin`, 0},
-		{"/a/../b", "b", 0},
-		{"/a/b/../../..", "", 0},
-		{"a/b/..", "a", 0},
-		{"été/日", `été\日`, 0},
-		{"/..a/.b/c..", `..a\.b\c..`, 0},
-		{"bad\xff", "", einval},
-		{"bad\xc3/x", "", einval},
-		{"🙂", "", einval}, // not in the UCS-2 of a firmware path
+		{"b.txt", "b.txt", false, 0},
+		{".b", ".b", false, 0},
+		{"..a", "..a", false, 0},
+		{"a b", "a b", false, 0},
+		{"été", "été", false, 0},
+		{"日本", "日本", false, 0},
+		{"a😀.txt", "a😀.txt", false, 0},
+		{"\uFFFD", "\uFFFD", false, 0},
+		{"c..", "c", false, 0},
+		{"...", "", false, enoent},
+		{"bad\xff", "", true, 0},
+		{"bad\xc3", "", true, 0},
+		{"bad\xf0\x9f\x98", "", true, 0},
+		{"bad\xc3x", "", true, 0},
+		{" a", "", true, 0},
+		{"a ", "", true, 0},
+		{"a .", "", true, 0},
+		{" ", "", true, 0},
+		{"a:b", "", true, 0},
+		{"a\\b", "", true, 0},
+		{"a\x1f", "", true, 0},
+		{long, long, false, 0},
+		{long + "x", "", false, enametoolong},
+		{strings.Repeat("😀", 127) + "x", strings.Repeat("😀", 127) + "x", false, 0},
+		{strings.Repeat("😀", 128), "", false, enametoolong},
+		{strings.Repeat("x", 4000), "", false, enametoolong},
 	} {
-		b := append([]byte(c.name), 0)
-		path, e := convertPath(address(&b[0]))
+		var p place
+		b := []byte(c.name)
+		e := p.element(address(&b[0]), address(&b[0])+uintptr(len(b)))
 		runtime.KeepAlive(b)
-		if e != c.e {
-			t.Errorf("%q: errno %d, want %d", c.name, e, c.e)
+		if e != c.e || p.impossible != c.impossible {
+			t.Errorf("%q: errno %d, impossible %v, want %d, %v", c.name, e, p.impossible, c.e, c.impossible)
 		}
-		if e != 0 {
+		if e != 0 || p.impossible {
 			continue
 		}
-		n := 0
-		for path[n] != 0 {
-			n++
+		if got := string(utf16.Decode(p.name[:p.size])); got != c.want || p.name[p.size] != 0 {
+			t.Errorf("%q became %q, want %q with a zero", c.name, got, c.want)
 		}
-		if got := string(utf16.Decode(path[:n])); got != c.want {
-			t.Errorf("%q became %q, want %q", c.name, got, c.want)
+		if got := listed(p.name[:p.size]); got != c.want {
+			t.Errorf("%q is listed as %q", c.want, got)
 		}
 	}
-	long := make([]byte, 2*maxPath)
-	for i := range long {
-		long[i] = 'x'
+	// Halves of surrogate pairs, which other systems may have written.
+	for _, units := range [][]uint16{{'a', 0xD83D}, {0xDE00, 'b'}, {0xDE00, 0xD83D}, {0xD83D, 0xD83D, 0xDE00}} {
+		name := []byte(listed(units))
+		var p place
+		if e := p.element(address(&name[0]), address(&name[0])+uintptr(len(name))); e != 0 || p.impossible || !slices.Equal(p.name[:p.size], units) {
+			t.Errorf("%x is listed as %q, which is %x: errno %d", units, name, p.name[:p.size], e)
+		}
+		runtime.KeepAlive(name)
 	}
-	if _, e := convertPath(address(&long[0])); e != enametoolong && e != einval {
-		t.Errorf("a path of %d bytes: errno %d", len(long), e)
+}
+
+// listed is the name of a file as getdents has it.
+func listed(units []uint16) string {
+	b := make([]byte, 3*len(units))
+	n := storeName(address(&b[0]), &units[0], len(units))
+	return string(b[:n])
+}
+
+// TestInodes: a file keeps its number under a new name, and the old name gets another one.
+func TestInodes(t *testing.T) {
+	defer func() { renamedCount = 0 }()
+	key := func(parent uint64, name string) uint64 {
+		units := utf16.Encode([]rune(name))
+		return inodeKey(parent, &units[0], len(units))
+	}
+	a, b := key(rootInode(0), "a"), key(rootInode(0), "b")
+	inA := inodeAt(key(inodeAt(a), "file"))
+	if inodeAt(a) == inodeAt(b) || inA == inodeAt(key(inodeAt(b), "file")) {
+		t.Fatal("two names have one number")
+	}
+	number := inodeAt(a)
+	moveInode(a, b)
+	if inodeAt(b) != number || inodeAt(a) == number {
+		t.Errorf("after a rename %#x and %#x, want %#x only in the second", inodeAt(a), inodeAt(b), number)
+	}
+	if inodeAt(key(inodeAt(b), "file")) != inA {
+		t.Error("a file in a renamed directory has another number")
+	}
+	second := inodeAt(a)
+	moveInode(a, b) // as by writing anew and replacing
+	if inodeAt(b) != second || inodeAt(a) == number || inodeAt(a) == second {
+		t.Error("a file that replaces another does not keep its number")
+	}
+	for i := range 3 * len(renamedKeys) {
+		moveInode(key(2, fmt.Sprint(i)), key(3, fmt.Sprint(i)))
+	}
+	if inodeAt(a) != a {
+		t.Error("the oldest entry of a full table is still there")
 	}
 }
 
@@ -258,5 +318,38 @@ func TestUnixTime(t *testing.T) {
 	noon := efiTime{year: 2000, month: 1, day: 1, hour: 12, timeZone: -60}
 	if got, want := unixTime(&noon), time.Date(2000, 1, 1, 11, 0, 0, 0, time.UTC).Unix(); got != want {
 		t.Errorf("a time zone of -60: %d, want %d", got, want)
+	}
+}
+
+// TestDates converts times to the firmware's and back.
+func TestDates(t *testing.T) {
+	first, last := time.Date(1981, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(2107, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+	for seconds := first; seconds <= last; seconds += 40271 {
+		d := efiDate(seconds)
+		if got := unixTime(&d); got != seconds {
+			t.Fatalf("%d became %+v, which is %d", seconds, d, got)
+		}
+		before := d
+		if clampDate(&d); d != before {
+			t.Fatalf("%+v is not valid: %+v", before, d)
+		}
+	}
+	for _, c := range [][2]int64{{0, first}, {-1 << 40, first}, {last, last}, {1 << 40, last}} {
+		d := efiDate(c[0])
+		if got := unixTime(&d); got != c[1] {
+			t.Errorf("%d is stored as %d, want %d", c[0], got, c[1])
+		}
+	}
+	for _, c := range []struct{ date, want efiTime }{
+		{efiTime{year: 1980}, efiTime{year: 1980, month: 1, day: 1}},
+		{efiTime{year: 2001, month: 15, day: 31, hour: 31, minute: 63, second: 62}, efiTime{year: 2001, month: 12, day: 31, hour: 23, minute: 59, second: 58}},
+		{efiTime{year: 2100, month: 2, day: 29}, efiTime{year: 2100, month: 2, day: 28}},
+		{efiTime{year: 2000, month: 2, day: 30}, efiTime{year: 2000, month: 2, day: 29}},
+		{efiTime{year: 2000, month: 6, day: 31}, efiTime{year: 2000, month: 6, day: 30}},
+	} {
+		d := c.date
+		if clampDate(&d); d != c.want {
+			t.Errorf("%+v became %+v, want %+v", c.date, d, c.want)
+		}
 	}
 }

@@ -54,3 +54,36 @@ func TestDescriptors(t *testing.T) {
 		t.Errorf("table register: base %#x limit %#x", tables.base(), tables.limit)
 	}
 }
+
+// TestGDT makes the descriptor tables of a core whose firmware has a GDT with the largest
+// limit, at an address that cannot be read: they have what CS, SS and TR need.
+func TestGDT(t *testing.T) {
+	for _, code := range []uint64{0x08, 0x10, 0x38, 60 * 8} {
+		c := new(core)
+		c.codeSelector = code
+		c.firmware.gdtr.set(1, 1<<16)
+		if !hasRoomForSelector(code) {
+			t.Fatalf("no room for selector %#x", code)
+		}
+		initTraps(c)
+		n := code / 8
+		if d := c.gdt[n]; d>>40&0xFF != 0x9B || d>>53&3 != 1 { // present, ring 0, code; L set, D clear
+			t.Errorf("selector %#x: code descriptor %#x", code, d)
+		}
+		if d := c.gdt[n+1]; c.dataSelector != code+8 || d>>40&0xFF != 0x93 {
+			t.Errorf("selector %#x: data descriptor %#x at %#x", code, d, c.dataSelector)
+		}
+		low, high := c.gdt[n+2], c.gdt[n+3]
+		if base := uintptr(low>>16&0xFF_FFFF | low>>56<<24 | high<<32); base != address(&c.tss) || low>>40&0xFF != 0x89 || low&0xFFFF != 103 {
+			t.Errorf("selector %#x: task state %#x %#x", code, low, high)
+		}
+		if c.gdtr.base() != address(&c.gdt) || uint64(c.gdtr.limit) != (n+4)*8-1 {
+			t.Errorf("selector %#x: GDT at %#x with limit %#x", code, c.gdtr.base(), c.gdtr.limit)
+		}
+	}
+	for _, code := range []uint64{0, 4, 0xC, 0x3B, 61 * 8, 0xFFF8} {
+		if hasRoomForSelector(code) {
+			t.Errorf("selector %#x of the code segment is taken", code)
+		}
+	}
+}

@@ -32,6 +32,8 @@ func TestLayouts(t *testing.T) {
 		info    efiFileInfo
 		random  efiRNG
 		mp      efiMPServices
+		old     efiShellInterface
+		shell   efiShell
 	)
 	for _, c := range append(archLayouts(), []layout{
 		{"EFI_TABLE_HEADER", unsafe.Sizeof(system.header), 24},
@@ -68,6 +70,13 @@ func TestLayouts(t *testing.T) {
 		{"LoadedImage.LoadOptions", unsafe.Offsetof(image.loadOptions), 56},
 		{"LoadedImage.ImageBase", unsafe.Offsetof(image.imageBase), 64},
 		{"LoadedImage.ImageSize", unsafe.Offsetof(image.imageSize), 72},
+		{"LoadedImage.FilePath", unsafe.Offsetof(image.filePath), 32},
+		{"ShellParameters.Argc", unsafe.Offsetof(efiShellParameters{}.argc), 8},
+		{"EFI_SHELL_INTERFACE.Argv", unsafe.Offsetof(old.argv), 16},
+		{"EFI_SHELL_INTERFACE.Argc", unsafe.Offsetof(old.argc), 24},
+		{"Shell.GetDevicePathFromMap", unsafe.Offsetof(shell.getDevicePathFromMap), 48},
+		{"Shell.GetCurDir", unsafe.Offsetof(shell.getCurDir), 88},
+		{"BootServices.LocateDevicePath", unsafe.Offsetof(boot.locateDevicePath), 184},
 		{"SimpleFileSystem.OpenVolume", unsafe.Offsetof(volume.openVolume), 8},
 		{"File.Open", unsafe.Offsetof(file.open), 8},
 		{"File.Close", unsafe.Offsetof(file.close), 16},
@@ -89,6 +98,9 @@ func TestLayouts(t *testing.T) {
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
 		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
+		{"EFI_FILE_SYSTEM_INFO.VolumeSize", unsafe.Offsetof(volumeBuffer.volumeSize), 16},
+		{"EFI_FILE_SYSTEM_INFO.BlockSize", unsafe.Offsetof(volumeBuffer.blockSize), 32},
+		{"EFI_FILE_SYSTEM_INFO.VolumeLabel", unsafe.Offsetof(volumeBuffer.label), 36},
 		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
 
 		{"stack_t.ss_size", unsafe.Offsetof(altStack{}.size), 16},
@@ -101,7 +113,7 @@ func TestLayouts(t *testing.T) {
 	if unsafe.Offsetof(bootCore.kernelStack) >= unsafe.Offsetof(bootCore.trapStack) {
 		t.Error("the stacks of a core are not in the order that trap relies on")
 	}
-	if unsafe.Offsetof(threads[0].registers) != 0 {
+	if unsafe.Offsetof(thread{}.registers) != 0 {
 		t.Error("the registers are not first in a thread, where the assembly looks for them")
 	}
 }
@@ -111,6 +123,8 @@ func TestGUIDs(t *testing.T) {
 	for want, g := range map[string]guid{
 		"5b1b31a1-9562-11d2-8e3f-00a0c969723b": loadedImageGUID,
 		"752f3136-4e16-4fdc-a22a-e5f46812f4ca": shellParametersGUID,
+		"47c7b223-c42a-11d2-8e57-00a0c969723b": shellInterfaceGUID,
+		"6302d008-7f9b-4f30-87ac-60c9fef5da4e": shellGUID,
 		"964e5b22-6459-11d2-8e39-00a0c969723b": simpleFileSystemGUID,
 		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
 		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,

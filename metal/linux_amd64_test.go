@@ -72,8 +72,32 @@ func TestLinuxNumbers(t *testing.T) {
 		"sysRenameat2":        {sysRenameat2, unix.SYS_RENAMEAT2},
 		"sysGetrandom":        {sysGetrandom, unix.SYS_GETRANDOM},
 
+		"sysFdatasync":  {sysFdatasync, linux.SYS_FDATASYNC},
+		"sysTruncate":   {sysTruncate, linux.SYS_TRUNCATE},
+		"sysChdir":      {sysChdir, linux.SYS_CHDIR},
+		"sysFchdir":     {sysFchdir, linux.SYS_FCHDIR},
+		"sysFchmod":     {sysFchmod, linux.SYS_FCHMOD},
+		"sysChown":      {sysChown, linux.SYS_CHOWN},
+		"sysFchown":     {sysFchown, linux.SYS_FCHOWN},
+		"sysLchown":     {sysLchown, linux.SYS_LCHOWN},
+		"sysUmask":      {sysUmask, linux.SYS_UMASK},
+		"sysStatfs":     {sysStatfs, linux.SYS_STATFS},
+		"sysFstatfs":    {sysFstatfs, linux.SYS_FSTATFS},
+		"sysSync":       {sysSync, linux.SYS_SYNC},
+		"sysMknodat":    {sysMknodat, linux.SYS_MKNODAT},
+		"sysGetgroups":  {sysGetgroups, linux.SYS_GETGROUPS},
+		"sysFchownat":   {sysFchownat, linux.SYS_FCHOWNAT},
+		"sysLinkat":     {sysLinkat, linux.SYS_LINKAT},
+		"sysSymlinkat":  {sysSymlinkat, linux.SYS_SYMLINKAT},
+		"sysReadlinkat": {sysReadlinkat, linux.SYS_READLINKAT},
+		"sysFchmodat":   {sysFchmodat, linux.SYS_FCHMODAT},
+		"sysFaccessat":  {sysFaccessat, linux.SYS_FACCESSAT},
+		"sysUtimensat":  {sysUtimensat, linux.SYS_UTIMENSAT},
+		"sysFaccessat2": {sysFaccessat2, unix.SYS_FACCESSAT2},
+		"sysFchmodat2":  {sysFchmodat2, unix.SYS_FCHMODAT2},
+
 		"oAccess": {oAccess, linux.O_ACCMODE}, "oCreate": {oCreate, linux.O_CREAT}, "oExclusive": {oExclusive, linux.O_EXCL},
-		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
+		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDataSync": {oDataSync, linux.O_DSYNC}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
 
 		"eperm":        {eperm, uint64(linux.EPERM)},
 		"enoent":       {enoent, uint64(linux.ENOENT)},
@@ -85,7 +109,10 @@ func TestLinuxNumbers(t *testing.T) {
 		"eagain":       {eagain, uint64(linux.EAGAIN)},
 		"enomem":       {enomem, uint64(linux.ENOMEM)},
 		"eacces":       {eacces, uint64(linux.EACCES)},
+		"ebusy":        {ebusy, uint64(linux.EBUSY)},
+		"efbig":        {efbig, uint64(linux.EFBIG)},
 		"eexist":       {eexist, uint64(linux.EEXIST)},
+		"exdev":        {exdev, uint64(linux.EXDEV)},
 		"enodev":       {enodev, uint64(linux.ENODEV)},
 		"enotdir":      {enotdir, uint64(linux.ENOTDIR)},
 		"eisdir":       {eisdir, uint64(linux.EISDIR)},
@@ -159,6 +186,8 @@ func TestLinuxStructs(t *testing.T) {
 		ltime  linux.Timespec
 		info   sysinfo
 		linfo  linux.Sysinfo_t
+		fs     statfs
+		lfs    linux.Statfs_t
 	)
 	for name, f := range map[string]struct{ got, want field }{
 		"stat":                   {field{0, unsafe.Sizeof(st)}, field{0, unsafe.Sizeof(lst)}},
@@ -185,6 +214,10 @@ func TestLinuxStructs(t *testing.T) {
 		"sysinfo.freeram":        {field{unsafe.Offsetof(info.freeRAM), unsafe.Sizeof(info.freeRAM)}, field{unsafe.Offsetof(linfo.Freeram), unsafe.Sizeof(linfo.Freeram)}},
 		"sysinfo.procs":          {field{unsafe.Offsetof(info.procs), unsafe.Sizeof(info.procs)}, field{unsafe.Offsetof(linfo.Procs), unsafe.Sizeof(linfo.Procs)}},
 		"sysinfo.mem_unit":       {field{unsafe.Offsetof(info.memUnit), unsafe.Sizeof(info.memUnit)}, field{unsafe.Offsetof(linfo.Unit), unsafe.Sizeof(linfo.Unit)}},
+		"statfs":                 {field{0, unsafe.Sizeof(fs)}, field{0, unsafe.Sizeof(lfs)}},
+		"statfs.f_bavail":        {field{unsafe.Offsetof(fs.available), unsafe.Sizeof(fs.available)}, field{unsafe.Offsetof(lfs.Bavail), unsafe.Sizeof(lfs.Bavail)}},
+		"statfs.f_namelen":       {field{unsafe.Offsetof(fs.nameLength), unsafe.Sizeof(fs.nameLength)}, field{unsafe.Offsetof(lfs.Namelen), unsafe.Sizeof(lfs.Namelen)}},
+		"statfs.f_flags":         {field{unsafe.Offsetof(fs.flags), unsafe.Sizeof(fs.flags)}, field{unsafe.Offsetof(lfs.Flags), unsafe.Sizeof(lfs.Flags)}},
 		"timespec":               {field{0, unsafe.Sizeof(time)}, field{0, unsafe.Sizeof(ltime)}},
 		"timespec.tv_sec":        {field{unsafe.Offsetof(time.sec), unsafe.Sizeof(time.sec)}, field{unsafe.Offsetof(ltime.Sec), unsafe.Sizeof(ltime.Sec)}},
 		"timespec.tv_nsec":       {field{unsafe.Offsetof(time.nsec), unsafe.Sizeof(time.nsec)}, field{unsafe.Offsetof(ltime.Nsec), unsafe.Sizeof(ltime.Nsec)}},

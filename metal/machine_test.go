@@ -3,7 +3,12 @@
 package metal_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,25 +26,34 @@ import (
 // relocate the image.
 const forcedBase = 0x1000000000
 
-// application builds the exercises as an EFI application, once for each image base.
+// application builds the exercises as an EFI application, once for each image base. When
+// a program has ended, it compares the registers that belong to the firmware (checkedEntry).
 func application(t testing.TB, base uint64) []byte {
+	t.Helper()
+	return buildKind(t, efi.Options{ImageBase: base, Entry: "main.checkedEntry"})
+}
+
+// buildKind builds the exercises as an EFI application, once for each kind.
+func buildKind(t testing.TB, kind efi.Options) []byte {
 	t.Helper()
 	applications.Lock()
 	defer applications.Unlock()
-	if applications.built[base] == nil {
-		app, err := efi.Build(t.Context(), efi.Options{Package: "bootllama/metal/internal/exercise", ImageBase: base})
+	if applications.built[kind] == nil {
+		opt := kind
+		opt.Package = "bootllama/metal/internal/exercise"
+		app, err := efi.Build(t.Context(), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		applications.built[base] = app
+		applications.built[kind] = app
 	}
-	return applications.built[base]
+	return applications.built[kind]
 }
 
 var applications = struct {
 	sync.Mutex
-	built map[uint64][]byte
-}{built: map[uint64][]byte{}}
+	built map[efi.Options][]byte
+}{built: map[efi.Options][]byte{}}
 
 // newBench makes a machine whose shell runs the lines, each an exercise with its
 // arguments or, with a leading "!", a shell command.
@@ -123,8 +137,9 @@ func figure(t testing.TB, text, pattern string) int {
 func TestExercises(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
-	b := newBench(t, application(t, 0), 64<<20, "args one \"two three\" é", "time", "panics", "deep", "zero", "random", "signals", "files", "memory")
-	expect(t, b, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory")
+	b := newBench(t, application(t, 0), 64<<20, "args one \"two three\" é", "time", "panics", "deep", "zero", "random", "signals", "files", "memory",
+		"random ones", "random zeroes", "random same", "random none")
+	expect(t, b, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory", "random", "random", "random", "random")
 	if want := `["one" "two three" "é"]`; !strings.Contains(b.Out.String(), want) {
 		t.Errorf("the arguments are not %s", want)
 	}
@@ -166,9 +181,13 @@ func TestMachines(t *testing.T) {
 				t.Skip("needs 6 GiB of the host's memory: not with -short")
 			}
 			t.Parallel()
-			b := newBench(t, application(t, c.base), 0, "memory", "panics", fmt.Sprint("grow ", c.grow))
+			lines, exercises := []string{"memory", "panics", fmt.Sprint("grow ", c.grow)}, []string{"memory", "panics", "grow"}
+			if c.cpu == "qemu64" {
+				lines, exercises = append(lines, "random absent"), append(exercises, "random")
+			}
+			b := newBench(t, application(t, c.base), 0, lines...)
 			b.MemoryMiB, b.CPU = c.memory, c.cpu
-			expect(t, b, "memory", "panics", "grow")
+			expect(t, b, exercises...)
 			taken := figure(t, b.Out.String(), `taken (\d+) MiB`)
 			high := figure(t, b.Out.String(), `above 4 GiB (\d+) MiB`)
 			if taken < c.memory/2 || c.memory > 4096 && high < c.memory-4096 {
@@ -253,6 +272,87 @@ func TestNothingLost(t *testing.T) {
 		if free[i] != free[0] {
 			t.Errorf("before the first program: %s; before a later one: %s", free[0], free[i])
 		}
+	}
+}
+
+// TestFiles holds files and names against Linux, on a volume where others have left things
+// that this program would not make, and on a second volume.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	need(t, "mcopy", "mattrib")
+	b := newBench(t, application(t, 0), 160<<20, "strange", "holes", "names", "files", "!fs1:", `!fs0:\EX.EFI volumes root`, "!cd DIR", `!fs0:\EX.EFI volumes`)
+	prepareStrange(t, b.Disk)
+	b.Second = filepath.Join(t.TempDir(), "second.img")
+	second := []disk.File{vmtest.Content("DIR/FILE", []byte("on fs1"))}
+	if err := disk.Write(t.Context(), b.Second, second, disk.Options{Free: 48 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b, "strange", "holes", "names", "files", "volumes", "volumes")
+}
+
+// prepareStrange puts files on the volume and changes their directory entries by hand.
+func prepareStrange(t *testing.T, image string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "strange")
+	if err := os.WriteFile(file, []byte("strange"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"NODATE.TXT", "BADDATE.TXT", "READONLY.TXT", "aXY.txt", "bXY.txt", "lead.txt", "Xlead.txt"}
+	for _, name := range names {
+		mtools(t, image, "mcopy", file, "::/"+name)
+	}
+	mtools(t, image, "mattrib", "+r", "::/READONLY.TXT")
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := func(units ...uint16) []byte {
+		out := []byte{0x41} // the first and last entry of a long name
+		for _, u := range units {
+			out = binary.LittleEndian.AppendUint16(out, u)
+		}
+		return out
+	}
+	for _, c := range []struct{ find, replace []byte }{
+		{long('a', 'X', 'Y', '.', 't'), long('a', 0xD83D, 0xDE00, '.', 't')},
+		{long('b', 'X', 'Y', '.', 't'), long('b', 0xD83D, 'Y', '.', 't')},
+		{long('X', 'l', 'e', 'a', 'd'), long(' ', 'l', 'e', 'a', 'd')},
+	} {
+		i := bytes.Index(b, c.find)
+		if i < 0 {
+			t.Fatalf("no directory entry % x", c.find)
+		}
+		copy(b[i:], c.replace)
+	}
+	for name, date := range map[string]byte{"NODATE  TXT": 0, "BADDATE TXT": 0xFF} {
+		i := bytes.Index(b, []byte(name))
+		if i < 0 {
+			t.Fatalf("no directory entry %s", name)
+		}
+		for _, k := range []int{13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25} {
+			b[i+k] = date
+		}
+	}
+	if err := os.WriteFile(image, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// need skips a test loudly where a program is not installed.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("SKIPPED: %v", err)
+		}
+	}
+}
+
+// mtools runs one of the mtools on the volume of an image.
+func mtools(t *testing.T, image, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, append([]string{"-i", image + "@@1M"}, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
 }
 

@@ -2,7 +2,7 @@
 
 package metal
 
-const arrivalLimit = int64(3e9) // ns in which the firmware must have started the other processors
+const arrivalLimit = int64(3e9) // ns after which no further processor is expected to come
 
 var (
 	mpServices uintptr // *efiMPServices
@@ -30,15 +30,16 @@ func startCores() {
 		warn("one processor core is used: GetNumberOfProcessors", r)
 		return
 	}
-	wanted := uint64(min(enabledCount, maxCores))
-	if enabledCount > maxCores {
-		warn("64 processor cores are used, as many as there is room for; the firmware has more", efiOutOfResources)
-	}
-	if wanted < 2 {
+	if enabledCount < 2 {
 		return
 	}
-	if !mapAPIC() || !makeCores(int(wanted)) {
-		warn("one processor core is used: no room for the others", efiOutOfResources)
+	if !mapAPIC() {
+		warn("one processor core is used, as the others could not be interrupted: no local APIC", efiUnsupported)
+		return
+	}
+	makeCores(int(min(enabledCount, maxCores)))
+	if coreLimit < 2 {
+		reportCores()
 		return
 	}
 	if r := firmware(bootServices().createEvent, 0, 0, 0, 0, address(&mpEvent)); r != efiSuccess {
@@ -52,16 +53,51 @@ func startCores() {
 		closeMPEvent()
 		return
 	}
-	for limit := ticktime() + arrivalLimit; coreCount < wanted && ticktime() < limit; {
-		pause()
+	limit := ticktime() + arrivalLimit
+	for came := uint64(1); came < uint64(coreLimit) && ticktime() < limit; pause() {
+		if n := coreCount + countUnfit(); n != came {
+			came, limit = n, ticktime()+arrivalLimit
+		}
 	}
-	if n := coreCount; n < wanted {
-		say("metal: ")
-		sayNumber(n)
-		say(" of ")
-		sayNumber(wanted)
-		say(" processor cores are used: the firmware said that it started the others, but they have not come\n")
+	reportCores()
+}
+
+// reportCores says in one line how many of the machine's cores are not used, and why.
+func reportCores() {
+	if coreCount == uint64(enabledCount) {
+		return
 	}
+	say("metal: ")
+	sayNumber(coreCount)
+	say(" of ")
+	sayNumber(uint64(enabledCount))
+	say(" processor cores are used: ")
+	next := ""
+	if room := uintptr(coreLimit); room < enabledCount {
+		say("there is room for ")
+		sayNumber(uint64(room))
+		next = "; "
+	}
+	unfit := countUnfit()
+	if unfit > 0 {
+		say(next)
+		sayNumber(unfit)
+		say(" cannot do what the boot processor can")
+		next = "; "
+	}
+	if coreCount+unfit < uint64(coreLimit) {
+		say(next)
+		say("the firmware said that it started the others, but they have not come")
+	}
+	say("\n")
+}
+
+// countUnfit counts the cores that came and cannot take part.
+func countUnfit() (n uint64) {
+	for i := 1; i < coreLimit; i++ {
+		n += coreNumber(i).unfit
+	}
+	return n
 }
 
 func closeMPEvent() {
@@ -73,12 +109,13 @@ func closeMPEvent() {
 
 // startAP prepares an application processor (the specification's word for all but the
 // boot processor) for the program and enters the scheduler. It arrives with the
-// firmware's page tables, without AVX, and with interrupts off. If its segments are
-// other than the boot processor's it cannot share the IDT, and returns to the firmware.
+// firmware's page tables, without AVX, and with interrupts off. Nothing on this way may
+// call the firmware, nor print: a core that cannot take part is counted, and returns.
 func startAP() {
 	c := getCore()
 	initCPU(c)
-	if c.codeSelector != bootCore.codeSelector {
+	if !c.isFit() {
+		swap(&c.unfit, 1)
 		restoreCPU(c)
 		leaveTo(c, efiSuccess)
 	}

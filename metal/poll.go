@@ -12,6 +12,8 @@ const (
 	epollModify = 3
 )
 
+var eventLimit int // descriptors of events are below it; under kernelLock
+
 func epollCreate() uint64 {
 	for i := range files {
 		if files[i].kind == kindEpoll {
@@ -31,6 +33,7 @@ func newEventFile(f file) uint64 {
 	}
 	acquire(&kernelLock)
 	files[fd] = f
+	eventLimit = max(eventLimit, fd+1)
 	release(&kernelLock)
 	return uint64(fd)
 }
@@ -68,7 +71,7 @@ func epollWait(t *thread, ep, events, max, milliseconds uintptr) uint64 {
 	if int32(max) <= 0 {
 		return errno(einval)
 	}
-	for i := range files {
+	for i := range eventLimit {
 		if f := &files[i]; f.kind == kindEvent && f.watched && f.count != 0 {
 			storeEvent(events, f)
 			return 1
@@ -76,9 +79,9 @@ func epollWait(t *thread, ep, events, max, milliseconds uintptr) uint64 {
 	}
 	switch timeout := int64(int32(milliseconds)); {
 	case timeout > 0:
-		wait(t, stateEpoll, nanotime()+timeout*1e6)
+		wait(t, &epollWaits, stateEpoll, nanotime()+timeout*1e6)
 	case timeout < 0:
-		wait(t, stateEpoll, never)
+		wait(t, &epollWaits, stateEpoll, never)
 	}
 	t.buffer = events
 	return 0
@@ -107,11 +110,10 @@ func writeEvent(f *file, p, n uintptr) uint64 {
 		return errno(einval)
 	}
 	f.count += *at[uint64](p)
-	for i := range threadCount {
-		if t := &threads[i]; f.watched && t.state == stateEpoll {
-			storeEvent(t.buffer, f)
-			wake(t, 1)
-		}
+	for f.watched && epollWaits.first != 0 {
+		t := at[thread](epollWaits.first)
+		storeEvent(t.buffer, f)
+		wake(t, 1)
 	}
 	return 8
 }

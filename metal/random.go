@@ -6,27 +6,43 @@ var (
 	useHardwareRandom bool
 	rngProtocol       uintptr // *efiRNG
 	randomBytes       [32]byte
+	lastRandom        uint64 // the last word of a source that was accepted
 )
 
 // initRandom finds the sources of random numbers: the processor's instruction, and the
 // firmware's EFI_RNG_PROTOCOL for when that fails.
 func initRandom() {
 	useHardwareRandom = hasHardwareRandom()
-	if _, ok := randomWord(); useHardwareRandom && !ok {
-		useHardwareRandom = false // some processors announce it, and it always fails after sleep
-	}
 	if found, status := locateProtocol(&rngGUID); status == efiSuccess {
 		rngProtocol = found
 	}
 }
 
-// randomWord tries the processor's instruction up to ten times, as Intel's guide for
-// RDRAND advises.
-func randomWord() (value uint64, ok bool) {
-	for try := 0; useHardwareRandom && try < 10 && !ok; try++ {
-		value, ok = hardwareRandom()
+// acceptRandom says whether a word may come from a source that works. Some AMD processors
+// (families 15h to 17h), once they have slept, return all ones from RDRAND, and say that it
+// succeeded (systemd issue 11810). A source that works returns all ones, all zeroes or the
+// same word twice once in 2^62 times, and is then asked again.
+func acceptRandom(value uint64) bool {
+	if value == 0 || value == ^uint64(0) || value == lastRandom {
+		return false
 	}
-	return value, ok
+	lastRandom = value
+	return true
+}
+
+// randomWord tries the processor's instruction up to ten times, as Intel's guide for
+// RDRAND advises, then the firmware. It fails if neither gives a word that is accepted.
+func randomWord() (value uint64, ok bool) {
+	for try := 0; useHardwareRandom && try < 10; try++ {
+		if value, ok = hardwareRandom(); ok && acceptRandom(value) {
+			return value, true
+		}
+	}
+	if rngProtocol == 0 || firmware(at[efiRNG](rngProtocol).getRNG, rngProtocol, 0, uintptr(len(randomBytes)), address(&randomBytes)) != efiSuccess {
+		return 0, false
+	}
+	value = *at[uint64](address(&randomBytes))
+	return value, acceptRandom(value)
 }
 
 // getrandom fills a buffer with random numbers that are good enough for keys. If the
@@ -36,10 +52,7 @@ func getrandom(p, n uintptr) uint64 {
 		chunk := min(n-done, 8)
 		value, ok := randomWord()
 		if !ok {
-			if rngProtocol == 0 || firmware(at[efiRNG](rngProtocol).getRNG, rngProtocol, 0, uintptr(len(randomBytes)), address(&randomBytes)) != efiSuccess {
-				return errno(enosys)
-			}
-			value = *at[uint64](address(&randomBytes))
+			return errno(enosys)
 		}
 		move(p+done, address(&value), chunk)
 		done += chunk
@@ -48,11 +61,12 @@ func getrandom(p, n uintptr) uint64 {
 }
 
 // seed returns a word for the runtime's hash functions and math/rand, which need
-// different values but not secret ones: without a source of random numbers, it is made of
-// the counter's variations.
+// different values but not secret ones (AT_RANDOM): without a source of random numbers, it
+// is made of the counter's variations. Nobody should take such a number for a secret; nor
+// can a program, since all that Go offers for secrets asks getrandom, which then fails.
 func seed() uint64 {
-	var value uint64
-	if getrandom(address(&value), 8) == 8 && value != 0 {
+	value, ok := randomWord()
+	if ok {
 		return value
 	}
 	for range 64 {

@@ -22,6 +22,8 @@ const (
 	pollTime     = int64(50e3) // ns that an idle core polls before it halts
 	notifyLimit  = int64(1e6)  // ns after which the boot processor runs a thread that a notified core has not taken
 	firmwareTick = int64(10e6) // ns between EDK2's timer interrupts: the resolution of its timers
+
+	maxBootCalls = 32 // calls that wait for the boot processor from which on limitBootCalls limits them
 )
 
 // All of these are changed under kernelLock. They may be read without it: each is a word.
@@ -30,8 +32,8 @@ var (
 	earliestDeadline = never // no deadline of a wait is before this
 	clockWatcher     uintptr // *core, idle, that polls the clock for all; 0: none does
 	bootCallCount    int     // threads in stateBoot
-	lastTicket       uint64  // the number that the last of them has drawn
 	pendingSignals   uint64  // signals for the process, bit n-1 for signal n
+	othersRanLast    bool    // the boot processor, one of several cores, has run another thread than thread 1
 )
 
 // mayContinue says whether the thread on a core may go on without a look at the others.
@@ -40,7 +42,7 @@ func mayContinue(c *core, now int64) bool {
 		return false
 	}
 	return !c.isBoot() || bootCallCount == 0 && queuedSize == 0 && now-lastKeyPoll <= keyPollInterval &&
-		(threads[0].state != stateRunnable || coreCount == 1)
+		(thread1().state != stateRunnable || coreCount == 1)
 }
 
 // schedule chooses the thread that runs next on this core: the current one as long as it
@@ -80,24 +82,18 @@ func workForOthers() {
 	if now := ticktime(); now-lastKeyPoll > keyPollInterval {
 		pollKeys(now)
 	}
-	for last := lastTicket; bootCallCount > 0 && serveNext(last); {
+	for n := bootCallCount; n > 0; n-- {
+		serveNext()
 	}
 }
 
 // serveNext makes the system call of the thread that has waited longest for the boot
-// processor, if it drew its ticket no later than last; false if there is none.
-func serveNext(last uint64) bool {
+// processor. There is one: only the boot processor takes threads out of that list.
+func serveNext() {
 	acquire(&kernelLock)
-	var t *thread
-	for i := range threadCount {
-		if w := &threads[i]; w.state == stateBoot && w.ticket <= last && (t == nil || w.ticket < t.ticket) {
-			t = w
-		}
-	}
+	t := at[thread](bootCalls.first)
+	t.leaveList()
 	release(&kernelLock)
-	if t == nil {
-		return false
-	}
 	result := bootCall(t)
 	acquire(&kernelLock)
 	bootCallCount--
@@ -105,14 +101,13 @@ func serveNext(last uint64) bool {
 		wake(t, result)
 	}
 	release(&kernelLock)
-	return true
 }
 
 // chooseThread makes the choice of schedule; false if no thread can run on this core.
 func chooseThread(c *core, now int64, yield, overdue bool) bool {
 	if c.thread != 0 {
 		t := at[thread](c.thread)
-		giveWay := c.isBoot() && t != &threads[0] && coreCount > 1 && (threads[0].state == stateRunnable || countIdle() > 0)
+		giveWay := c.isBoot() && t != thread1() && coreCount > 1 && (thread1().state == stateRunnable || countIdle() > 0)
 		if !giveWay && (readyFor(c) == 0 || !yield && now-c.sliceStart <= timeSlice) {
 			return true
 		}
@@ -123,6 +118,7 @@ func chooseThread(c *core, now int64, yield, overdue bool) bool {
 	if t == nil {
 		return false
 	}
+	t.leaveList()
 	readyCount--
 	t.state = stateRunning
 	c.thread, c.sliceStart = address(t), now
@@ -131,45 +127,40 @@ func chooseThread(c *core, now int64, yield, overdue bool) bool {
 
 // readyFor counts the ready threads that may run on a core.
 func readyFor(c *core) int {
-	if !c.isBoot() && threads[0].state == stateRunnable {
+	if !c.isBoot() && thread1().state == stateRunnable {
 		return readyCount - 1
 	}
 	return readyCount
 }
 
-// nextThread picks the ready thread whose turn it is; nil if there is none. If the boot
-// processor is one of several cores, it runs another thread than thread 1 only if more
-// threads are ready than cores are idle, or one is overdue; thread 1, when it is ready,
-// then has every second turn.
+// nextThread picks the ready thread whose turn it is: the one that has been ready longest;
+// nil if there is none. If the boot processor is one of several cores, it runs another
+// thread than thread 1 only if more threads are ready than cores are idle, or one is
+// overdue; thread 1, when it is ready, then has every second turn.
 func nextThread(c *core, overdue bool) *thread {
-	first := 1
+	if coreCount == 1 {
+		return at[thread](ready.first)
+	}
 	if c.isBoot() {
-		first = 0
-		if coreCount > 1 {
-			n := readyCount
-			if threads[0].state == stateRunnable {
-				n--
-			}
-			if n > 0 && (overdue || n > countIdle()) {
-				first = 1
-			}
-			if threads[0].state == stateRunnable && (c.lastThread != 0 || first == 0) {
-				c.lastThread = 0
-				return &threads[0]
-			}
-			if first == 0 {
-				return nil
-			}
+		n := readyCount
+		if thread1().state == stateRunnable {
+			n--
 		}
-	}
-	for i := range threadCount {
-		n := (c.lastThread + 1 + i) % threadCount
-		if n >= first && threads[n].state == stateRunnable {
-			c.lastThread = n
-			return &threads[n]
+		others := n > 0 && (overdue || n > countIdle())
+		if thread1().state == stateRunnable && (!others || othersRanLast) {
+			othersRanLast = false
+			return thread1()
 		}
+		if !others {
+			return nil
+		}
+		othersRanLast = true
 	}
-	return nil
+	t := at[thread](ready.first)
+	if t == thread1() {
+		t = at[thread](t.next)
+	}
+	return t
 }
 
 // countIdle counts the cores other than the boot processor that are idle, those included
@@ -187,8 +178,9 @@ func countIdle() (n int) {
 // that polls than one that has halted.
 func makeReady(t *thread) {
 	t.state = stateRunnable
+	ready.add(t)
 	readyCount++
-	if t != &threads[0] {
+	if t != thread1() {
 		if c := findIdle(idlePolling); c != nil {
 			notify(c)
 			return
@@ -312,20 +304,11 @@ func allHalted() bool {
 
 // endExpiredWaits ends the waits whose deadline has passed.
 func endExpiredWaits(now int64) {
-	if now < earliestDeadline {
-		return
-	}
-	earliestDeadline = never
-	for i := range threadCount {
-		t := &threads[i]
-		switch {
-		case t.state < stateFutex:
-		case t.deadline > now:
-			earliestDeadline = min(earliestDeadline, t.deadline)
-		case t.state == stateFutex:
-			wake(t, errno(etimedout))
-		default:
-			wake(t, 0)
+	for now >= earliestDeadline {
+		t, result := heapThread(0), uint64(0)
+		if t.state == stateFutex {
+			result = errno(etimedout)
 		}
+		wake(t, result)
 	}
 }

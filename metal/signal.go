@@ -44,8 +44,8 @@ func signalProcess(signal uint64) {
 
 // findWaiter finds a thread whose wait should end for a signal; nil if that is not needed.
 func findWaiter(signal uint64) (waiter *thread) {
-	for i := range threadCount {
-		t := &threads[i]
+	for i := range threadLimit {
+		t := threadNumber(i)
 		if t.mask>>(signal-1)&1 != 0 {
 			continue
 		}

@@ -22,6 +22,9 @@ func startKernel() {
 	initCPU(c)
 	initMemory()
 	initPaging(c)
+	if !hasRoomForSelector(c.codeSelector) {
+		fail("the firmware's code segment has a selector that this kernel has no room for", efiUnsupported)
+	}
 	initTraps(c)
 	enterKernelWorld(c)
 	worldEntered = true // from here on callFirmware changes to the firmware's world and back
@@ -38,8 +41,6 @@ func On() bool { return systemTableAddress != 0 }
 
 const (
 	processStackSize = 256 << 10 // runtime.rt0_go takes 64 KiB of it for g0
-	maxArguments     = 256
-	argumentSpace    = 32 << 10
 
 	// The ELF auxiliary vector (elf.h). Without AT_SYSINFO_EHDR there is no vDSO:
 	// the runtime then makes real system calls for the time.
@@ -92,8 +93,11 @@ func initFirstThread() {
 	p.push(atNull)
 	p.push(0)
 
-	t := &threads[0]
-	t.id, t.state, t.deadline, threadCount = 1, stateRunning, never, 1
+	if !initThreads() {
+		fail("no room for a table of threads", efiOutOfResources)
+	}
+	t := newThread() // the first one
+	t.state = stateRunning
 	t.begin(runtimeEntry(), sp)
 	bootCore.thread = address(t)
 }
@@ -128,66 +132,6 @@ func (p *initialStack) utf16(s uintptr) uint64 {
 	}
 	p.byte(0)
 	return uint64(start)
-}
-
-// arguments pushes the program's arguments and returns their number. If the UEFI shell
-// started the program, they are the words into which the shell has split the line; if a
-// boot option with optional data or another loader did, the words of the load options.
-// If there are none, the program gets a name only.
-func (p *initialStack) arguments() (n uint64) {
-	if shell := handleProtocol(imageHandle, &shellParametersGUID); shell != 0 {
-		s := at[efiShellParameters](shell)
-		for ; n < maxArguments && n < uint64(s.argc); n++ {
-			p.push(p.utf16(*at[uintptr](s.argv + uintptr(n)*8)))
-		}
-	} else {
-		n = p.loadOptions()
-	}
-	if n == 0 {
-		p.push(p.string("efi"))
-		n = 1
-	}
-	return n
-}
-
-// loadOptions splits the image's load options at blanks. They may be any bytes: only
-// UTF-16 text without control characters counts.
-func (p *initialStack) loadOptions() (n uint64) {
-	image := at[efiLoadedImage](loadedImage)
-	size := uintptr(image.loadOptionsSize)
-	if image.loadOptions == 0 || size%2 != 0 || size > argumentSpace/2 {
-		return 0
-	}
-	end := image.loadOptions
-	for ; end < image.loadOptions+size && *at[uint16](end) != 0; end += 2 {
-		if u := *at[uint16](end); u < ' ' || u >= 0xD800 {
-			return 0
-		}
-	}
-	inWord := false
-	var d utf16Decoder
-	for s := image.loadOptions; s < end && n <= maxArguments; s += 2 {
-		u := *at[uint16](s)
-		if u == ' ' {
-			if inWord {
-				p.byte(0)
-			}
-			inWord = false
-			continue
-		}
-		if !inWord {
-			p.push(uint64(p.text))
-			n++
-			inWord = true
-		}
-		for i := range d.decode(u) {
-			p.byte(d.utf8[i])
-		}
-	}
-	if inWord {
-		p.byte(0)
-	}
-	return n
 }
 
 // memoryLimit stores a GOMEMLIMIT of nine tenths of the memory: close to it, the garbage

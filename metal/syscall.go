@@ -14,13 +14,16 @@ const (
 	eagain       = 11
 	enomem       = 12
 	eacces       = 13
+	ebusy        = 16
 	eexist       = 17
+	exdev        = 18
 	enodev       = 19
 	enotdir      = 20
 	eisdir       = 21
 	einval       = 22
 	emfile       = 24
 	enotty       = 25
+	efbig        = 27
 	enospc       = 28
 	espipe       = 29
 	erofs        = 30
@@ -66,7 +69,7 @@ func syscall() {
 		t.setResultUnlessWaiting(bootCall(t))
 		acquire(&kernelLock)
 	} else {
-		queueBootCall(t)
+		queueBootCall(c, t)
 	}
 	schedule(c, t.call == sysSchedYield)
 }
@@ -74,14 +77,38 @@ func syscall() {
 // queueBootCall makes a thread on another core wait until the boot processor has carried
 // out its system call (serveNext), unless the call writes text for the console that fits
 // in the queue.
-func queueBootCall(t *thread) {
+func queueBootCall(c *core, t *thread) {
 	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
-	lastTicket++
-	t.state, t.ticket = stateBoot, lastTicket
+	t.state = stateBoot
+	bootCalls.add(t)
 	bootCallCount++
+	limitBootCalls(c)
+}
+
+// limitBootCalls keeps a core from taking another thread while the queue of the boot
+// processor is long. Otherwise a program whose goroutines all read files would get a thread
+// for each of them: the Go runtime starts one more as soon as it sees another waiting in a
+// system call, and that one makes the next call. While the boot processor is in the
+// program, the core waits for a time slice only: what runs there may be a loop that makes
+// no calls until another thread has done something. The caller holds kernelLock, which is
+// released meanwhile, and the core has no thread then.
+func limitBootCalls(c *core) {
+	if bootCallCount < maxBootCalls {
+		return
+	}
+	c.thread = 0
+	release(&kernelLock)
+	for limit := ticktime() + timeSlice; bootCallCount >= maxBootCalls && ending == 0; pause() {
+		if now := ticktime(); bootCore.inKernel != 0 {
+			limit = now + timeSlice
+		} else if now >= limit {
+			break
+		}
+	}
+	acquire(&kernelLock)
 }
 
 // ownCall carries out a system call that uses nothing but its thread, or what has a lock
@@ -108,11 +135,7 @@ func ownCall(t *thread) (result uint64, made bool) {
 	case sysGetpid:
 		return 1, true
 	case sysSchedGetaffinity:
-		if b < 8 {
-			return errno(einval), true
-		}
-		*at[uint64](c) = 1<<coreCount - 1
-		return 8, true
+		return schedGetaffinity(b, c), true
 	}
 	return 0, false
 }
@@ -126,14 +149,14 @@ func sharedCall(t *thread) (result uint64, made bool) {
 	case sysFutex:
 		return futex(t, a, b, c, d), true
 	case sysNanosleep:
-		wait(t, stateSleep, deadlineIn(a))
+		wait(t, &sleeps, stateSleep, deadlineIn(a))
 		return 0, true
 	case sysSchedYield:
 		return 0, true
 	case sysClone:
 		return clone(t, a, b, e), true
 	case sysExit:
-		t.state = stateFree
+		exitThread(t)
 		return 0, true
 	case sysExitGroup:
 		leaveProgram(uint64(a))
@@ -197,8 +220,13 @@ func bootCall(t *thread) uint64 {
 		return fstatat(a, b, c, d)
 	case sysFcntl:
 		return fcntl(a, b)
-	case sysFsync:
+	case sysFsync, sysFdatasync:
 		return fsync(a)
+	case sysSync:
+		flushWritten(0)
+		return 0
+	case sysTruncate:
+		return truncate(a, b)
 	case sysFtruncate:
 		return ftruncate(a, b)
 	case sysGetdents64:
@@ -210,25 +238,65 @@ func bootCall(t *thread) uint64 {
 	case sysUnlinkat:
 		return unlinkat(a, b, c)
 	case sysRenameat:
-		return renameat(a, b, c, d)
+		return renameat(a, b, c, d, 0)
 	case sysRenameat2:
-		if e != 0 {
-			return errno(einval)
-		}
-		return renameat(a, b, c, d)
+		return renameat(a, b, c, d, e)
+	case sysLinkat:
+		return linkat(a, b, c, d)
+	case sysSymlinkat:
+		return symlinkat(b, c)
+	case sysMknodat:
+		return symlinkat(a, b) // as little possible
+	case sysReadlinkat:
+		return readlinkat(a, b)
+	case sysFaccessat, sysFaccessat2:
+		return faccessat(a, b, c)
+	case sysFchmod:
+		return fchmod(a, b)
+	case sysFchmodat, sysFchmodat2:
+		return fchmodat(a, b, c)
+	case sysChown, sysLchown:
+		return fchownat(atFDCWD, a, b, c)
+	case sysFchown:
+		return fchown(a, b, c)
+	case sysFchownat:
+		return fchownat(a, b, c, d)
+	case sysUtimensat:
+		return utimensat(a, b, c, d)
+	case sysStatfs:
+		return statfsPath(a, b)
+	case sysFstatfs:
+		return fstatfs(a, b)
+	case sysUmask: // what storeStat shows
+		return 0o022
 	case sysGetcwd:
-		if b < 2 {
-			return errno(erange)
-		}
-		*at[[2]byte](a) = [2]byte{'/', 0}
-		return 2
+		return getcwd(a, b)
+	case sysChdir:
+		return chdir(a)
+	case sysFchdir:
+		return fchdir(a)
 	case sysIoctl: // no descriptor is a terminal with settings
 		return errno(enotty)
 
 	case sysGetrandom:
 		return getrandom(a, b)
-	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid:
+	case sysGetppid, sysGetuid, sysGetgid, sysGeteuid, sysGetegid, sysGetgroups:
 		return 0
 	}
 	return errno(enosys)
+}
+
+// schedGetaffinity stores the mask of the cores that a thread may use, which are all, and
+// returns its size: the size of a mask for all cores that the kernel knows, or less if the
+// buffer has less and the mask fits.
+func schedGetaffinity(size, mask uintptr) uint64 {
+	if size*8 < uintptr(coreCount) || size%8 != 0 {
+		return errno(einval)
+	}
+	size = min(size, maxCores/8)
+	zero(mask, size)
+	for i := range uintptr(coreCount) {
+		*at[byte](mask + i/8) |= 1 << (i % 8)
+	}
+	return uint64(size)
 }

@@ -2,7 +2,15 @@
 
 package metal
 
-const maxThreads = 256
+import "unsafe"
+
+const (
+	// maxThreads is Linux's default for kernel.pid_max. The Go runtime gives up at 10,000
+	// threads, unless debug.SetMaxThreads has set another number.
+	maxThreads = 32 << 10
+
+	threadMemory = 64 << 10 // by which the table of threads grows
+)
 
 // States of a thread; from stateFutex on it waits.
 const (
@@ -22,9 +30,10 @@ type thread struct {
 	registers
 
 	id, state                    uint64
-	call                         uint64 // number of its latest system call
-	ticket                       uint64 // its place in the queue of the boot processor
-	deadline                     int64  // of a wait, in nanoseconds of the monotonic clock
+	call                         uint64  // number of its latest system call
+	list, previous, next         uintptr // *threadList that it is in, 0: none; its neighbours there
+	deadline                     int64   // of a wait, in nanoseconds of the monotonic clock
+	heapPlace, heapEntry         uintptr // see queue.go; heapPlace is 0 if it is not in the heap
 	futex                        uintptr
 	buffer, bufferSize           uintptr // for the result of a read or epoll_pwait that waits
 	signalStack, signalStackSize uint64
@@ -33,17 +42,80 @@ type thread struct {
 
 const never = int64(1<<63 - 1)
 
-// These are under kernelLock, except that a core changes the thread that runs on it.
+// The table of threads is an array at addresses that are reserved at the start. Memory is
+// mapped there as the number of threads grows, and never unmapped: a thread that has ended
+// is used again. Threads are under kernelLock, except that a core changes the thread that
+// runs on it.
 var (
-	threads     [maxThreads]thread
-	threadCount int // entries of threads that are or were in use
+	threadTable  uintptr // *[maxThreads]thread
+	threadLimit  uintptr // the number of threads that fit into the memory that is mapped
+	threadMapped uintptr // its bytes; under memoryLock
 )
 
+func threadNumber(i uintptr) *thread { return at[thread](threadTable + i*unsafe.Sizeof(thread{})) }
+
+// thread1 is the thread that only the boot processor runs.
+func thread1() *thread { return threadNumber(0) }
+
 func threadByID(id uint64) *thread {
-	if id == 0 || id > uint64(threadCount) || threads[id-1].state == stateFree {
+	if id == 0 || id > uint64(threadLimit) || threadNumber(uintptr(id-1)).state == stateFree {
 		return nil
 	}
-	return &threads[id-1]
+	return threadNumber(uintptr(id - 1))
+}
+
+// initThreads reserves addresses for the table, and maps its beginning; false if there is
+// no room.
+func initThreads() bool {
+	const size = (maxThreads*unsafe.Sizeof(thread{}) + threadMemory) &^ (pageSize - 1)
+	threadTable = freeAddresses(size)
+	return threadTable != 0 && reserve(threadTable, threadTable+size) && growThreads()
+}
+
+// growThreads maps memory for more threads, and makes them free ones; false if there is no
+// room. It takes both locks, one after the other.
+func growThreads() bool {
+	const size = unsafe.Sizeof(thread{})
+	acquire(&memoryLock)
+	from := threadMapped
+	grown := (from+threadMemory)/size <= maxThreads && mapZeroed(threadTable+from, threadMemory)
+	if grown {
+		threadMapped += threadMemory
+	}
+	release(&memoryLock)
+	if !grown {
+		return false
+	}
+	acquire(&kernelLock)
+	for i := from / size; i < (from+threadMemory)/size; i++ {
+		threadNumber(i).id = uint64(i) + 1
+		freeThreads.add(threadNumber(i))
+	}
+	threadLimit = max(threadLimit, (from+threadMemory)/size)
+	release(&kernelLock)
+	return true
+}
+
+// newThread takes a free thread; nil if there is none and no memory for more. The caller
+// holds kernelLock, which is released for a moment when the table has to grow.
+func newThread() *thread {
+	for freeThreads.first == 0 {
+		release(&kernelLock)
+		grown := growThreads()
+		acquire(&kernelLock)
+		if !grown && freeThreads.first == 0 {
+			return nil
+		}
+	}
+	t := at[thread](freeThreads.first)
+	t.leaveList()
+	return t
+}
+
+// exitThread ends the thread that runs on this core.
+func exitThread(t *thread) {
+	t.state = stateFree
+	freeThreads.add(t)
 }
 
 // clone starts a thread as the runtime's newosproc wants it: with the same registers,
@@ -57,35 +129,34 @@ func clone(t *thread, flags, sp, tls uintptr) uint64 {
 	if flags&cloneThread == 0 {
 		return errno(enosys)
 	}
-	for i := range threads {
-		n := &threads[i]
-		if n.state != stateFree {
-			continue
-		}
-		threadCount = max(threadCount, i+1)
-		*n = *t
-		n.id = uint64(i) + 1
-		n.setResult(0)
-		n.setStackPointer(sp)
-		if flags&cloneSetTLS != 0 {
-			n.setTLS(tls)
-		}
-		n.signalStack, n.signalStackSize = 0, 0
-		makeReady(n)
-		return n.id
+	n := newThread()
+	if n == nil {
+		return errno(eagain)
 	}
-	return errno(eagain)
+	n.registers, n.call, n.mask = t.registers, t.call, t.mask
+	n.setResult(0)
+	n.setStackPointer(sp)
+	if flags&cloneSetTLS != 0 {
+		n.setTLS(tls)
+	}
+	n.signalStack, n.signalStackSize = 0, 0
+	makeReady(n)
+	return n.id
 }
 
-// wait makes a thread wait until wake is called or the deadline has passed.
-func wait(t *thread, state uint64, deadline int64) {
+// wait makes a thread wait, in a list, until wake is called or the deadline has passed.
+func wait(t *thread, l *threadList, state uint64, deadline int64) {
 	t.state, t.deadline = state, deadline
-	earliestDeadline = min(earliestDeadline, deadline)
+	l.add(t)
+	if deadline != never {
+		addDeadline(t)
+	}
 }
 
 // wake ends a wait: the thread's system call returns result.
 func wake(t *thread, result uint64) {
-	t.deadline = never
+	t.leaveList()
+	removeDeadline(t)
 	t.setResult(result)
 	makeReady(t)
 }
@@ -131,12 +202,14 @@ func futex(t *thread, word, op, value, timeout uintptr) uint64 {
 			deadline = deadlineIn(timeout)
 		}
 		t.futex = word
-		wait(t, stateFutex, deadline)
+		wait(t, futexList(word), stateFutex, deadline)
 		return 0
 	case futexWake:
 		woken := uint64(0)
-		for i := range threadCount {
-			if w := &threads[i]; woken < uint64(value) && w.state == stateFutex && w.futex == word {
+		for next := futexList(word).first; next != 0 && woken < uint64(value); {
+			w := at[thread](next)
+			next = w.next
+			if w.futex == word {
 				wake(w, 0)
 				woken++
 			}

@@ -11,15 +11,17 @@ const (
 type utf8Decoder struct {
 	rune, least uint32
 	need        int
+	invalid     bool // the replacement character that decode has returned is not in the input
 }
 
 // decode takes a byte and returns the character that it completes, or noRune. If again is
 // true, the byte does not belong to the incomplete sequence before it: the replacement
 // character is for that sequence, and the caller passes the byte once more.
 func (d *utf8Decoder) decode(b byte) (r uint32, again bool) {
+	d.invalid = false
 	if d.need > 0 {
 		if b&0xC0 != 0x80 {
-			d.need = 0
+			d.need, d.rune, d.invalid = 0, 0, true
 			return replacementRune, true
 		}
 		d.rune = d.rune<<6 | uint32(b&0x3F)
@@ -27,6 +29,7 @@ func (d *utf8Decoder) decode(b byte) (r uint32, again bool) {
 			return noRune, false
 		}
 		if d.rune < d.least || d.rune > 0x10FFFF || d.rune>>11 == 0xD800>>11 {
+			d.invalid = true
 			return replacementRune, false
 		}
 		return d.rune, false
@@ -41,9 +44,16 @@ func (d *utf8Decoder) decode(b byte) (r uint32, again bool) {
 	case b >= 0xF0 && b < 0xF5:
 		d.rune, d.need, d.least = uint32(b&0x07), 3, 0x10000
 	default:
+		d.rune, d.invalid = 0, true
 		return replacementRune, false
 	}
 	return noRune, false
+}
+
+// surrogate reports whether the sequence is invalid only because it has half of a surrogate
+// pair.
+func (d *utf8Decoder) surrogate() bool {
+	return d.invalid && d.least == 0x800 && d.rune>>11 == 0xD800>>11
 }
 
 // utf16Decoder turns UTF-16 units into UTF-8.
@@ -66,17 +76,22 @@ func (d *utf16Decoder) decode(u uint16) int {
 		r = replacementRune
 	}
 	d.high = 0
+	return encodeUTF8(&d.utf8, r)
+}
+
+// encodeUTF8 stores the UTF-8 of a character and returns its size.
+func encodeUTF8(b *[4]byte, r uint32) int {
 	switch {
 	case r < 0x80:
-		d.utf8[0] = byte(r)
+		b[0] = byte(r)
 		return 1
 	case r < 0x800:
-		d.utf8[0], d.utf8[1] = byte(0xC0|r>>6), byte(0x80|r&0x3F)
+		b[0], b[1] = byte(0xC0|r>>6), byte(0x80|r&0x3F)
 		return 2
 	case r < 0x10000:
-		d.utf8[0], d.utf8[1], d.utf8[2] = byte(0xE0|r>>12), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
+		b[0], b[1], b[2] = byte(0xE0|r>>12), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
 		return 3
 	}
-	d.utf8[0], d.utf8[1], d.utf8[2], d.utf8[3] = byte(0xF0|r>>18), byte(0x80|r>>12&0x3F), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
+	b[0], b[1], b[2], b[3] = byte(0xF0|r>>18), byte(0x80|r>>12&0x3F), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
 	return 4
 }

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"unsafe"
@@ -191,16 +192,30 @@ func (f floats) Pack(w, src []byte, row, columns int) (bad int) {
 func (f floats) packHalves(w []float32, src []byte, row, columns int) (bad int) {
 	rows := len(src) / (2 * columns)
 	checkTiles("Pack", len(w), SizeF32(row+rows, columns), row >= 0 && row%TileF32 == 0 && len(src) == 2*rows*columns)
-	var line [16]float32
-	for j := 0; j < columns; j += len(line) {
-		n := min(len(line), columns-j)
+	const line = 16
+	var exponents uint32 // bit 15 is set if some value is not finite
+	for j := 0; j < columns; j += line {
 		for r := range rows {
-			f.Dequantize(line[:n], src[2*(r*columns+j):][:2*n])
-			tile := w[SizeF32((row+r)/TileF32*TileF32, columns)+j*TileF32+r%TileF32:]
-			for i, v := range line[:n] {
-				tile[i*TileF32] = v
+			from := src[2*(r*columns+j):][:2*min(line, columns-j)]
+			to := w[SizeF32((row+r)/TileF32*TileF32, columns)+j*TileF32+r%TileF32:]
+			if f.Type == quant.BF16 { // the upper half of a float32
+				for i := 0; i < len(from); i += 2 {
+					h := uint32(binary.LittleEndian.Uint16(from[i:]))
+					exponents |= h&0x7f80 + 0x80
+					to[i/2*TileF32] = math.Float32frombits(h << 16)
+				}
+				continue
+			}
+			for i := 0; i < len(from); i += 2 { // Float16 of what is finite, in one multiplication
+				h := uint32(binary.LittleEndian.Uint16(from[i:]))
+				exponents |= h&0x7c00 + 0x400
+				v := math.Float32frombits(h&0x7fff<<13) * (1 << 112)
+				to[i/2*TileF32] = math.Float32frombits(math.Float32bits(v) | h&0x8000<<16)
 			}
 		}
+	}
+	if exponents>>15 == 0 {
+		return -1
 	}
 	return f.NotFinite(src)
 }

@@ -23,7 +23,7 @@ func host(args ...string) check { return check{args, false} }
 func vm(args ...string) check   { return check{args, true} }
 
 // cmd is those tests of the host command that start no machine.
-var cmd = host("-run", "Test(Usage|Help|BadFiles|Image|Info.*|CannotWrite)$", "./cmd/bootllama")
+var cmd = host("-run", "Test(Usage|Help|ClosedPipe|BadFiles|Image|Info.*|CannotWrite)$", "./cmd/bootllama")
 
 var rooms = []room{
 	{"simd", []check{host("./simd"), host(".")}},
@@ -36,7 +36,8 @@ var rooms = []room{
 	{"workers", []check{host("./workers"), host("."), host("./internal/run")}},
 	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
 	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},
-	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*)$", "./metal"), vm("./metal")}},
+	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|Controls|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
+		vm("-failfast", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "./metal")}},
 }
 
 func checksOf(folder string) []check {

@@ -38,8 +38,7 @@ status. Otherwise the terminal is the machine's console.
       --no-check            leave it to the machine to find fault with the files
   -v                        say what is going on
 
-And those of run:
-
+The other options are those of run.
 `
 
 // bootOptions are the options of boot.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/gengguf"
 	"bootllama/internal/randommodel"
 )
 
@@ -85,6 +86,75 @@ func TestBootConsole(t *testing.T) {
 		if !strings.Contains(stdout, strings.TrimSuffix(story, "\n")) {
 			t.Errorf("%q is not in %q", story, stdout)
 		}
+	}
+}
+
+// A conversation with a GGUF model, typed at the machine's console, is the host's.
+func TestBootConversation(t *testing.T) {
+	needQEMU(t)
+	f := gengguf.New("tiny-qwen3", "Q4_K")
+	f.Tokenizer = gengguf.Qwen3()
+	model := filepath.Join(t.TempDir(), "tiny-qwen3.Q4_K.gguf")
+	if err := f.Create(model); err != nil {
+		t.Fatal(err)
+	}
+	options := []string{model, "-s", "7", "-n", "20", "-y", "Be brief."}
+	lines := []string{"Who are you?\n", "And \"then\"?\n"}
+	text, stderr, status := invoke(t, strings.Join(lines, ""), append([]string{"console"}, options...)...)
+	if turns := strings.Split(text, "\n> "); status != 0 || len(turns) != 4 || len(turns[1]) < 20 {
+		t.Fatalf("the host: status %d, %q, %q", status, text, stderr)
+	}
+	person := &typing{lines: lines}
+	var errs bytes.Buffer
+	if status := command(t.Context(), append([]string{"boot", "--console"}, options...), streams{person, person, &errs}); status != 0 || errs.Len() > 0 {
+		t.Errorf("status %d, stderr %q", status, &errs)
+	}
+	want := text
+	for _, line := range lines { // a machine shows what is typed
+		want = strings.Replace(want, "\n> ", "\n>\x00"+line, 1)
+	}
+	want = strings.ReplaceAll(want, "\x00", " ")
+	if got := person.text(); got != want {
+		t.Errorf("the machine printed\n%q\nwith what was typed, the host\n%q", got, want)
+	}
+}
+
+// TestBootLarge boots models of the size that people use from an image: Llama 3.2 1B on a machine with 2 GiB, and 3.1 8B,
+// which is in two files there, with 7 GiB.
+func TestBootLarge(t *testing.T) {
+	if os.Getenv("BOOTLLAMA_LARGE") == "" {
+		t.Skip("SKIPPED: 20 GiB of files and minutes; BOOTLLAMA_LARGE=1 runs it")
+	}
+	needQEMU(t)
+	for _, c := range []struct {
+		model, typ string
+		memory     string
+		sparse     bool // without data, which are all zeros: it stands for the size
+		options    []string
+	}{
+		{"llama32-1b", "Q4_K_M", "2048", false, []string{"-n", "4", "-c", "512"}},
+		{"llama32-1b", "Q8_0", "2048", false, []string{"-n", "4", "-c", "512"}},
+		{"llama31-8b", "Q4_K_M", "7168", true, []string{"-n", "2", "-c", "512"}},
+	} {
+		t.Run(c.model+" "+c.typ, func(t *testing.T) {
+			f := gengguf.New(c.model, c.typ)
+			f.Tokenizer, f.Sparse = gengguf.Qwen2(), c.sparse
+			f.Tokenizer.Pad(f.Vocab)
+			name := filepath.Join(t.TempDir(), c.model+"."+c.typ+".gguf")
+			if err := f.Create(name); err != nil {
+				t.Fatal(err)
+			}
+			options := append([]string{name, "-t", "0", "--ids"}, c.options...)
+			stdout, stderr, status := invoke(t, "", append([]string{"boot", "--memory", c.memory, "--timeout", "1h"}, options...)...)
+			t.Logf("%q %s", stdout, stderr)
+			want := stdout
+			if !c.sparse {
+				want, _, _ = invoke(t, "", append([]string{"run"}, options...)...)
+			}
+			if status != 0 || stdout != want || len(strings.Fields(stdout)) < 2 {
+				t.Errorf("status %d, %q, %q, the host %q", status, stdout, stderr, want)
+			}
+		})
 	}
 }
 

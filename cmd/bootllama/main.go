@@ -70,6 +70,9 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 		return run.Usagef("no command (`bootllama help` lists them)")
 	}
 	name, args := args[0], args[1:]
+	if len(args) == 1 && (args[0] == "-version" || args[0] == "--version") {
+		return showVersion(s)
+	}
 	if name == "boot" {
 		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, s) })
 	}
@@ -140,21 +143,19 @@ func showHelp(args []string, s streams) error {
 	text := help
 	if len(args) > 0 {
 		switch args[0] {
-		case "run", "console":
-			text = run.Help
-		case "bench":
-			text = run.BenchHelp
+		case "run", "console", "bench":
+			text = run.Help(args[0])
 		case "boot":
-			text = bootHelp + run.Help
+			text = bootHelp + run.OptionsHelp
 		case "image":
-			text = imageHelp + run.Help
+			text = imageHelp + run.OptionsHelp
 		case "efi":
 			text = efiHelp
 		case "info":
 			text = infoHelp
 		case "tokenize":
 			text = tokenizeHelp
-		case "help", "version":
+		case "help", "-h", "-help", "--help", "version", "-version", "--version":
 		default:
 			return run.Usagef("unknown command %q (`bootllama help` lists them)", args[0])
 		}

@@ -110,6 +110,27 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestHelpNames: -h of a command, and help with its name, are about that command alone.
+func TestHelpNames(t *testing.T) {
+	for _, name := range []string{"run", "console", "boot", "image", "efi", "bench", "info"} {
+		want := "Usage: " + name + " "
+		for _, args := range [][]string{{name, "-h"}, {name, "--help"}, {"help", name}, {"-h", name}, {"--help", name}} {
+			stdout, stderr, status := invoke(t, "", args...)
+			if status != 0 || stderr != "" || !strings.HasPrefix(stdout, want) || strings.Count(stdout, "Usage: ") != 1 {
+				t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", args, status, stdout, stderr, want)
+			}
+		}
+		if stdout, stderr, status := invoke(t, "", name, "--version"); status != 0 || stderr != "" || !strings.HasPrefix(stdout, "bootllama ") {
+			t.Errorf("%s --version: status %d, stdout %q, stderr %q", name, status, stdout, stderr)
+		}
+	}
+	for _, args := range [][]string{{"help", "help"}, {"help", "version"}, {"help", "-h"}} {
+		if stdout, stderr, status := invoke(t, "", args...); status != 0 || stdout != help || stderr != "" {
+			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for want, args := range map[string][]string{
 		"bootllama image ": {"-h"}, "bootllama boot ": {"--help"}, "bootllama efi ": {"help", "help"},

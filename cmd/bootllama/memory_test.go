@@ -18,6 +18,7 @@ import (
 	"bootllama"
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
+	"bootllama/internal/gengguf"
 	"bootllama/internal/randommodel"
 	"bootllama/internal/vm/vmtest"
 )
@@ -30,14 +31,36 @@ var generation = []string{"-n", "8", "-s", "1"}
 
 // measured are the models, by 8.3 names.
 var measured = []struct {
-	name  string
-	shape randommodel.Shape
+	name   string
+	create func(name string) error
 }{
-	{"15M.BIN", randommodel.Stories15M},
-	{"15M-Q8.BIN", randommodel.Stories15M.Int8()},
-	{"110M.BIN", randommodel.Stories110M},
-	{"110M-Q8.BIN", randommodel.Stories110M.Int8()},
-	{"1100M-Q8.BIN", randommodel.TinyLlama1100.Int8()},
+	{"15M.BIN", randommodel.Stories15M.Create},
+	{"15M-Q8.BIN", randommodel.Stories15M.Int8().Create},
+	{"110M.BIN", randommodel.Stories110M.Create},
+	{"110M-Q8.BIN", randommodel.Stories110M.Int8().Create},
+	{"1100M-Q8.BIN", randommodel.TinyLlama1100.Int8().Create},
+	{"QWEN-Q8.GGU", qwen3("Q8_0")},
+	{"QWEN-Q4.GGU", qwen3("Q4_0")},
+	{"QWEN-Q4K.GGU", qwen3("Q4_K_M")},
+}
+
+// qwen3 makes a model of Qwen3 0.6B's shape, but for the number of layers, with 151,936 tokens.
+func qwen3(typ string) func(name string) error {
+	return func(name string) error {
+		f := gengguf.New("qwen3-0.6b", typ)
+		f.Layers, f.Mixed, f.Tokenizer = 4, true, gengguf.Qwen3()
+		f.Tokenizer.Grow(f.Vocab)
+		return f.Create(name)
+	}
+}
+
+// arguments are what runs a model of a folder.
+func arguments(dir, name string) []string {
+	args := append([]string{"run", filepath.Join(dir, name)}, generation...)
+	if strings.HasSuffix(name, ".GGU") {
+		return append(args, "-c", "1024", "-i", "Once")
+	}
+	return append(args, "-z", filepath.Join(dir, "TOK.BIN"))
 }
 
 // machines are what the models run on, bare; 0 MiB: as boot has it.
@@ -49,6 +72,7 @@ var machines = []struct {
 	{"110M.BIN", 0},
 	{"1100M-Q8.BIN", 0},
 	{"1100M-Q8.BIN", 6144},
+	{"QWEN-Q8.GGU QWEN-Q4.GGU QWEN-Q4K.GGU", 0},
 }
 
 // TestPeakMemory loads models and generates, as a process and on the bare machine: no more memory is used than info
@@ -58,16 +82,20 @@ func TestPeakMemory(t *testing.T) {
 	dir := t.TempDir()
 	headers := map[string]llama.Header{}
 	for _, m := range measured {
-		if large := m.shape.Dim == 2048; large && os.Getenv("BOOTLLAMA_LARGE") == "" {
+		if large := m.name == "1100M-Q8.BIN"; large && os.Getenv("BOOTLLAMA_LARGE") == "" {
 			t.Logf("SKIPPED %s: 1.2 GiB and minutes; BOOTLLAMA_LARGE=1 tests it too", m.name)
 			continue
 		} else if large && testing.Short() {
 			continue
 		}
-		if err := m.shape.Create(filepath.Join(dir, m.name)); err != nil {
+		if err := m.create(filepath.Join(dir, m.name)); err != nil {
 			t.Fatal(err)
 		}
-		h, err := llama.LoadHeader(filepath.Join(dir, m.name))
+		o, err := parseBoot(arguments(dir, m.name)[1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := o.Header()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +112,7 @@ func TestPeakMemory(t *testing.T) {
 		}
 		for _, m := range measured {
 			if h, ok := headers[m.name]; ok {
-				cmd := exec.Command(program, append([]string{"run", filepath.Join(dir, m.name), "-z", filepath.Join(dir, "TOK.BIN")}, generation...)...)
+				cmd := exec.Command(program, arguments(dir, m.name)...)
 				cmd.Stderr = os.Stderr
 				out, err := cmd.Output()
 				if err != nil {
@@ -150,7 +178,7 @@ func metalBench(t *testing.T, app []byte, dir string, tokenizer []byte, headers 
 			continue
 		}
 		files = append(files, vmtest.Copy(t, name, filepath.Join(dir, name)))
-		lines = append(lines, "MEASURE.EFI run "+name+" -z TOK.BIN "+strings.Join(generation, " "))
+		lines = append(lines, "MEASURE.EFI "+strings.Join(arguments("", name), " "))
 		memory = max(memory, memoryMiB(h))
 	}
 	if len(lines) == 0 {
@@ -165,6 +193,13 @@ func metalBench(t *testing.T, app []byte, dir string, tokenizer []byte, headers 
 func checkMemory(t *testing.T, name string, h llama.Header, said string, uncounted int64) {
 	t.Helper()
 	m := h.Memory()
+	tensors := int64(0) // in the file
+	for _, w := range h.Tensors {
+		tensors += w.Bytes
+	}
+	if strings.HasSuffix(name, ".GGU") && m.Weights > tensors/10*11 {
+		t.Errorf("%s: weights of %d bytes for tensors of %d", name, m.Weights, tensors)
+	}
 	peak := figureOf(t, name, said, "peak") + uncounted
 	over := peak - m.Weights - m.Cache - m.State
 	mib := func(n int64) string { return fmt.Sprintf("%.1f", float64(n)/(1<<20)) }

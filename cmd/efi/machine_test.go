@@ -78,7 +78,7 @@ func (s *script) add(t *testing.T, args []string, want string) {
 	}
 	metal := slices.Clone(args)
 	for i, path := range metal {
-		if strings.HasSuffix(path, ".bin") {
+		if strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, ".gguf") {
 			metal[i] = s.name(t, path)
 		}
 	}
@@ -98,7 +98,7 @@ func (s *script) name(t *testing.T, path string) string {
 
 // TestGoldensOnMetal: the bare machine and the host write the bytes that llama2.c wrote,
 // ids of tokens and text, with the models of this repository and with published ones,
-// which a clone does not have.
+// which a clone does not have; and the same bytes with GGUF models.
 func TestGoldensOnMetal(t *testing.T) {
 	s := newScript()
 	for _, name := range append(slices.Clone(golden.Own), golden.Published) {
@@ -133,6 +133,7 @@ func TestGoldensOnMetal(t *testing.T) {
 			s.add(t, c.Command(root), string(c.Stdout))
 		}
 	}
+	s.addGGUF(t, t.TempDir())
 	app := build(t)
 	for _, c := range []struct {
 		name, cpu string

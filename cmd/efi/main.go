@@ -11,11 +11,27 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"bootllama/internal/run"
 	"bootllama/metal"
 )
+
+const help = `bootllama runs a LLaMA model (a llama2.c checkpoint) on a machine with no operating system.
+
+  run     [MODEL] [options]    one text
+  console [MODEL] [options]    a session: type how a story begins, read it
+  bench   [MODEL] [options]    how fast it runs, and what limits it
+  help    [COMMAND]
+  version
+
+Without MODEL, it is a small one that is built in and tells children's tales.
+Without a command, LLAMA.TXT on the volume of this program is the command, one
+argument a line, or else it is console. help COMMAND lists a command's options.
+`
 
 // argumentsFile holds the arguments if the firmware started the application from a stick or
 // disk, without any, and not a user from the UEFI shell.
@@ -31,6 +47,11 @@ func main() {
 		os.Exit(2)
 	}
 	args := os.Args[1:]
+	if !metal.StartedByShell() && len(args) > 0 && !isCommand(args) {
+		// A person's mistake, or what the firmware keeps for itself: it must not hinder the machine from starting.
+		fmt.Fprintf(os.Stderr, "bootllama: the load options are ignored: %q is no command (help lists them)\n", args[0])
+		args = nil
+	}
 	if len(args) == 0 {
 		var err error
 		if args, err = storedArguments(); err != nil {
@@ -41,13 +62,57 @@ func main() {
 	if len(args) > 0 && args[0] == run.NoBar {
 		args, stderr = args[1:], os.Stderr
 	}
-	os.Exit(run.Main(context.Background(), args, os.Stdin, os.Stdout, stderr))
+	os.Exit(command(args, stderr))
 }
 
-// storedArguments reads the arguments. If the file does not exist, the application is alone on
+// Words for help and version, as the host's command takes them.
+var (
+	helpWords    = []string{"help", "-h", "-help", "--help"}
+	versionWords = []string{"version", "-version", "--version"}
+	commands     = []string{"run", "console", "bench"}
+)
+
+// isCommand reports whether args begin with a command, or ask for help or the version.
+func isCommand(args []string) bool {
+	if args[0] == run.NoBar {
+		args = args[1:]
+	}
+	return len(args) > 0 && slices.Contains(slices.Concat(commands, helpWords, versionWords), args[0])
+}
+
+// command runs a command and returns the exit status.
+func command(args []string, stderr io.Writer) int {
+	switch {
+	case len(args) > 0 && slices.Contains(versionWords, args[0]), len(args) == 2 && slices.Contains(versionWords[1:], args[1]):
+		fmt.Printf("bootllama for UEFI, %s %s\n", runtime.Version(), runtime.GOARCH)
+		return 0
+	case len(args) > 0 && slices.Contains(helpWords, args[0]):
+		return showHelp(args[1:], stderr)
+	}
+	return run.Main(context.Background(), args, os.Stdin, os.Stdout, stderr)
+}
+
+func showHelp(args []string, stderr io.Writer) int {
+	text := help
+	if len(args) > 0 && !slices.Contains(helpWords, args[0]) && !slices.Contains(versionWords, args[0]) {
+		if !slices.Contains(commands, args[0]) {
+			return run.Report(run.Usagef("unknown command %q: %s", args[0], strings.Join(commands, ", ")), stderr)
+		}
+		text = run.Help(args[0])
+	}
+	_, err := io.WriteString(os.Stdout, text)
+	return run.Report(err, stderr)
+}
+
+// storedArguments reads the arguments, and makes the folder of their file the current one, to
+// which the names in it are relative. If the file does not exist, the application is alone on
 // the volume: it then holds a session with the built-in model.
 func storedArguments() ([]string, error) {
-	f, err := os.Open(argumentsFile)
+	var f *os.File
+	err := os.Chdir(filepath.Dir(argumentsFile))
+	if err == nil {
+		f, err = os.Open(argumentsFile)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{"console"}, nil
 	}

@@ -45,7 +45,8 @@ const MaxFile = min(math.MaxUint32, math.MaxInt)
 // File is a file of the image.
 type File struct {
 	// Path in the image, slash separated without a leading slash. Every element
-	// is an 8.3 name in capitals, as ShortName makes.
+	// is an 8.3 name in capitals, as ShortName makes; the last may be a long name
+	// of a GGUF file: see IsLongName.
 	Path string
 	// Size in bytes, at most 4 GiB - 1.
 	Size int64
@@ -220,12 +221,14 @@ type tree struct {
 }
 
 func newTree(files []File) (*tree, error) {
-	t := &tree{files: files, entries: map[string]int{"": 0}}
+	t := &tree{files: slices.Clone(files), entries: map[string]int{"": 0}}
+	// go-diskfs gives a file with a long name a short one that no file before it has.
+	slices.SortStableFunc(t.files, func(a, b File) int { return longEntries(a.Path) - longEntries(b.Path) })
 	isFile := make(map[string]bool)
-	for _, f := range files {
+	for _, f := range t.files {
 		elements := strings.Split(f.Path, "/")
-		for _, e := range elements {
-			if !isShortName(e) {
+		for i, e := range elements {
+			if !isShortName(e) && !(i == len(elements)-1 && IsLongName(e)) {
 				return nil, fmt.Errorf("disk image: path %q: %q is not an 8.3 name in capitals, like LLAMA.TXT", f.Path, e)
 			}
 		}
@@ -245,11 +248,12 @@ func newTree(files []File) (*tree, error) {
 			}
 			parent = dir
 		}
-		if _, isDir := t.entries[f.Path]; isDir || isFile[f.Path] {
+		same := strings.ToUpper(f.Path)
+		if _, isDir := t.entries[f.Path]; isDir || isFile[same] {
 			return nil, fmt.Errorf("disk image: %s is there twice", f.Path)
 		}
-		isFile[f.Path] = true
-		t.entries[parent]++
+		isFile[same] = true
+		t.entries[parent] += 1 + longEntries(f.Path)
 		t.bytes += f.Size
 	}
 	return t, nil
@@ -263,6 +267,25 @@ func isShortName(name string) bool {
 	stem, ext, dot := strings.Cut(name, ".")
 	return len(stem) >= 1 && len(stem) <= 8 && len(ext) <= 3 && (!dot || ext != "") &&
 		strings.Trim(stem+ext, shortNameChars) == "" && !isDevice(stem)
+}
+
+// IsLongName reports whether a file can have this name although it is no 8.3 name: one that ends in .gguf, of
+// characters that 8.3 names have, small letters and dots. The names of the parts of a model are fixed, and people know
+// models by them. There are more than 8 characters before the end, so that every implementation shortens the name in the
+// same way, to one with a number.
+func IsLongName(name string) bool {
+	stem, ok := strings.CutSuffix(name, ".gguf")
+	return ok && len(shortChars(stem)) > 8 && len(name) <= 128 && !strings.HasPrefix(stem, ".") &&
+		strings.Trim(strings.ToUpper(stem), shortNameChars+".") == ""
+}
+
+// longEntries is how many entries of a folder the long name at the end of a path takes, beside that of the file: one for
+// 13 characters. An 8.3 name takes none.
+func longEntries(file string) int {
+	if name := path.Base(file); !isShortName(name) {
+		return (len(name) + 12) / 13
+	}
+	return 0
 }
 
 // isDevice reports whether Windows takes a file of this name for a device,

@@ -150,6 +150,9 @@ func TestReadBack(t *testing.T) {
 		{"subdirectory cluster exactly full", many(14, "S/N%d"), Options{}},
 		{"nested", append(many(20, "A/B/C/D%d/E.TXT"), sizes(5, 70000)...), Options{}},
 		{"all characters", []File{Content("!#$%&'().-@^", []byte("x")), Content("_`{}~/0.9", nil)}, Options{}},
+		{"long names", append([]File{Content("Llama-3.1-8B-00001-of-00003.gguf", random("1", 5000)), Content("Llama-3.1-8B-00002-of-00003.gguf", nil),
+			Content("M/LLAMA-~1.GGU", []byte("x")), Content("M/llama-tiny.Q4_K.gguf", []byte("y")), Content("LLAMA3~1.GGU", []byte("z")),
+			Content("Llama-3.1-8B-00003-of-00003.gguf", random("3", 700))}, many(20, "qwen2.5-0.5b-instruct-%05d-of-00020.gguf")...), Options{}},
 		{"named as the label", []File{Content("BOOTLLAM.A", []byte("x"))}, Options{}},
 		{"30 MiB", sizes(30 * mib), Options{}},
 		{"40 MiB", append(sizes(40*mib-7), Content("EFI/BOOT/BOOTX64.EFI", random("x", 3*mib+5))), Options{}},
@@ -550,6 +553,10 @@ func TestErrors(t *testing.T) {
 		{"two dots", []File{Content("A.B.C", nil)}, Options{}, "not an 8.3 name"},
 		{"last dot", []File{Content("A.", nil)}, Options{}, "not an 8.3 name"},
 		{"not ASCII", []File{Content("Ä", nil)}, Options{}, "not an 8.3 name"},
+		{"a long name twice", []File{Content("llama-3.2-1b.gguf", nil), Content("Llama-3.2-1B.gguf", nil)}, Options{}, "Llama-3.2-1B.gguf is there twice"},
+		{"a short name's end", []File{Content("tinyllam.gguf", nil)}, Options{}, "not an 8.3 name"},
+		{"a long name with a space", []File{Content("tiny llama 1.gguf", nil)}, Options{}, "not an 8.3 name"},
+		{"a long name of a folder", []File{Content("llama-3.2-1b.gguf/X", nil)}, Options{}, "not an 8.3 name"},
 		{"device", []File{Content("AUX.BIN", nil)}, Options{}, "not an 8.3 name"},
 		{"free", nil, Options{Free: -1}, "-1 free bytes"},
 		{"free too much", nil, Options{Free: 1 << 40}, "largest volume"},
@@ -610,6 +617,10 @@ func TestCancel(t *testing.T) {
 	}
 	if err := Write(ctx, filepath.Join(dir, "image"), []File{f}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	leftBehind(t, dir)
+	if err := Write(ctx, filepath.Join(dir, "image"), nil, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before it began: error %v, want %v", err, context.Canceled)
 	}
 	leftBehind(t, dir)
 }

@@ -67,6 +67,7 @@ const (
 	attrVolumeID  = 0x08
 	attrDirectory = 0x10
 	attrArchive   = 0x20
+	attrLongName  = 0x0f
 )
 
 const (
@@ -344,7 +345,9 @@ func (v *volume) finishFolder(dir string, fat []byte) error {
 			return err
 		}
 		for e := b; len(e) > 0 && e[0] != 0; e = e[dirEntrySize:] {
-			finishEntry(e[:dirEntrySize], fat)
+			if e[dirAttr] != attrLongName {
+				finishEntry(e[:dirEntrySize], fat)
+			}
 		}
 		if err := v.write(int64(g.Offset), b); err != nil {
 			return err

@@ -5,6 +5,7 @@ package efi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,8 @@ type Options struct {
 	Toolchain string
 	// ImageBase is pe.Options.ImageBase.
 	ImageBase uint64
+	// Entry is the symbol that the firmware calls. Empty: metal's; another one must call it.
+	Entry string
 	// Symbols keeps the ELF's symbol table and DWARF. The EFI application has
 	// neither in any case.
 	Symbols bool
@@ -73,7 +76,7 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 
-	ldflags := "-E " + entry
+	ldflags := "-E " + cmp.Or(opt.Entry, entry)
 	if !opt.Symbols {
 		ldflags = "-s -w " + ldflags
 	}

@@ -280,6 +280,22 @@ func (t *Tokenizer) Pad(n int) {
 	}
 }
 
+// Grow fills a byte-level vocabulary up to n tokens with merges of its first ones, so that it takes the memory of a real one.
+func (t *Tokenizer) Grow(n int) {
+	have := make(map[string]bool, n)
+	for _, text := range t.Tokens {
+		have[text] = true
+	}
+	first := slices.Clone(t.Tokens)
+	for i := 0; len(t.Tokens) < n; i++ {
+		a, b := first[i/len(first)], first[i%len(first)]
+		if t.Types[i/len(first)] == 1 && t.Types[i%len(first)] == 1 && !have[a+b] {
+			have[a+b] = true
+			t.Tokens, t.Types, t.Merges = append(t.Tokens, a+b), append(t.Types, 1), append(t.Merges, a+" "+b)
+		}
+	}
+}
+
 // Cut keeps n tokens: the first ones, which are bytes and the first merges, single characters, and the special tokens that
 // matter for a chat, with new numbers behind them.
 func (t *Tokenizer) Cut(n int) *Tokenizer {

@@ -16,17 +16,16 @@ import (
 	"bootllama/workers"
 )
 
-// BenchHelp is what bench -h prints.
-const BenchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
+const benchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
 
-In each round a prompt goes through the model, then tokens are generated, then all
-weights are read by as many cores: a token cannot take less time than that. The
-figures are medians. The text is nonsense and is not shown.
+In each round a prompt goes through the model, then tokens are generated, then
+all weights are read by as many cores: a token cannot take less time than that.
+The figures are medians. The text is nonsense and is not shown.
 
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
-      --prefill N        tokens of the prompt; 0: none (default 128, or half of the
-                         model's context)
+      --prefill N        tokens of the prompt; 0: none (default 128, or half of
+                         the model's context)
       --decode N         tokens to generate (default 64, or what is left of it)
       --rounds N         (default 5)
       --json             all figures as JSON
@@ -127,7 +126,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 	}
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
-	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*8*int64(c.Config.NLayers*c.Config.KVDim())
+	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*2*c.Config.KVBytes()*int64(c.Config.NLayers*c.Config.KVDim())
 	r.round(t, reader) // a warm-up, whose results are dropped
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
 	for range o.rounds {
@@ -254,11 +253,26 @@ func (r *benchReport) summarize() {
 	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
 }
 
+// types lists the types of a model's matrices, that of most bytes first.
+func types(h llama.Header) string {
+	var names []string
+	bytes := map[string]int64{}
+	for _, t := range h.Tensors {
+		if name := t.Type.String(); t.Rows > 1 && t.Weight != "" {
+			if bytes[name] += t.Bytes; !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(bytes[b], bytes[a]) })
+	return strings.Join(names, ", ")
+}
+
 // print writes the report as text.
 func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
-		r.Model, c.Weights.WCls.Format, float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
+		r.Model, types(c.Header), float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)
 	line := func(name, tokens, unit string, median float64, all []float64) {
 		if len(all) > 0 {
 			fmt.Fprintf(&b, "%-8s %11s %9.1f %-5s (%.1f to %.1f in %d rounds)\n", name, tokens, median, unit, slices.Min(all), slices.Max(all), len(all))

@@ -69,7 +69,7 @@ func TestBenchUsage(t *testing.T) {
 			t.Errorf("%q: status %d, %q, %q, want %q", c.args, status, out, errs, c.want)
 		}
 	}
-	if status, out, _ := runMain("", "bench", "-h"); status != 0 || out != BenchHelp {
+	if status, out, _ := runMain("", "bench", "-h"); status != 0 || out != Help("bench") {
 		t.Errorf("status %d, %q", status, out)
 	}
 }

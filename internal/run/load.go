@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"sort"
 	"strings"
 
@@ -19,14 +20,27 @@ import (
 // TokenizerFile returns the name of the tokenizer's file, "" for the one that is built in or in
 // the model's file.
 func (o Options) TokenizerFile() string {
-	if o.Tokenizer == "" && o.Model != "" && !isGGUFFile(o.Model) {
-		return "tokenizer.bin" // as in run.c
+	switch {
+	case o.Tokenizer != "" || o.Model == "" || IsGGUFFile(o.Model):
+		return o.Tokenizer
+	case OwnTokenizer(o.Model) != "":
+		return OwnTokenizer(o.Model)
 	}
-	return o.Tokenizer
+	return "tokenizer.bin" // as in run.c
 }
 
-// isGGUFFile reports whether a file is a GGUF file, which has its tokenizer in it.
-func isGGUFFile(name string) bool {
+// OwnTokenizer returns the name of a tokenizer's file beside a model's: with the ending .tok in
+// place of the model's. It is "" if there is none.
+func OwnTokenizer(model string) string {
+	name := strings.TrimSuffix(model, path.Ext(model)) + ".tok"
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return name
+}
+
+// IsGGUFFile reports whether a file is a GGUF file, which has its tokenizer in it.
+func IsGGUFFile(name string) bool {
 	f, _, err := llama.Open(name)
 	if err != nil {
 		return false // open says so
@@ -106,6 +120,9 @@ func (o Options) open() (*source, error) {
 	if err != nil {
 		s.Close()
 		return nil, err
+	}
+	if o.KV == "f32" {
+		s.Config.KVFloat16 = false
 	}
 	return s, nil
 }
@@ -216,13 +233,26 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
-// Vocab reads the tokenizer of the options' model, and nothing else of it but the header.
+// Vocab reads the tokenizer of the options' model, and nothing else of it but the header. A GGUF
+// file need not be a model that runs here, nor have tensors.
 func Vocab(o Options) (llama.Vocab, error) {
-	h, err := o.Header()
-	if err != nil {
-		return nil, err
+	if o.Tokenizer != "" || o.Model == "" || !IsGGUFFile(o.Model) {
+		h, err := o.Header()
+		if err != nil {
+			return nil, err
+		}
+		return loadTokenizer(o, h)
 	}
-	return loadTokenizer(o, h)
+	r, size, err := llama.Open(o.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	defer r.Close() // read only: nothing is lost when closing fails
+	v, err := gguf.ReadTokenizer(r, size, o.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return loadTokenizer(o, llama.Header{Name: o.Model, Tokenizer: v})
 }
 
 func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {

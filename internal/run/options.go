@@ -11,14 +11,36 @@ import (
 	"bootllama/internal/flags"
 )
 
-// Help is what -h prints.
-const Help = `Usage: run [MODEL] [options]        one text on standard output
-       console [MODEL] [options]    a session: type how a story begins, read it
+// Help returns what -h of run, console or bench prints.
+func Help(command string) string {
+	switch command {
+	case "bench":
+		return benchHelp
+	case "console":
+		return "Usage: console [MODEL] [options]    a session: type how a story begins, read it\n" + optionsHelp
+	}
+	return "Usage: run [MODEL] [options]    one text on standard output\n" + OptionsHelp
+}
 
-MODEL is a llama2.c checkpoint, float32 or int8, such as stories15M.bin. Without
-it, a small one that is built in tells a tale.
+// OptionsHelp lists the options of run: console's, and those of one text or a chat.
+const OptionsHelp = optionsHelp + `  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
+      --special          TEXT may have special tokens, such as <|im_start|>, and
+                         they are written (GGUF)
+      --ids              print token ids, space separated, in place of text
+  -m, --mode MODE        generate (default) or chat: say something, the model
+                         answers, if it was finetuned for it (Llama 2 Chat;
+                         GGUF: as the file says); Ctrl-C cuts the answer short,
+                         Ctrl-D ends. console chats if the GGUF says how
+`
 
-  -z, --tokenizer FILE   the MODEL's tokenizer (default tokenizer.bin)
+const optionsHelp = `
+MODEL is a GGUF file of the families llama, qwen2 or qwen3, or a llama2.c
+checkpoint, such as stories15M.bin. Without it, a small one that is built in
+tells a tale.
+
+  -h, --help             print this
+  -z, --tokenizer FILE   the MODEL's tokenizer (default: a file with
+                         MODEL's name but for the end, .tok, or tokenizer.bin)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
@@ -37,22 +59,15 @@ it, a small one that is built in tells a tale.
                          fit; in mode chat those of all turns together (GGUF: of
                          an answer); 0: as many as the context holds (default
                          256, of an answer 0)
-  -i, --prompt TEXT      how the text begins; in mode chat, what you say first
-      --special          TEXT may have special tokens, such as <|im_start|>, and
-                         they are written (GGUF)
-      --ids              print token ids, space separated, in place of text
-  -m, --mode MODE        generate (default) or chat: say something, the model
-                         answers, if it was finetuned for it (Llama 2 Chat;
-                         GGUF: as the file says); Ctrl-C cuts the answer short,
-                         Ctrl-D ends. console chats if the GGUF says how
+  -c, --context N        tokens that the model sees at once, which take memory;
+                         0 (default): as many as it can, GGUF at most 4096
+      --kv TYPE          f16 (default) or f32: numbers in which a GGUF model
+                         remembers them
   -y, --system TEXT      what the model is told before a chat, "" for nothing;
                          without it you are asked (GGUF: what the file says)
       --think            let the model think before it answers, if it can
-  -c, --context N        tokens that the model sees at once, which take memory;
-                         0 (default): as many as it can, GGUF at most 4096
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
-  -h, --help             print this
 `
 
 // Options are the options of the commands run and console.
@@ -68,6 +83,7 @@ type Options struct {
 	System      *string // system prompt of mode chat; nil: none was given
 	Think       bool    // the model may think before it answers
 	Context     int     // positions; 0: see Positions
+	KV          string  // f16 or f32: numbers of a GGUF model's keys and values; "": f16
 	Special     bool    // special tokens are found in the prompt, and written
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
@@ -125,6 +141,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
 	define("y", "system", func(s string) error { o.System = &s; return nil })
 	define("c", "context", number(&o.Context, math.MaxInt32))
+	fs.StringVar(&o.KV, "kv", "", "")
 	fs.BoolVar(&o.Think, "think", false, "")
 	fs.BoolVar(&o.Special, "special", false, "")
 	fs.BoolVar(&o.IDs, "ids", false, "")
@@ -190,6 +207,9 @@ func (o *Options) Complete(operands []string) (err error) {
 	if o.Mode != "" && o.Mode != "generate" && o.Mode != "chat" {
 		return Usagef("unknown mode %q: generate or chat", o.Mode)
 	}
+	if o.KV != "" && o.KV != "f16" && o.KV != "f32" {
+		return Usagef("--kv %q: f16 or f32", o.KV)
+	}
 	if o.Mode == "chat" && o.IDs {
 		return Usagef("--ids is for mode generate: a chat is text")
 	}
@@ -250,6 +270,9 @@ func (o Options) Args() []string {
 	}
 	if o.Context != 0 {
 		args = append(args, "-c", strconv.Itoa(o.Context))
+	}
+	if o.KV != "" {
+		args = append(args, "--kv", o.KV)
 	}
 	if o.Special {
 		args = append(args, "--special")

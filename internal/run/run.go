@@ -26,10 +26,8 @@ import (
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdin, stdout, stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp) && args[0] == "bench":
-		_, err = io.WriteString(stdout, BenchHelp)
 	case errors.Is(err, flag.ErrHelp):
-		_, err = io.WriteString(stdout, Help)
+		_, err = io.WriteString(stdout, Help(args[0]))
 	case errors.As(err, new(usageError)):
 		err = fmt.Errorf("%w (-h lists the options)", err)
 	}

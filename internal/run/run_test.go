@@ -204,22 +204,30 @@ func TestChat(t *testing.T) {
 	}
 }
 
+// TestHelp: -h names the command that it was asked of, and has its options and no others.
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}} {
-		if status, out, errs := runMain("", args...); status != 0 || out != Help || errs != "" {
+	ofText := []string{"-i, --prompt", "--ids", "-m, --mode"}
+	for _, args := range [][]string{{"run", "-h"}, {"console", "--help"}, {"run", model, "-n", "3", "-h"}, {"bench", "-h"}} {
+		status, out, errs := runMain("", args...)
+		if status != 0 || errs != "" || !strings.HasPrefix(out, "Usage: "+args[0]+" [MODEL]") || strings.Count(out, "Usage") != 1 {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, out, errs)
 		}
-	}
-	for line := range strings.Lines(Help) {
-		if len(line) > 81 {
-			t.Errorf("wider than a terminal: %q", line)
+		for _, option := range ofText {
+			if strings.Contains(out, option) != (args[0] == "run") {
+				t.Errorf("%q: %s in %q", args, option, out)
+			}
+		}
+		for line := range strings.Lines(out) {
+			if len(line) > 81 {
+				t.Errorf("wider than a terminal: %q", line)
+			}
 		}
 	}
 	// Every option is there, short and long.
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	new(Options).Register(fs)
 	fs.VisitAll(func(f *flag.Flag) {
-		if dash := "-" + strings.Repeat("-", min(len(f.Name)-1, 1)); !strings.Contains(Help, dash+f.Name) {
+		if dash := "-" + strings.Repeat("-", min(len(f.Name)-1, 1)); !strings.Contains(Help("run"), dash+f.Name) {
 			t.Errorf("the help lacks %s%s", dash, f.Name)
 		}
 	})
@@ -309,7 +317,7 @@ func TestParse(t *testing.T) {
 		{"m --top-k 0 --min-p 0.05 --repeat-penalty 1.1 --repeat-last-n -1 --special", with(func(o *Options) {
 			o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.Special = new(0), new(0.05), new(1.1), new(-1), true
 		})},
-		{"m --think -c 7", with(func(o *Options) { o.Think, o.Context = true, 7 })},
+		{"m --think -c 7 --kv f32", with(func(o *Options) { o.Think, o.Context, o.KV = true, 7, "f32" })},
 		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
 		{"-s +5 m", with(func(o *Options) { o.Seed = 5 })},
@@ -346,7 +354,7 @@ func TestArgs(t *testing.T) {
 		{Model: "m", Tokenizer: "t", Mode: "chat"},
 		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
-		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7},
+		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7, KV: "f16"},
 		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1},
 	} {
 		var file bytes.Buffer

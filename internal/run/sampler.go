@@ -68,7 +68,7 @@ func (o Options) checkGGUF(h llama.Header) error {
 		name  string
 		given bool
 	}{{"--top-k", o.TopK != nil}, {"--min-p", o.MinP != nil}, {"--repeat-penalty", o.RepeatPenalty != nil},
-		{"--repeat-last-n", o.RepeatLastN != nil}, {"--special", o.Special}} {
+		{"--repeat-last-n", o.RepeatLastN != nil}, {"--special", o.Special}, {"--kv", o.KV != ""}} {
 		if f.given {
 			return Usagef("%s is for GGUF models, which %s is not", f.name, h.Name)
 		}

@@ -31,7 +31,7 @@ func TestGGUFOptions(t *testing.T) {
 		same    string
 	}{
 		{"--top-k 1", greedy}, {"--min-p 1", greedy}, {"-p 1e-300", greedy},
-		{"-t 0 --repeat-penalty 1", greedy}, {"-t 0 --repeat-penalty 3 --repeat-last-n 0", greedy},
+		{"-t 0 --repeat-penalty 1", greedy}, {"-t 0 --kv f16", greedy}, {"-t 0 --repeat-penalty 3 --repeat-last-n 0", greedy},
 		{"-t 0.7 -p 0.8 --top-k 20 --min-p 0 --repeat-penalty 1", defaults},
 	} {
 		if got := ids(strings.Fields(c.options)...); got != c.same {

@@ -38,12 +38,14 @@ var ErrNotStarted = errors.New("the firmware did not start the program")
 type Machine struct {
 	Disk     string // path of a raw disk image, which the firmware boots
 	ReadOnly bool   // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
+	Second   string // path of another one, behind the first; "": none
 
-	CPUs      int    // 0: 1
-	MemoryMiB int    // 0: 512
-	CPU       string // QEMU's -cpu; "": max
-	Accel     string // auto, kvm or tcg; "": auto
-	Firmware  string // path of an OVMF or edk2 image; "": where distributions put it
+	CPUs      int      // 0: 1
+	MemoryMiB int      // 0: 512
+	CPU       string   // QEMU's -cpu; "": max
+	Devices   []string // more of QEMU's -device
+	Accel     string   // auto, kvm or tcg; "": auto
+	Firmware  string   // path of an OVMF or edk2 image; "": where distributions put it
 
 	Screen  bool          // show the machine's screen in a window
 	Timeout time.Duration // 0: none
@@ -59,6 +61,9 @@ type Machine struct {
 	// Stay keeps the machine on when a program has ended, until the guest switches it off or its time is up. A script of
 	// the UEFI shell can then start several programs.
 	Stay bool
+	// Restart lets a reset by the guest start the machine again, with the firmware's variables as they are. Otherwise it
+	// switches the machine off.
+	Restart bool
 
 	shell bool // the program is the UEFI shell, which otherwise shows that the firmware found no program
 }
@@ -258,18 +263,27 @@ func startLocked(cmd *exec.Cmd) (<-chan error, error) {
 // args are QEMU's arguments.
 func (r *Running) args(display string, flash, accel []string) []string {
 	m := r.machine
-	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", "std", "-nic", "none", "-no-reboot"}
+	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", "std", "-nic", "none"}
+	if !m.Restart {
+		args = append(args, "-no-reboot")
+	}
 	for _, a := range accel {
 		args = append(args, "-accel", a)
 	}
 	args = append(args, "-cpu", cmp.Or(m.CPU, "max"), "-smp", strconv.Itoa(cmp.Or(m.CPUs, 1)), "-m", strconv.Itoa(cmp.Or(m.MemoryMiB, 512)))
 	args = append(args, "-display", display)
 	args = append(args, flash...)
-	drive, device := "if=none,format=raw,id=disk,file="+escape(m.Disk), "ide-hd"
+	drive, device := "if=none,format=raw,id=disk,file="+escape(m.Disk), "ide-hd,bus=ide.0"
 	if m.ReadOnly {
 		drive, device = drive+",readonly=on", "virtio-blk-pci"
 	}
 	args = append(args, "-drive", drive, "-device", device+",drive=disk")
+	if m.Second != "" {
+		args = append(args, "-drive", "if=none,format=raw,id=second,file="+escape(m.Second), "-device", "ide-hd,bus=ide.1,drive=second")
+	}
+	for _, d := range m.Devices {
+		args = append(args, "-device", d)
+	}
 	for _, name := range ports {
 		args = append(args, "-chardev", "socket,id="+name+",path="+escape(filepath.Join(r.dir, name)))
 	}

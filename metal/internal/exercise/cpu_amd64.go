@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"unsafe"
 )
@@ -12,6 +13,7 @@ const sysGetrandom = 318 // which package syscall lacks
 func xcr0() uint64
 func processorID() uint32
 func hasOSXSAVE() bool
+func changeRounding()
 func addAVX(sum, a, b *[8]float32)
 
 // vectorState returns XCR0, or 0 if it cannot be read, and checks that AVX works if it is
@@ -38,4 +40,32 @@ func overwrite(function uintptr, status uint64) {
 	code := *(**[11]byte)(unsafe.Pointer(&function))
 	code[0], code[1], code[10] = 0x48, 0xB8, 0xC3
 	*(*uint64)(unsafe.Pointer(&code[2])) = status
+}
+
+// overwriteCount makes a firmware function store a number at its second and third argument,
+// and return success: MOVQ $n, (DX); MOVQ $n, (R8); XORL AX, AX; RET.
+func overwriteCount(function uintptr, n uint32) {
+	code := *(**[17]byte)(unsafe.Pointer(&function))
+	*code = [17]byte{0x48, 0xC7, 0x02, 0, 0, 0, 0, 0x49, 0xC7, 0x00, 0, 0, 0, 0, 0x31, 0xC0, 0xC3}
+	binary.LittleEndian.PutUint32(code[3:], n)
+	binary.LittleEndian.PutUint32(code[10:], n)
+}
+
+func hardwareRandomCode() uintptr
+func writeText(to, from, n uintptr)
+
+// breakRandom replaces the code of metal's hardwareRandom, in which a RDRAND is, by one that
+// returns a constant: as that function, it has its results at 8(SP) and 16(SP).
+func breakRandom(value uint64, ok bool) {
+	code := []byte{
+		0x48, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, // MOVQ $value, AX
+		0x48, 0x89, 0x44, 0x24, 0x08, // MOVQ AX, 8(SP)
+		0xC6, 0x44, 0x24, 0x10, 0, // MOVB $ok, 16(SP)
+		0xC3, // RET
+	}
+	binary.LittleEndian.PutUint64(code[2:], value)
+	if ok {
+		code[19] = 1
+	}
+	writeText(hardwareRandomCode(), uintptr(unsafe.Pointer(&code[0])), uintptr(len(code)))
 }

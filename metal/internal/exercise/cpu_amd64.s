@@ -32,6 +32,16 @@ TEXT ·hasOSXSAVE(SB),NOSPLIT,$0-1
 	MOVB CX, ret+0(FP)
 	RET
 
+// func changeRounding()
+//
+// MXCSR: denormal numbers are zero, rounding down; x87: single precision, rounding up.
+TEXT ·changeRounding(SB),NOSPLIT,$8-0
+	MOVQ $0x87F0000BFC0, AX
+	MOVQ AX, 0(SP)
+	LDMXCSR 0(SP)
+	FLDCW 4(SP)
+	RET
+
 // func addAVX(sum, a, b *[8]float32)
 TEXT ·addAVX(SB),NOSPLIT,$0-24
 	MOVQ sum+0(FP), DI
@@ -41,4 +51,27 @@ TEXT ·addAVX(SB),NOSPLIT,$0-24
 	VADDPS (DX), Y0, Y1
 	VMOVUPS Y1, (DI)
 	VZEROUPPER
+	RET
+
+// func hardwareRandomCode() uintptr
+TEXT ·hardwareRandomCode(SB),NOSPLIT,$0-8
+	LEAQ bootllama∕metal·hardwareRandom(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// func writeText(to, from, n uintptr)
+//
+// With CR0.WP (bit 16) clear, read-only pages can be written in ring 0.
+TEXT ·writeText(SB),NOSPLIT,$0-24
+	MOVQ to+0(FP), DI
+	MOVQ from+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ CR0, AX
+	MOVQ AX, DX
+	BTRQ $16, AX
+	MOVQ AX, CR0
+	CLD
+	REP
+	MOVSB
+	MOVQ DX, CR0
 	RET

@@ -57,17 +57,53 @@ func clocks([]string) error {
 	return nil
 }
 
-// random checks that random numbers differ, or that getrandom fails.
+//go:linkname rngProtocol bootllama/metal.rngProtocol
+var rngProtocol uintptr
+
+// random checks that random numbers differ. With an argument, the processor's instruction
+// first goes bad, or is absent: then they come from the firmware, or if it has no source,
+// getrandom fails. "device" as a second argument says that the firmware has one.
 func random(args []string) error {
-	a, b := make([]byte, 32), make([]byte, 32)
-	if err := rawRandom(a); err != nil {
-		fmt.Printf("random: %v\n", err)
-		return nil
+	const ones, same = ^uint64(0), 0x123456789ABCDEF0
+	if len(args) > 0 {
+		switch args[0] {
+		case "ones":
+			breakRandom(ones, true)
+		case "zeroes":
+			breakRandom(0, true)
+		case "same":
+			breakRandom(same, true)
+		case "none":
+			breakRandom(same, false)
+		}
 	}
-	crand.Read(a)
-	crand.Read(b)
-	if bytes.Equal(a, b) || bytes.Equal(a, make([]byte, 32)) {
-		return fmt.Errorf("two random numbers are %x and %x", a, b)
+	if len(args) > 1 && rngProtocol == 0 {
+		return errors.New("the firmware has no EFI_RNG_PROTOCOL")
+	}
+	never := len(args) > 0 && rngProtocol == 0
+	a, b := make([]byte, 32), make([]byte, 32)
+	for try := range 100 {
+		if len(args) > 1 {
+			changeRounding() // the firmware must not find it changed
+		}
+		if err := rawRandom(a); err != nil {
+			fmt.Printf("random: %v\n", err)
+			if rngProtocol != 0 || try > 0 || err != syscall.ENOSYS {
+				return fmt.Errorf("try %d: %w", try, err)
+			}
+			return nil
+		}
+		if never {
+			return fmt.Errorf("getrandom gave %x", a)
+		}
+		if len(args) == 0 {
+			crand.Read(a)
+			crand.Read(b)
+		}
+		if bytes.Equal(a, b) || bytes.Contains(a, make([]byte, 8)) || bytes.Contains(a, bytes.Repeat([]byte{0xFF}, 8)) || bytes.Equal(a[:8], a[8:16]) {
+			return fmt.Errorf("random numbers are %x and %x", a, b)
+		}
+		copy(b, a)
 	}
 	fmt.Println("random: from a hardware source")
 	return nil

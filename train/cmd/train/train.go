@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -76,8 +77,14 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if stdio.IsTerminal(stderr) {
 		messages = stdio.Text(stderr, "")
 	}
+	if len(args) == 1 && (args[0] == "version" || args[0] == "--version") {
+		if _, err := fmt.Fprintln(stdout, "train, of bootllama,", runtime.Version(), runtime.GOOS, runtime.GOARCH); err != nil {
+			return statusFailed
+		}
+		return 0
+	}
 	o, err := parse(args)
-	if errors.Is(err, pflag.ErrHelp) {
+	if errors.Is(err, pflag.ErrHelp) || len(args) > 0 && args[0] == "help" {
 		if _, err = io.WriteString(stdout, help); err == nil {
 			return 0
 		}

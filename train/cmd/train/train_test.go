@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for want, args := range map[string][]string{"Usage: train": {"-h"}, "-o FOLDER": {"--help"}, "--tales N": {"corpus", "-h"}} {
+	for want, args := range map[string][]string{"Usage: train": {"-h"}, "-o FOLDER": {"--help"}, "--tales N": {"corpus", "-h"}, "--dim N": {"help"}, "--heads N": {"help", "train"}, "go1.": {"--version"}, "bootllama, go1.": {"version"}} {
 		stdout, stderr, status := invoke(t, args...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, want) {
 			t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", args, status, stdout, stderr, want)

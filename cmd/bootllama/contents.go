@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bootllama/gguf"
+	"bootllama/internal/disk"
+	"bootllama/internal/efi"
+	"bootllama/internal/run"
+)
+
+// contents are the files of a disk in addition to the application.
+type contents struct {
+	files   []entry
+	taken   map[string]bool // names in capitals
+	args    []byte          // LLAMA.TXT
+	partial bool            // leave out files that do not exist: the machine reports them
+}
+
+// entry is a file of the disk: one of the host, or a piece of one.
+type entry struct {
+	name, source string
+	piece        *gguf.Piece
+}
+
+// newContents lays out a disk for a command with options o and further models.
+func newContents(command []string, o run.Options, more []string) (c *contents, err error) {
+	c = &contents{taken: map[string]bool{"LLAMA.TXT": true, "EFI": true}}
+	given := o
+	o = forModel(o, o.Model, len(more) > 0)
+	tokenizer := o.TokenizerFile()
+	if o.Model != "" {
+		if o.Model, err = c.addModel(o.Model); err != nil {
+			return nil, err
+		}
+	}
+	if tokenizer != "" {
+		o.Tokenizer = c.add(tokenizer, disk.ShortName(tokenizer, c.taken))
+	}
+	for _, source := range more {
+		name, err := c.addModel(source)
+		if err != nil {
+			return nil, err
+		}
+		if !run.IsGGUFFile(source) { // run finds the tokenizer there
+			stem, _, _ := strings.Cut(name, ".")
+			c.add(forModel(given, source, true).TokenizerFile(), stem+".TOK")
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
+	if o.Model == "" {
+		b.WriteString("# Without a file's name, the model is the one that is built in.\n")
+	} else {
+		fmt.Fprintf(&b, "# %s is the model, here are:\n", o.Model)
+	}
+	for _, f := range c.files {
+		fmt.Fprintf(&b, "#   %-12s %q\n", f.name, filepath.Base(f.source))
+	}
+	if err := run.WriteArgs(&b, append(command, o.Args()...)); err != nil {
+		return nil, err
+	}
+	c.args = b.Bytes()
+	return c, nil
+}
+
+// forModel returns the options with which to load one of several models, or the only one. Of several, one that has a
+// tokenizer of its own does not take that of the options.
+func forModel(o run.Options, model string, several bool) run.Options {
+	o.Model = model
+	if several && model != "" && (run.IsGGUFFile(model) || run.OwnTokenizer(model) != "") {
+		o.Tokenizer = ""
+	}
+	return o
+}
+
+// add adds a file of the host under a name.
+func (c *contents) add(source, name string) string {
+	c.files = append(c.files, entry{name: name, source: source})
+	c.taken[strings.ToUpper(name)] = true
+	return name
+}
+
+// addModel adds the files of a model and returns the name by which it is loaded.
+func (c *contents) addModel(source string) (string, error) {
+	info, err := os.Stat(source)
+	if err != nil || !run.IsGGUFFile(source) {
+		return c.add(source, disk.ShortName(source, c.taken)), nil
+	}
+	if info.Size() > disk.MaxFile {
+		return c.divide(source)
+	}
+	h, err := run.Header(source)
+	if err != nil || len(h.Parts) < 2 { // run reports the error
+		if name := filepath.Base(source); disk.IsLongName(name) && !c.taken[strings.ToUpper(name)] {
+			return c.add(source, name), nil
+		}
+		return c.add(source, disk.ShortName(source, c.taken)), nil
+	}
+	var sources, names []string
+	for _, p := range h.Parts {
+		sources, names = append(sources, p.Name), append(names, filepath.Base(p.Name))
+	}
+	names = c.partNames(names)
+	for i, name := range names {
+		c.add(sources[i], name)
+	}
+	return names[0], nil
+}
+
+// divide adds a GGUF file that is too large for the disk's file system as files that are not.
+func (c *contents) divide(source string) (string, error) {
+	pieces, err := gguf.Split(source, disk.MaxFile)
+	if err != nil {
+		return "", fmt.Errorf("model: %w", err)
+	}
+	var names []string
+	for _, p := range pieces {
+		names = append(names, filepath.Base(p.Name))
+	}
+	names = c.partNames(names)
+	for i, name := range names {
+		c.add(source, name)
+		c.files[len(c.files)-1].piece = &pieces[i]
+	}
+	return names[0], nil
+}
+
+// partNames returns the names of the parts of a model on the disk: as they are given, NAME-00001-of-00003.gguf, but for
+// characters that FAT does not have, and for a number where there is such a model.
+func (c *contents) partNames(names []string) []string {
+	const number = "-00001-of-00003.gguf"
+	stem := strings.Map(func(r rune) rune {
+		if disk.IsLongName("123456789" + string(r) + ".gguf") {
+			return r
+		}
+		return '_'
+	}, names[0][:len(names[0])-len(number)])
+	stem = strings.TrimLeft(stem[:min(len(stem), 64)], ".")
+	end := func(name string) string { return strings.ToLower(name[len(name)-len(number):]) }
+	free := stem
+	for i := 1; c.taken[strings.ToUpper(free+end(names[0]))]; i++ {
+		free = fmt.Sprintf("%s~%d", stem, i)
+	}
+	var on []string
+	for _, name := range names {
+		on = append(on, free+end(name))
+	}
+	return on
+}
+
+// names returns the names of the files on the disk, for a message.
+func (c *contents) names() []string {
+	names := []string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}
+	for _, f := range c.files {
+		name := f.name
+		if base := filepath.Base(f.source); !strings.EqualFold(base, name) {
+			name += " (" + base + ")"
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// sources are the files of the host that the disk's are copied from.
+func (c *contents) sources() []string {
+	var sources []string
+	for _, f := range c.files {
+		sources = append(sources, f.source)
+	}
+	return sources
+}
+
+// check refuses files that are too large for a disk, before they are read. What is wrong with a file that is none or
+// cannot be found, run.Load and write report.
+func (c *contents) check() error {
+	var files []disk.File
+	for _, f := range c.files {
+		if f.piece != nil {
+			files = append(files, disk.File{Path: f.name, Size: f.piece.Size})
+			continue
+		}
+		info, err := os.Stat(f.source)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if info.Size() > disk.MaxFile {
+			return fmt.Errorf("%s: %d bytes; a file on the disk's file system, FAT32, has at most %d", f.source, info.Size(), int64(disk.MaxFile))
+		}
+		files = append(files, disk.File{Path: f.name, Size: info.Size()})
+	}
+	return disk.Check(files, disk.Options{})
+}
+
+// write builds the application and writes the disk image.
+func (c *contents) write(ctx context.Context, output string) error {
+	application, err := efi.Build(ctx, efi.Options{})
+	if err != nil {
+		return err
+	}
+	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application), disk.Content("LLAMA.TXT", c.args)}
+	for _, f := range c.files {
+		info, err := os.Stat(f.source)
+		if c.partial && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s: not a regular file", f.source)
+		}
+		if err != nil {
+			return err
+		}
+		size := info.Size()
+		if f.piece != nil {
+			size = f.piece.Size
+		}
+		files = append(files, disk.File{Path: f.name, Size: size, Open: f.open})
+	}
+	return disk.Write(ctx, output, files, disk.Options{})
+}
+
+// open opens the contents of the file.
+func (f entry) open() (io.ReadCloser, error) {
+	if f.piece != nil {
+		return f.piece.Open()
+	}
+	return os.Open(f.source)
+}

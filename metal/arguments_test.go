@@ -1,0 +1,249 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// imagePath is argv[0] of the tests.
+const imagePath = `\EFI\BOOT\BOOTX64.EFI`
+
+// optionWords returns what the program gets of load options after argv[0], and whether they are a
+// command line. They lie between other bytes, which must not become words, and at an odd address.
+func optionWords(t *testing.T, options []byte) (words []string, ok bool) {
+	t.Helper()
+	const around = 8
+	memory := bytes.Repeat([]byte{'!'}, around+1+len(options)+around)
+	copy(memory[around+1:], options)
+	vector := make([]uint64, 2+maxArguments)
+	text := bytes.Repeat([]byte{0xA5}, argumentSpace+around)
+	p := initialStack{word: address(&vector[1]), text: address(&text[0]), textEnd: address(&text[argumentSpace])}
+	p.push(p.string(imagePath))
+	n, ok := p.loadOptions(address(&memory[around+1]), uintptr(len(options)))
+	if got := int(p.word-address(&vector[1])) / 8; got != int(n)+1 {
+		t.Fatalf("%d arguments, and %d were pushed", n+1, got)
+	}
+	end := int(p.text - address(&text[0]))
+	if end > argumentSpace-environmentSpace || vector[0] != 0 || vector[maxArguments+1] != 0 || !bytes.Equal(text[argumentSpace:], bytes.Repeat([]byte{0xA5}, around)) {
+		t.Fatal("no room is left for the environment, or memory beside the stack has changed")
+	}
+	for i := range n {
+		at := int(uintptr(vector[2+i]) - address(&text[0]))
+		if at < 0 || at >= end {
+			t.Fatalf("argument %d is outside of the stack", i+1)
+		}
+		size := bytes.IndexByte(text[at:end], 0)
+		words = append(words, string(text[at:at+size]))
+	}
+	if !ok && (n != 0 || end != len(imagePath)+1) {
+		t.Fatalf("no command line, %d words, %d bytes of text", n, end)
+	}
+	runtime.KeepAlive([][]byte{memory, text})
+	runtime.KeepAlive(vector)
+	return words, ok
+}
+
+// ucs is UTF-16, little-endian.
+func ucs(s string) (b []byte) {
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return b
+}
+
+// widened is what GRUB's chainloader makes of its arguments: each byte of UTF-8 as a signed unit.
+func widened(s string) (b []byte) {
+	for i := range len(s) {
+		b = binary.LittleEndian.AppendUint16(b, uint16(int8(s[i])))
+	}
+	return b
+}
+
+// TestLoadOptions: words as the UEFI shell splits a line, in every encoding in which load options
+// come; what is no text is no word.
+func TestLoadOptions(t *testing.T) {
+	lines := []struct {
+		line string
+		want []string
+	}{
+		{"console", []string{"console"}},
+		{"run -i x", []string{"run", "-i", "x"}},
+		{"  run\t-n   5 \r\n", []string{"run", "-n", "5"}},
+		{"h", []string{"h"}},
+		{`run -i "Once upon a time" -s 1`, []string{"run", "-i", "Once upon a time", "-s", "1"}},
+		{`run -i "" ""`, []string{"run", "-i", "", ""}},
+		{`""`, []string{""}},
+		{`a""b c"d e"f "g`, []string{"ab", "cd ef", "g"}},
+		{`say ^"so^" ^^ "a ^" b" x^ y end^`, []string{"say", `"so"`, "^", `a " b`, "x y", "end^"}},
+		{"run -i été 日本 🙂 Ā", []string{"run", "-i", "été", "日本", "🙂", "Ā"}},
+		{`the end ^"`, []string{"the", "end", `"`}},
+		{"   ", nil},
+		{"", nil},
+		{"bootx64.efi run", []string{"run"}},
+		{`fs0:\efi\boot\BOOTX64.EFI`, nil},
+		{`OTHER.EFI run`, []string{"OTHER.EFI", "run"}},
+		{"BOOTX64.EFIX run", []string{"BOOTX64.EFIX", "run"}},
+		{"BOOTX64 run", []string{"BOOTX64", "run"}},
+	}
+	encodings := []struct {
+		name   string
+		encode func(string) []byte
+	}{
+		{"UTF-16", ucs},
+		{"UTF-16 with a zero", func(s string) []byte { return append(ucs(s), 0, 0) }},
+		{"UTF-16 with a zero and more", func(s string) []byte { return append(ucs(s), 0, 0, 0xFF, 0xD8, 1, 2) }},
+		{"UTF-16 with a byte order mark", func(s string) []byte { return ucs("\uFEFF" + s) }},
+		{"UTF-16 of an odd size", func(s string) []byte { return append(ucs(s), 0) }},
+		{"UTF-8", func(s string) []byte { return []byte(s) }},
+		{"UTF-8 with a zero", func(s string) []byte { return append([]byte(s), 0) }},
+		{"UTF-8 with zeroes", func(s string) []byte { return append([]byte(s), 0, 0, 0) }},
+		{"UTF-8 with a byte order mark", func(s string) []byte { return []byte("\uFEFF" + s) }},
+		{"GRUB's", func(s string) []byte { return append(widened(s), 0, 0) }},
+		{"GRUB's of an odd size", func(s string) []byte { return append(widened(" "+s), 'x') }},
+	}
+	for _, e := range encodings {
+		for _, c := range lines {
+			if words, ok := optionWords(t, e.encode(c.line)); !ok || !slices.Equal(words, c.want) {
+				t.Errorf("%s: %q: %q, %v; want %q", e.name, c.line, words, ok, c.want)
+			}
+		}
+	}
+	for _, text := range []string{"日本 x", "é"} { // only the byte order mark says what they are
+		if words, ok := optionWords(t, ucs("\uFEFF"+text)); !ok || !slices.Equal(words, strings.Fields(text)) {
+			t.Errorf("%q with a byte order mark: %q, %v", text, words, ok)
+		}
+	}
+	for name, data := range map[string][]byte{
+		"EDK2's GUID of its own boot entries": {0x4E, 0xAC, 0x08, 0x81, 0x11, 0x9F, 0x59, 0x4D, 0x85, 0x0E, 0xE2, 0x1A, 0x52, 0x2C, 0x59, 0xB2},
+		"a device path":                       {0x02, 0x01, 0x0C, 0x00, 0xD0, 0x41, 0x03, 0x0A, 0, 0, 0, 0, 0x7F, 0xFF, 4, 0},
+		"one byte":                            {1},
+		"one byte, not ASCII":                 {0xFF},
+		"a number":                            {0x01, 0, 0, 0},
+		"UTF-16, then a control":              ucs("run\x01"),
+		"UTF-16, then half a pair":            append(ucs("run"), 0x3D, 0xD8),
+		"UTF-16, half a pair inside":          append(append(ucs("run "), 0x3D, 0xD8), ucs("x")...),
+		"UTF-16, the other half":              append(ucs("run "), 0x42, 0xDE),
+		"UTF-8, then half a character":        []byte("run \xC3"),
+		"UTF-8, then an error":                []byte("run \xFF\xFE"),
+		"UTF-8, then a control":               []byte("run\x7F"),
+		"UTF-8, then another control":         []byte("run\u0085"),
+		"not a character":                     ucs("run \uFFFE"),
+		"64 KiB of noise":                     bytes.Repeat([]byte{'r', 0xA5, 0x5A}, 64<<10/3),
+		"64 KiB of text":                      bytes.Repeat([]byte("words "), 64<<10/6),
+		"text that fills the stack":           bytes.Repeat([]byte("w"), argumentSpace-len(imagePath)-1-environmentSpace),
+		"too many words":                      bytes.Repeat([]byte("w "), maxArguments),
+	} {
+		if words, ok := optionWords(t, data); ok || words != nil {
+			t.Errorf("%s: %q, %v; want nothing", name, words, ok)
+		}
+	}
+	if words, ok := optionWords(t, bytes.Repeat([]byte("w "), maxArguments-1)); !ok || len(words) != maxArguments-1 {
+		t.Errorf("%d words: %d, %v", maxArguments-1, len(words), ok)
+	}
+	if words, ok := optionWords(t, bytes.Repeat([]byte("w"), argumentSpace-len(imagePath)-1-environmentSpace-1)); !ok || len(words) != 1 {
+		t.Errorf("one long word: %d words, %v", len(words), ok)
+	}
+	if words, ok := optionWords(t, make([]byte, 64<<10)); !ok || words != nil {
+		t.Errorf("64 KiB of zeroes: %q, %v", words, ok)
+	}
+	vector, text := make([]uint64, 8), make([]byte, argumentSpace)
+	p := initialStack{word: address(&vector[0]), text: address(&text[0]), textEnd: address(&text[argumentSpace-1])}
+	p.push(p.imageName(0))
+	run := []byte("efi run")
+	if n, ok := p.loadOptions(address(&run[0]), uintptr(len(run))); n != 2 || !ok {
+		t.Errorf("a first word that is a name without an extension is taken for the program's: %d words, %v", n, ok)
+	}
+	runtime.KeepAlive([]any{vector, text, run})
+	if n, ok := p.loadOptions(0, 64<<10); n != 0 || !ok {
+		t.Errorf("a null pointer: %d words, %v", n, ok)
+	}
+	if n, ok := p.loadOptions(1, 0); n != 0 || !ok {
+		t.Errorf("no bytes: %d words, %v", n, ok)
+	}
+}
+
+// FuzzLoadOptions: any words, quoted as a person would, come back in every encoding; any bytes at all
+// give words inside of the stack or none.
+func FuzzLoadOptions(f *testing.F) {
+	f.Add([]byte("run\x00-i\x00Once \"upon\" a ^ time\x00\x00é🙂"))
+	f.Add([]byte("r\x00u\x00n\x00"))
+	f.Add([]byte("\xFF\xFEr\x00"))
+	random := rand.New(rand.NewPCG(7, 7))
+	for range 50 {
+		b := make([]byte, random.IntN(40))
+		for i := range b {
+			b[i] = "run \"^\x00é\xFF"[random.IntN(10)]
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		optionWords(t, data)
+		if !utf8.Valid(data) || len(data) > 4096 {
+			return
+		}
+		words := strings.Split(string(data), "\x00")
+		for _, w := range words {
+			if strings.ContainsFunc(w, func(r rune) bool { return !isText(uint32(r)) }) {
+				return
+			}
+		}
+		line := ""
+		for _, w := range words {
+			line += ` "` + strings.NewReplacer(`^`, `^^`, `"`, `^"`).Replace(w) + `"`
+		}
+		if len(words) >= maxArguments || strings.EqualFold(words[0], "BOOTX64.EFI") {
+			return
+		}
+		for name, options := range map[string][]byte{"UTF-16": ucs(line), "UTF-8": []byte(line), "GRUB's": widened(line)} {
+			if got, ok := optionWords(t, options); !ok || !slices.Equal(got, words) {
+				t.Errorf("%s: %q: %q, %v; want %q", name, line, got, ok, words)
+			}
+		}
+	})
+}
+
+// TestImageName: argv[0] is the path in the image's device path, whatever its nodes.
+func TestImageName(t *testing.T) {
+	node := func(kind, subtype byte, data []byte) []byte {
+		return append([]byte{kind, subtype, byte(len(data) + 4), byte((len(data) + 4) >> 8)}, data...)
+	}
+	end := node(0x7F, 0xFF, nil)
+	file := func(s string) []byte { return node(4, 4, append(ucs(s), 0, 0)) }
+	for _, c := range []struct {
+		path []byte
+		want string
+	}{
+		{slices.Concat(file(`\EFI\BOOT\été.EFI`), end), `\EFI\BOOT\été.EFI`},
+		{slices.Concat(node(4, 1, make([]byte, 38)), file(`\EFI`), file("BOOT"), file(`X.EFI`), end), `\EFI\BOOT\X.EFI`},
+		{slices.Concat(node(4, 4, ucs("NOZERO.EFI")), end), "NOZERO.EFI"},
+		{slices.Concat(file(`\A\`), file("B.EFI"), end), `\A\B.EFI`},
+		{slices.Concat(node(4, 1, ucs("X")), file("Y"), end), "Y"},
+		{slices.Concat(bytes.Repeat(node(1, 1, nil), 100), file("Y"), end), "efi"},   // longer than any path
+		{slices.Concat([]byte{3, 1, 2, 0, 8, 0, 0, 0, 0, 0}, file("Y"), end), "efi"}, // a size that cannot be
+		{end, "efi"},
+		{slices.Concat(node(3, 11, make([]byte, 33)), end), "efi"},
+		{[]byte{4, 4, 0, 0, 'x', 0}, "efi"}, // a size of 0 would be for ever
+	} {
+		text := make([]byte, 1024)
+		p := initialStack{text: address(&text[0]), textEnd: address(&text[1023])}
+		at := uintptr(p.imageName(address(&c.path[0]))) - address(&text[0])
+		runtime.KeepAlive(text)
+		if got, _, _ := strings.Cut(string(text[at:]), "\x00"); got != c.want {
+			t.Errorf("% x: %q, want %q", c.path, got, c.want)
+		}
+	}
+	text := make([]byte, 1024)
+	p := initialStack{text: address(&text[0]), textEnd: address(&text[1023])}
+	if p.imageName(0); string(text[:4]) != "efi\x00" {
+		t.Errorf("no device path: %q", text[:4])
+	}
+}

@@ -1,0 +1,309 @@
+//go:build linux
+
+#include "textflag.h"
+
+#define STORE(area) \
+	MOVQ BX, area+0(SB) \
+	MOVQ BP, area+8(SB) \
+	MOVQ SI, area+16(SB) \
+	MOVQ DI, area+24(SB) \
+	MOVQ R12, area+32(SB) \
+	MOVQ R13, area+40(SB) \
+	MOVQ R14, area+48(SB) \
+	MOVQ R15, area+56(SB) \
+	MOVUPS X6, area+64(SB) \
+	MOVUPS X7, area+80(SB) \
+	MOVUPS X8, area+96(SB) \
+	MOVUPS X9, area+112(SB) \
+	MOVUPS X10, area+128(SB) \
+	MOVUPS X11, area+144(SB) \
+	MOVUPS X12, area+160(SB) \
+	MOVUPS X13, area+176(SB) \
+	MOVUPS X14, area+192(SB) \
+	MOVUPS X15, area+208(SB) \
+	STMXCSR area+224(SB) \
+	FSTCW area+228(SB)
+
+#define LOAD(area) \
+	MOVQ area+0(SB), BX \
+	PUSHQ area+8(SB) \
+	POPQ BP \
+	MOVQ area+16(SB), SI \
+	MOVQ area+24(SB), DI \
+	MOVQ area+32(SB), R12 \
+	MOVQ area+40(SB), R13 \
+	MOVQ area+48(SB), R14 \
+	MOVQ area+56(SB), R15 \
+	MOVUPS area+64(SB), X6 \
+	MOVUPS area+80(SB), X7 \
+	MOVUPS area+96(SB), X8 \
+	MOVUPS area+112(SB), X9 \
+	MOVUPS area+128(SB), X10 \
+	MOVUPS area+144(SB), X11 \
+	MOVUPS area+160(SB), X12 \
+	MOVUPS area+176(SB), X13 \
+	MOVUPS area+192(SB), X14 \
+	MOVUPS area+208(SB), X15 \
+	LDMXCSR area+224(SB) \
+	FLDCW area+228(SB)
+
+// checkedEntry: see entry_amd64.go.
+TEXT ·checkedEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	STORE(·before)
+	SUBQ $40, SP              // 32 bytes of shadow space, one word
+	LOAD(·pattern)
+	CALL bootllama∕metal·entry(SB)
+	STORE(·found)
+	MOVQ AX, 32(SP)
+	PUSHFQ
+	POPQ AX
+	CLD
+	ANDQ $0x600, AX           // IF, DF
+	MOVQ AX, ·found+232(SB)
+	MOVL ·found+224(SB), AX
+	ANDL $0xFFC0, AX          // the rest of MXCSR, which exceptions have happened, belongs to nobody
+	MOVL AX, ·found+224(SB)
+	XORL BX, BX
+next:
+	LEAQ ·pattern(SB), SI
+	LEAQ ·found(SB), DI
+	MOVQ (SI)(BX*8), AX
+	CMPQ AX, (DI)(BX*8)
+	JEQ same
+	CALL ·report(SB)
+same:
+	INCQ BX
+	CMPQ BX, $30
+	JNE next
+	MOVQ 32(SP), AX
+	LOAD(·before)
+	ADDQ $40, SP
+	RET
+
+// report writes the line about register BX.
+TEXT ·report(SB),NOSPLIT|NOFRAME,$0
+	MOVQ BX, AX
+	XORL DX, DX
+	MOVL $10, CX
+	DIVQ CX
+	MOVQ ·changedText+0(SB), SI
+	ADDL $'0', AX
+	ADDL $'0', DX
+	MOVB AX, 31(SI)
+	MOVB DX, 32(SI)
+	MOVQ ·changedText+8(SB), CX
+	MOVL $0xEA, DX
+	REP
+	OUTSB
+	MOVL $238, AX
+	MOVL $0xEB, DX
+	OUTB
+	RET
+
+// oddEntry: see entry_amd64.go. UEFI 2.10: 4.3 EFI_SYSTEM_TABLE, 4.4 EFI_BOOT_SERVICES; PI 1.7
+// volume 2, 13.4 EFI_MP_SERVICES_PROTOCOL; UEFI 2.10, 37.5 EFI_RNG_PROTOCOL.
+TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	PUSHQ BX
+	PUSHQ SI
+	PUSHQ DI
+	PUSHQ R12
+	SUBQ $40, SP
+	MOVQ CX, R12
+	MOVQ DX, SI
+	LEAQ ·systemTable(SB), DI
+	MOVL $120, CX
+	REP
+	MOVSB
+	MOVQ ·systemTable+96(SB), SI
+	LEAQ ·bootServices(SB), DI
+	MOVQ DI, ·systemTable+96(SB)
+	MOVL $376, CX
+	REP
+	MOVSB
+	XORL AX, AX
+	MOVQ AX, ·systemTable+48(SB) // ConIn
+	MOVQ AX, ·systemTable+64(SB) // ConOut
+	MOVQ ·bootServices+320(SB), AX
+	MOVQ AX, ·locateProtocol(SB)
+	LEAQ ·mpServicesGUID(SB), CX
+	XORL DX, DX
+	LEAQ ·mpProtocol(SB), R8
+	CALL AX
+	LEAQ ·rngGUID(SB), CX
+	XORL DX, DX
+	LEAQ ·oddRNGProtocol(SB), R8
+	MOVQ ·locateProtocol(SB), AX
+	CALL AX
+	MOVQ ·oddRNGProtocol(SB), BX
+	MOVQ 8(BX), AX
+	MOVQ AX, ·getRNG(SB)
+	LEAQ ·oddRNG(SB), AX
+	MOVQ AX, 8(BX)
+	MOVQ ·mpProtocol(SB), BX
+	MOVQ 16(BX), AX
+	MOVQ AX, ·startupAllAPs(SB)
+	LEAQ ·oddStart(SB), AX
+	MOVQ AX, 16(BX)
+	LEAQ ·oddLocate(SB), AX
+	MOVQ AX, ·bootServices+320(SB)
+	MOVQ CR3, AX
+	MOVQ AX, ·firmwareCR3(SB)
+	SGDT ·gdt(SB)
+	SGDT ·wideGDT(SB)
+	MOVW $0xFFFF, ·wideGDT(SB)
+	LGDT ·wideGDT(SB)
+	MOVQ R12, CX
+	LEAQ ·systemTable(SB), DX
+	CALL ·checkedEntry(SB)
+	LGDT ·gdt(SB)
+	MOVQ AX, R12
+	MOVQ ·mpProtocol(SB), BX
+	MOVQ ·startupAllAPs(SB), AX
+	MOVQ AX, 16(BX)
+	MOVQ ·oddRNGProtocol(SB), BX
+	MOVQ ·getRNG(SB), AX
+	MOVQ AX, 8(BX)
+	MOVL $99, BX              // not a register: no service was called
+	CMPQ ·callsSeen(SB), $0
+	JEQ wrong
+	MOVQ ·callFaults(SB), BX
+	TESTQ BX, BX
+	JEQ done
+	ADDQ $30, BX
+wrong:
+	CALL ·report(SB)
+done:
+	MOVQ R12, AX
+	ADDQ $40, SP
+	POPQ R12
+	POPQ DI
+	POPQ SI
+	POPQ BX
+	RET
+
+// oddLocate and oddRNG are LocateProtocol and GetRNG, with a look at the state before.
+TEXT ·oddLocate(SB),NOSPLIT|NOFRAME,$0
+	MOVQ ·locateProtocol(SB), R10
+	JMP ·service(SB)
+
+TEXT ·oddRNG(SB),NOSPLIT|NOFRAME,$0
+	MOVQ ·getRNG(SB), R10
+	JMP ·service(SB)
+
+// service looks at the state that a service finds (UEFI 2.10, 2.3.4), calls the
+// firmware's, which is R10, and changes all registers that a service may change.
+TEXT ·service(SB),NOSPLIT|NOFRAME,$0
+	INCQ ·callsSeen(SB)
+	LEAQ 8(SP), AX            // the stack is aligned before the CALL
+	TESTQ $15, AX
+	JEQ aligned
+	ORQ $1, ·callFaults(SB)
+aligned:
+	PUSHFQ
+	POPQ AX
+	ANDL $0x600, AX
+	CMPL AX, $0x200
+	JEQ flags
+	ORQ $2, ·callFaults(SB)
+flags:
+	MOVQ CR3, AX
+	CMPQ AX, ·firmwareCR3(SB)
+	JEQ tables
+	ORQ $4, ·callFaults(SB)
+tables:
+	SUBQ $40, SP
+	STMXCSR 32(SP)
+	MOVL 32(SP), AX
+	ANDL $0xFFC0, AX
+	CMPL AX, $0x1F80
+	JEQ mxcsr
+	ORQ $8, ·callFaults(SB)
+mxcsr:
+	FSTCW 32(SP)
+	MOVWLZX 32(SP), AX
+	CMPL AX, $0x37F
+	JEQ fcw
+	ORQ $16, ·callFaults(SB)
+fcw:
+	SGDT 16(SP)
+	MOVQ 18(SP), AX
+	CMPQ AX, ·gdt+2(SB)
+	JEQ gdtr
+	ORQ $32, ·callFaults(SB)
+gdtr:
+	CALL R10
+	MOVQ $0x5A5A5A5A5A5A5A5A, CX
+	MOVQ CX, DX
+	MOVQ CX, R8
+	MOVQ CX, R9
+	MOVQ CX, R10
+	MOVQ CX, R11
+	MOVQ CX, X0
+	MOVQ CX, X1
+	MOVQ CX, X2
+	MOVQ CX, X3
+	MOVQ CX, X4
+	MOVQ CX, X5
+	ADDQ $40, SP
+	RET
+
+// oddStart is StartupAllAPs, with oddAP in place of the procedure that the processors call.
+TEXT ·oddStart(SB),NOSPLIT|NOFRAME,$0
+	MOVQ DX, ·apProcedure(SB)
+	LEAQ ·oddAP(SB), DX
+	MOVQ ·startupAllAPs(SB), AX
+	JMP AX
+
+// oddAP calls metal's procedure, on the first two processors with other tables than the
+// firmware's.
+TEXT ·oddAP(SB),NOSPLIT|NOFRAME,$0
+	PUSHQ BX
+	PUSHQ SI
+	PUSHQ DI
+	PUSHQ R12
+	SUBQ $72, SP              // shadow space; at 32 the firmware's GDTR, at 48 another
+	SGDT 32(SP)
+	SGDT 48(SP)
+	XORL R12, R12
+	MOVW CS, R12
+	MOVL R12, AX
+	MOVL $1, BX
+	LOCK
+	XADDL BX, ·oddArrivals(SB)
+	CMPL BX, $1
+	JHI call
+	JEQ odd
+	MOVW $0xFFFF, 48(SP)
+	JMP call
+odd:
+	MOVQ 34(SP), SI
+	LEAQ ·oddGDT(SB), DI
+	MOVQ DI, 50(SP)
+	MOVL $160, CX
+	REP
+	MOVSB
+	MOVQ $0x00AF9B000000FFFF, AX
+	MOVQ AX, ·oddGDT+160(SB)
+	MOVW $255, 48(SP)
+	MOVL $160, AX
+call:
+	LGDT 48(SP)
+	CALL ·loadCS(SB)
+	MOVQ ·apProcedure(SB), AX
+	CALL AX
+	MOVL R12, AX
+	CALL ·loadCS(SB)
+	LGDT 32(SP)
+	ADDQ $72, SP
+	POPQ R12
+	POPQ DI
+	POPQ SI
+	POPQ BX
+	RET
+
+// loadCS loads AX into CS.
+TEXT ·loadCS(SB),NOSPLIT|NOFRAME,$0
+	POPQ R10
+	PUSHQ AX
+	PUSHQ R10
+	RETFQ
