@@ -165,33 +165,33 @@ func (f *blocks) pack(block []uint8, r int, b *quant.Block) {
 	}
 }
 
-// packValues sets row r of a group's values. Four columns are handled at a time.
+// packValues sets row r of a group's values, four columns at a time.
 func (f *blocks) packValues(group []uint8, r int, values *[groupBlocks]int8) {
-	quad := func(i int) uint32 { // the unsigned values
-		v := *(*[4]int8)(values[4*i:])
-		u := uint32(uint8(v[0])) | uint32(uint8(v[1]))<<8 | uint32(uint8(v[2]))<<16 | uint32(uint8(v[3]))<<24
-		mask := uint32(1<<f.bits - 1)
-		return u&(mask*(ones&(1<<32-1))) ^ f.offset()*(ones&(1<<32-1))
-	}
-	put := func(i int, v uint32) { binary.LittleEndian.PutUint32(group[64*i+4*r:], v) }
+	const four = 0x01010101
+	mask, offset := uint32(1<<f.bits-1)*four, f.offset()*four
+	v := (*[groupBlocks]byte)(unsafe.Pointer(values))
 	if f.bits == 8 {
-		for i := range 8 {
-			put(i, quad(i))
+		to := group[4*r:][:64*7+4]
+		for j := range 8 {
+			binary.NativeEndian.PutUint32(to[64*j:], binary.NativeEndian.Uint32(v[4*j:])^offset)
 		}
 		return
 	}
-	var planes [2]uint32
+	planes := f.bits - 4
+	to := group[64*planes+4*r:][:64*3+4]
+	var plane [2]uint32
 	for j := range 4 {
-		low, high := quad(j), quad(j+4)
-		put(f.bits-4+j, low&0x0f0f0f0f|high&0x0f0f0f0f<<4)
+		low := binary.NativeEndian.Uint32(v[4*j:])&mask ^ offset
+		high := binary.NativeEndian.Uint32(v[4*j+16:])&mask ^ offset
+		binary.NativeEndian.PutUint32(to[64*j:], low&(0x0f*four)|high&(0x0f*four)<<4)
 		if f.bits == 5 {
-			planes[0] |= low>>4&0x01010101<<j | high>>4&0x01010101<<(j+4)
+			plane[0] |= low>>4&four<<j | high>>4&four<<(j+4)
 		} else {
-			planes[j/2] |= (low>>4&0x03030303 | high>>4&0x03030303<<2) << (j % 2 * 4)
+			plane[j/2] |= (low>>4&(3*four) | high>>4&(3*four)<<2) << (j % 2 * 4)
 		}
 	}
-	for p := range f.bits - 4 {
-		put(p, planes[p])
+	for i := range planes {
+		binary.NativeEndian.PutUint32(group[64*i+4*r:], plane[i])
 	}
 }
 
