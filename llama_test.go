@@ -169,6 +169,9 @@ func TestSameBits(t *testing.T) {
 
 // TestSameBitsOfTypes: the same for GGUF's types, which take turns.
 func TestSameBitsOfTypes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestSameBits has the same code for the race detector")
+	}
 	for _, i := range []int{0, 7} {
 		h := plainHeader(mixedConfig, 0).ofTypes(append(slices.Clone(quant.Types[i:]), quant.Types[:i]...)...)
 		c, err := Load(bytes.NewReader(randomWeights(h.Tensors)), h, nil)

@@ -194,6 +194,9 @@ func TestAssistantOptions(t *testing.T) {
 // TestTemplateIDs: the 24 conversations of ../shared in five formats, with whole vocabularies: the tokens are those that
 // llama.cpp makes of the rendered text, BOS once.
 func TestTemplateIDs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	data, err := os.ReadFile(sharedGGUF + "templates.json")
 	if err != nil {
 		t.Skipf("SKIPPED, no tokens of conversations were compared with llama.cpp's: %v", err)
