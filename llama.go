@@ -176,11 +176,9 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	p, in := h.Config, h.inputs()
 	keys, values := p.cacheSize()
 	xb := newActivation(m, Batch, p.Dim, in, 1)
-	heads := xb       // as in run.c
-	if in.quantised { // see "Numbers of GGUF models" in DESIGN.md
-		heads = newActivation(m, Batch, p.QDim(), in, 2)
-	} else if p.QDim() != p.Dim {
-		heads = newActivation(m, Batch, p.QDim(), in, 1)
+	heads := xb // as in run.c
+	if p.QDim() != p.Dim || in.headsTerms != 1 {
+		heads = newActivation(m, Batch, p.QDim(), in, in.headsTerms)
 	}
 	return runState{
 		x:          arena.Make[float32](m, Batch*p.Dim),

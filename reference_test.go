@@ -292,6 +292,12 @@ func newReference(h Header, file []byte) *reference {
 			t.w[a.name][l] = plainTensor{rows: a.rows, n: a.columns}
 		}
 	}
+	headsTerms := 1
+	for _, x := range h.Tensors {
+		if values, _ := x.Type.Block(); x.Weight == "wo" && values == 32 {
+			headsTerms = 2
+		}
+	}
 	for _, x := range h.Tensors {
 		if x.Weight == "" {
 			continue
@@ -305,7 +311,9 @@ func newReference(h Header, file []byte) *reference {
 		if x.Type.Quantised() {
 			values, size := x.Type.Block()
 			w.blocks, w.size, w.group, w.terms = make([]quant.Block, x.Rows*x.Columns/values), values, x.Type.Group(), 1
-			if x.Weight == "wo" {
+			if x.Weight == "wo" && slices.ContainsFunc(h.Tensors, func(x Tensor) bool {
+				return x.Weight == "wo" && x.Type.Group() == 32 && !strings.HasSuffix(x.Type.String(), "_K") && x.Type != quant.IQ4_XS
+			}) {
 				w.terms = 2
 			}
 			for i := range w.blocks {
