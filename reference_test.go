@@ -311,10 +311,8 @@ func newReference(h Header, file []byte) *reference {
 		if x.Type.Quantised() {
 			values, size := x.Type.Block()
 			w.blocks, w.size, w.group, w.terms = make([]quant.Block, x.Rows*x.Columns/values), values, x.Type.Group(), 1
-			if x.Weight == "wo" && slices.ContainsFunc(h.Tensors, func(x Tensor) bool {
-				return x.Weight == "wo" && x.Type.Group() == 32 && !strings.HasSuffix(x.Type.String(), "_K") && x.Type != quant.IQ4_XS
-			}) {
-				w.terms = 2
+			if x.Weight == "wo" {
+				w.terms = headsTerms
 			}
 			for i := range w.blocks {
 				x.Type.Unpack(&w.blocks[i], file[x.Offset:][i*size:])
