@@ -176,11 +176,9 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 	p, in := h.Config, h.inputs()
 	keys, values := p.cacheSize()
 	xb := newActivation(m, Batch, p.Dim, in, 1)
-	heads := xb       // as in run.c
-	if in.quantised { // see "Numbers of GGUF models" in DESIGN.md
-		heads = newActivation(m, Batch, p.QDim(), in, 2)
-	} else if p.QDim() != p.Dim {
-		heads = newActivation(m, Batch, p.QDim(), in, 1)
+	heads := xb // as in run.c
+	if p.QDim() != p.Dim || in.headsTerms != 1 {
+		heads = newActivation(m, Batch, p.QDim(), in, in.headsTerms)
 	}
 	return runState{
 		x:          arena.Make[float32](m, Batch*p.Dim),
@@ -381,16 +379,16 @@ func (t *Transformer) keyAndValue(_, i int) {
 	t.rotate(q, cos, sin)
 	t.rotate(k, cos, sin)
 	keys, values := t.cache(h)
-	keys.SetRow(k, pos)
-	values.SetColumn(v, pos, p.SeqLen)
+	s.keyCache.SetRow(keys, k, pos)
+	s.valueCache.SetColumn(values, v, pos, p.SeqLen)
 }
 
-// cache returns the keys (seq_len, head_size) and values (head_size, seq_len) of a head in
-// the current layer.
-func (t *Transformer) cache(kvHead int) (keys, values simd.Cache) {
+// cache returns where in keyCache the keys (seq_len, head_size) of a head in the current layer
+// are, and where in valueCache its values (head_size, seq_len).
+func (t *Transformer) cache(kvHead int) (keys, values int) {
 	k, v := t.Config.cacheSize()
 	i := t.batch.layer*t.Config.NKVHeads + kvHead
-	return t.state.keyCache.Part(i*k, k), t.state.valueCache.Part(i*v, v)
+	return i * k, i * v
 }
 
 // attentionTokens is how many tokens of a batch attend at a time: keys and values are then read
@@ -406,20 +404,21 @@ func (t *Transformer) attentions() int {
 // to the positions up to its own. Those behind it get weights of zero, which add nothing.
 func (t *Transformer) attention(worker, i int) {
 	p, s, b := &t.Config, &t.state, &t.batch
-	h, first := i/t.attentions(), i%t.attentions()*attentionTokens
+	parts := t.attentions()
+	h, first := i/parts, i%parts*attentionTokens
 	n := min(attentionTokens, len(b.tokens)-first)
 	positions, headSize, stride := b.pos+first+n, p.HeadSize, p.attStride()
 	keys, values := t.cache(h / (p.NHeads / p.NKVHeads))
 	q := s.q[first*p.QDim()+h*headSize:]
 	out := s.heads.F32[first*s.heads.Stride+h*headSize:]
 	att := s.att[worker*attentionTokens*stride:][:attentionTokens*stride]
-	t.kernels.MatMulCache(att, stride, q, p.QDim(), n, headSize, keys, simd.TileF32*headSize, positions)
+	t.kernels.MatMulCache(att, stride, q, p.QDim(), n, headSize, &s.keyCache, keys, simd.TileF32*headSize, positions)
 	for i := range n {
 		own := b.pos + first + i + 1
 		t.kernels.Softmax(att[i*stride:][:own], float32(math.Sqrt(float64(headSize))))
 		clear(att[i*stride+own:][:positions-own])
 	}
-	t.kernels.MatMulCache(out, s.heads.Stride, att, stride, n, positions, values, simd.TileF32*p.SeqLen, headSize)
+	t.kernels.MatMulCache(out, s.heads.Stride, att, stride, n, positions, &s.valueCache, values, simd.TileF32*p.SeqLen, headSize)
 }
 
 // attStride is the distance of the weights of two tokens.

@@ -194,8 +194,12 @@ func (h Header) places(w *Weights) (ps []place, err error) {
 
 // inputs returns what the matrices are multiplied with.
 func (h Header) inputs() (in inputs) {
+	in.headsTerms = 1
 	for i := range h.Tensors {
 		t := &h.Tensors[i]
+		if values, _ := t.Type.Block(); t.Weight == "wo" && values == 32 {
+			in.headsTerms = 2
+		}
 		switch {
 		case t.Type == Int8:
 			in.group = cmp.Or(in.group, t.Group)

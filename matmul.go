@@ -50,6 +50,10 @@ type inputs struct {
 	group     int  // int8 in groups of that size; 0: nothing
 	quantised bool // and what GGUF's quantised types need
 	scratch   int  // bytes of memory that the product of some tiles takes
+
+	// headsTerms is the terms (simd.Activations) of the input of wo: 2 where wo is in blocks of
+	// 32. See "Numbers of GGUF models" in DESIGN.md.
+	headsTerms int
 }
 
 // each does a step for every i below n, on all workers and in any order.

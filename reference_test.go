@@ -292,6 +292,12 @@ func newReference(h Header, file []byte) *reference {
 			t.w[a.name][l] = plainTensor{rows: a.rows, n: a.columns}
 		}
 	}
+	headsTerms := 1
+	for _, x := range h.Tensors {
+		if values, _ := x.Type.Block(); x.Weight == "wo" && values == 32 {
+			headsTerms = 2
+		}
+	}
 	for _, x := range h.Tensors {
 		if x.Weight == "" {
 			continue
@@ -306,7 +312,7 @@ func newReference(h Header, file []byte) *reference {
 			values, size := x.Type.Block()
 			w.blocks, w.size, w.group, w.terms = make([]quant.Block, x.Rows*x.Columns/values), values, x.Type.Group(), 1
 			if x.Weight == "wo" {
-				w.terms = 2
+				w.terms = headsTerms
 			}
 			for i := range w.blocks {
 				x.Type.Unpack(&w.blocks[i], file[x.Offset:][i*size:])

@@ -10,37 +10,30 @@ type Cache struct {
 	F16 []uint16  // or the same as halves
 }
 
-// Part returns the n numbers from `from` on.
-func (c Cache) Part(from, n int) Cache {
+// SetRow sets a row of the matrix at c[at] to x (columns,): see SetRowF32.
+func (c *Cache) SetRow(at int, x []float32, row int) {
 	if c.F16 != nil {
-		return Cache{F16: c.F16[from:][:n]}
-	}
-	return Cache{F32: c.F32[from:][:n]}
-}
-
-// SetRow sets a row of a matrix to x (columns,): see SetRowF32.
-func (c Cache) SetRow(x []float32, row int) {
-	if c.F16 != nil {
-		SetRowF16(c.F16, x, row)
+		SetRowF16(c.F16[at:], x, row)
 	} else {
-		SetRowF32(c.F32, x, row)
+		SetRowF32(c.F32[at:], x, row)
 	}
 }
 
-// SetColumn sets a column of a matrix of that many columns to x (rows,): see SetColumnF32.
-func (c Cache) SetColumn(x []float32, column, columns int) {
+// SetColumn sets a column of the matrix at c[at], of that many columns, to x (rows,): see
+// SetColumnF32.
+func (c *Cache) SetColumn(at int, x []float32, column, columns int) {
 	if c.F16 != nil {
-		SetColumnF16(c.F16, x, column, columns)
+		SetColumnF16(c.F16[at:], x, column, columns)
 	} else {
-		SetColumnF32(c.F32, x, column, columns)
+		SetColumnF32(c.F32[at:], x, column, columns)
 	}
 }
 
-// MatMulCache is MatMulF32 or MatMulF16 for w in c.
-func (k *Kernels) MatMulCache(out []float32, outStride int, x []float32, xStride, tokens, n int, c Cache, stride, rows int) {
+// MatMulCache is MatMulF32 or MatMulF16 for w at c[at].
+func (k *Kernels) MatMulCache(out []float32, outStride int, x []float32, xStride, tokens, n int, c *Cache, at, stride, rows int) {
 	if c.F16 != nil {
-		k.MatMulF16(out, outStride, x, xStride, tokens, n, c.F16, stride, rows)
+		k.MatMulF16(out, outStride, x, xStride, tokens, n, c.F16[at:], stride, rows)
 	} else {
-		k.MatMulF32(out, outStride, x, xStride, tokens, n, c.F32, stride, rows)
+		k.MatMulF32(out, outStride, x, xStride, tokens, n, c.F32[at:], stride, rows)
 	}
 }
