@@ -373,7 +373,9 @@ func (r *Running) heard(s Stream) {
 		select {
 		case <-r.started:
 		default:
-			if r.backlogs[Console].contains("UEFI Interactive Shell") { // the firmware's last boot option
+			// The firmware's last boot option; and what it says when that has ended, too. On a very busy host a serial line
+			// has lost the text between the two.
+			if b := r.backlogs[Console]; b.contains("UEFI Interactive Shell") || b.contains("No bootable option") {
 				r.cancel(ErrNotStarted)
 			}
 		}

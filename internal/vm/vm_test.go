@@ -342,3 +342,18 @@ func TestBacklogKeepsTheEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNothingBootable: either text of the firmware says that it started no program.
+func TestNothingBootable(t *testing.T) {
+	for _, text := range []string{"\r\nUEFI Interactive Shell v2.2\r\n", "BdsDxe: startingBdsDxe: No bootable option or device was found.\r\n", "BdsDxe: starting Boot0001"} {
+		r := &Running{started: make(chan struct{})}
+		r.ctx, r.cancel = context.WithCancelCause(t.Context())
+		r.backlogs[Console] = newBacklog()
+		r.backlogs[Console].add([]byte(text))
+		r.heard(Console)
+		if got, want := context.Cause(r.ctx) == ErrNotStarted, !strings.HasSuffix(text, "Boot0001"); got != want {
+			t.Errorf("%q: not started: %v", text, got)
+		}
+		r.cancel(nil)
+	}
+}
