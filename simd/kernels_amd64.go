@@ -30,7 +30,7 @@ func machine() []*Kernels {
 	k.level = sse2
 	k.blocks, k.few = blocksSSE2, 8
 	ks := []*Kernels{&k}
-	if x := cpu.X86; x.HasAVX2 {
+	if x := cpu.X86; x.HasAVX2 && hasF16C() {
 		k := k
 		k.Name = "avx2"
 		k.level = avx2
@@ -55,6 +55,10 @@ func machine() []*Kernels {
 	}
 	return ks
 }
+
+// hasF16C says whether the processor converts halves (CPUID leaf 1, ECX bit 29; x/sys/cpu does not
+// tell). All processors with AVX2 do, but a virtual machine can be told to hide it.
+func hasF16C() bool
 
 // f32 multiplies a tile by one token: see tileF32.
 func (k *Kernels) f32(out, x, w *float32, n int) {

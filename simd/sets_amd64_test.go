@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -24,7 +25,7 @@ func TestSets(t *testing.T) {
 		"avx512": {avx512, [3]int{12, 8, 8}, []string{"f32s", "f16s", "int8s", "gemm", "softmax", "swiGLU", "quantize", "read"}, []string{"rmsNorm", "rotate", "add", "argmax"}},
 	}
 	names := []string{"go", "sse2"} // every amd64 has it: a test of kernels that finds none has tested nothing
-	if x := cpu.X86; x.HasAVX2 {
+	if x := cpu.X86; x.HasAVX2 && hasF16C() {
 		names = append(names, "avx2")
 		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI && x.HasBMI2 {
 			names = append(names, "avx512")
@@ -82,5 +83,16 @@ func TestSets(t *testing.T) {
 		if got, err := Named(k.Name); err != nil || got.Name != k.Name || got.level != k.level {
 			t.Errorf("%s: %v, %v", k.Name, got, err)
 		}
+	}
+}
+
+// TestF16C compares with what the operating system read from the same register.
+func TestF16C(t *testing.T) {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Skipf("SKIPPED, F16C was compared with nothing: %v", err)
+	}
+	if got, want := hasF16C(), slices.Contains(strings.Fields(string(b)), "f16c"); got != want {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
