@@ -53,11 +53,6 @@ func ReadCheckpoint(r io.Reader, size int64, name string, progress func(done, to
 	return Load(r, h, progress)
 }
 
-// LoadHeader reads the header of the model in the file of that name: see ReadHeader.
-func LoadHeader(name string) (Header, error) {
-	return load(name, func(r io.Reader, size int64) (Header, error) { return ReadHeader(r, size, name) })
-}
-
 // llama2c is the header of llama2.c's formats. Version 0 is the legacy one, 1 the same
 // weights behind a proper header, both float32; 2 is int8.
 type llama2c struct {

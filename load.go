@@ -205,7 +205,7 @@ func (h Header) inputs() (in inputs) {
 			in.group = cmp.Or(in.group, t.Group)
 		case t.Type.Quantised():
 			in.group, in.quantised = cmp.Or(in.group, 32), true
-			in.scratch = max(in.scratch, simd.Scratch(t.format(), t.Columns, Batch)+63&^63)
+			in.scratch = max(in.scratch, simd.Scratch(t.format(), t.Columns, Batch))
 		}
 	}
 	return in

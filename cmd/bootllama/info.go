@@ -152,7 +152,7 @@ func describe(h llama.Header, context int) facts {
 		f.GGUF = describeGGUF(h)
 	}
 	for i, t := range h.Tensors {
-		f.Size = t.Offset + t.Bytes // in the end, the file's: LoadHeader has compared
+		f.Size = t.Offset + t.Bytes // in the end, the file's: reading the header has compared
 		f.SharedClassifier = f.SharedClassifier && t.Weight != "wcls"
 		if t.Weight != "" {
 			f.Parameters += int64(t.Rows) * int64(t.Columns)

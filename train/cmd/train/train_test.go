@@ -71,9 +71,12 @@ func TestTrain(t *testing.T) {
 		if status := run.Main(t.Context(), bootllama, strings.NewReader(""), &text, &said); status != 0 || text.Len() == 0 {
 			t.Errorf("bootllama %q: status %d, %q, %q", bootllama, status, text.String(), said.String())
 		}
-		h, err := llama.LoadHeader(name)
-		if want := (llama.Config{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 2, NKVHeads: 1, VocabSize: 400, SeqLen: 64}).Llama2(); err != nil || h.Config != want {
-			t.Errorf("%s: %+v, %v; want %+v", model, h.Config, err, want)
+		c, err := llama.LoadCheckpoint(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (llama.Config{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 2, NKVHeads: 1, VocabSize: 400, SeqLen: 64}).Llama2(); c.Config != want {
+			t.Errorf("%s: %+v; want %+v", model, c.Config, want)
 		}
 	}
 	f, err := os.Open(filepath.Join(dir, "loss.png"))
