@@ -95,7 +95,7 @@ func (f *file) float(key string, missing, least, most float32) float32 {
 	return v
 }
 
-// text returns a string, "" if there is none.
+// string returns a string, "" if there is none.
 func (f *file) string(key string) string {
 	if p := f.value(key, typeString); p != nil {
 		return p.text

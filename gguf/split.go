@@ -137,12 +137,16 @@ func Split(name string, most int64) ([]Piece, error) {
 
 // pieces divides the tensors.
 func (f *file) pieces(metadata []byte, most int64) (pieces []Piece, err error) {
-	const fixed = 256 // bytes before the descriptions and behind the metadata, at most
+	// At most what is in a file beside descriptions, metadata and data: a header of 24 bytes, 82 of the three keys of
+	// splits, 33 of general.alignment.
+	const fixed = 24 + 82 + 33
+	// What is in a description beside the name: its length, the number of dimensions, two of them, type and offset.
+	const description = 8 + 4 + 2*8 + 4 + 8
 	alignment := int64(f.alignment())
 	var runs [][]tensor
 	used := int64(math.MaxInt64) // of the last one
 	for i, t := range f.tensors {
-		size := 40 + int64(len(t.name)) + (int64(t.bytes)+alignment-1)/alignment*alignment
+		size := description + int64(len(t.name)) + (int64(t.bytes)+alignment-1)/alignment*alignment
 		if used > most-size {
 			if used = fixed + alignment; len(runs) == 0 {
 				used += int64(len(metadata))
