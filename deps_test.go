@@ -32,7 +32,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
-	bootllama/metal             :
+	bootllama/metal             : bootllama/metal/vt
+	bootllama/metal/vt          :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
@@ -92,7 +93,7 @@ func TestDesign(t *testing.T) {
 
 // standardOnly are the packages that may use even of the standard library no more
 // than this: the kernel runs below the runtime.
-var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}}
+var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}, "bootllama/metal/vt": {}}
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
