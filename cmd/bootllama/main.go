@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
 
+	"bootllama/internal/efi"
 	"bootllama/internal/flags"
 	"bootllama/internal/run"
 	"bootllama/internal/stdio"
@@ -183,17 +185,27 @@ func showHelp(args []string, s streams) error {
 	return err
 }
 
+// version and commit are of a release, whose build sets them (-ldflags -X main.version=…); else go build knows.
+var version, commit string
+
 func showVersion(s streams) error {
-	version := "bootllama"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version += " " + info.Main.Version + " " + info.GoVersion
+	name, revision := version, commit
+	if info, ok := debug.ReadBuildInfo(); ok && name == "" {
+		name = info.Main.Version
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" || s.Key == "GOOS" || s.Key == "GOARCH" {
-				version += " " + s.Value
+			if s.Key == "vcs.revision" {
+				revision = s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintln(s.stdout, version)
+	if revision != "" {
+		name += " (commit " + revision + ")"
+	}
+	application := "built from source, with Go"
+	if efi.Inside() {
+		application = "inside"
+	}
+	_, err := fmt.Fprintf(s.stdout, "bootllama %s, %s, %s/%s, EFI application: %s\n", name, runtime.Version(), runtime.GOOS, runtime.GOARCH, application)
 	return err
 }
 
