@@ -31,6 +31,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
+	bootllama/internal/settings :
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
