@@ -160,6 +160,7 @@ func leave(efiStatus uintptr, status uint64) {
 		sayRefused()
 	}
 	closeFiles()
+	attend(status)
 	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)
