@@ -31,7 +31,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/chat/template     :
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
+	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal

@@ -16,6 +16,8 @@ import (
 
 	"bootllama"
 	"bootllama/chat"
+	"bootllama/internal/bench"
+	"bootllama/internal/flags"
 	"bootllama/simd"
 	"bootllama/workers"
 )
@@ -28,7 +30,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, err = io.WriteString(stdout, Help(args[0]))
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(flags.UsageError)):
 		err = fmt.Errorf("%w (-h lists the options)", err)
 	}
 	return Report(err, stderr)
@@ -45,7 +47,7 @@ func Report(err error, stderr io.Writer) int {
 		return 128 + 13 // SIGPIPE: whoever reads stdout has seen enough
 	}
 	fmt.Fprintf(stderr, "bootllama: %v\n", err)
-	if errors.As(err, new(usageError)) {
+	if errors.As(err, new(flags.UsageError)) {
 		return 2
 	}
 	return 1
@@ -58,7 +60,9 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	name, args := args[0], args[1:]
 	switch name {
 	case "bench":
-		return bench(args, stdout, stderr)
+		_, resume := collectAtPrompts(nil)
+		defer resume()
+		return bench.Main(args, func(model string) (*llama.Checkpoint, *simd.Kernels, error) { return benchModel(model, stderr) }, stdout)
 	case "run", "console":
 	default:
 		return Usagef("unknown command %q: run, console or bench", name)
@@ -109,6 +113,24 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	return c.Run(ctx, stdin, stdout)
 }
 
+// benchModel loads the model that bench measures.
+func benchModel(name string, stderr io.Writer) (*llama.Checkpoint, *simd.Kernels, error) {
+	kernels, err := chooseKernels()
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := Options{Model: name}.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer model.Close()
+	if _, err := checkMemory(model.Header, ""); err != nil {
+		return nil, nil, err
+	}
+	c, err := model.loadCheckpoint(stderr)
+	return c, kernels, err
+}
+
 // steps returns the positions of a text: run.c's number by default.
 func (o Options) steps() int {
 	if o.Steps < 0 {
@@ -131,9 +153,9 @@ func (s *source) fit(tokenizer string, session bool, stderr io.Writer) error {
 
 func parse(args []string) (Options, error) {
 	var o Options
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	o.Register(flags)
-	operands, err := ParseFlags(flags, args)
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	o.Register(fs)
+	operands, err := flags.Parse(fs, args)
 	if err != nil {
 		return o, err
 	}
