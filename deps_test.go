@@ -19,10 +19,11 @@ import (
 // the standard library. A package with * is there for tests, and it and all tests may import what they like.
 const allowedImports = `
 module bootllama: the port. What cmd/efi imports goes into the EFI application.
-	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/workers
+	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/tensor bootllama/workers
 	bootllama/arena             :
 	bootllama/quant             :
 	bootllama/simd              : bootllama/quant golang.org/x/sys
+	bootllama/tensor            : bootllama/arena bootllama/quant bootllama/simd
 	bootllama/workers           :
 	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
