@@ -32,15 +32,15 @@ func (w *failAt) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// session is a command and what is typed meanwhile.
-type session struct {
+// typed is a command and what is typed meanwhile.
+type typed struct {
 	name, stdin string
 	args        []string
 }
 
 // commands are all that Main does.
-func commands(t *testing.T) []session {
-	return []session{
+func commands(t *testing.T) []typed {
+	return []typed{
 		{"run", "", []string{"run", model, "-z", tokenizer, "-n", "9", "-t", "0"}},
 		{"run --ids", "", []string{"run", model, "-z", tokenizer, "-n", "9", "-t", "0", "--ids"}},
 		{"run with a warning", "", []string{"run", straddling(t), "-z", tokenizer, "-n", "2", "-t", "0"}},

@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/assistant"
 	"bootllama/chat"
 	"bootllama/internal/bench"
 	"bootllama/internal/flags"
+	"bootllama/session"
 	"bootllama/simd"
 	"bootllama/workers"
 )
@@ -52,6 +54,13 @@ func Report(err error, stderr io.Writer) int {
 	}
 	return 1
 }
+
+// Screen is session.Screen: stderr is a terminal or a console.
+type Screen = session.Screen
+
+// NoBar is an argument of the UEFI application, before the command: its stderr is no Screen.
+// boot passes it when the host's stderr is a file or a pipe.
+const NoBar = "--no-bar"
 
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -99,15 +108,21 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
 	a, err := newAssistant(o, g, model.Header, stderr)
+	held := session.Session{First: o.Prompt, Interrupt: interrupt}
 	switch {
 	case err != nil:
 		return err
 	case a != nil:
-		a.Interrupt, a.Usage = interrupt, name == "console"
-		return a.Run(ctx, stdin, stdout)
+		if err := a.Clear(); err != nil {
+			return err
+		}
+		if held.Engine = a; name == "console" {
+			held.Usage = assistant.Usage
+		}
+		return held.Run(ctx, stdin, stdout)
 	case name == "console":
-		s := chat.Session{Generator: g, Steps: o.steps(), Interrupt: interrupt}
-		return s.Run(ctx, stdin, stdout)
+		held.Engine, held.Usage = &chat.Stories{Generator: g, Steps: o.steps()}, chat.StoriesUsage
+		return held.Run(ctx, stdin, stdout)
 	}
 	c := chat.Conversation{Generator: g, Steps: o.steps(), System: o.System, User: o.Prompt, Interrupt: interrupt}
 	return c.Run(ctx, stdin, stdout)
