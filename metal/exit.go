@@ -160,6 +160,7 @@ func leave(efiStatus uintptr, status uint64) {
 		sayRefused()
 	}
 	closeFiles()
+	closeInput()
 	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)
