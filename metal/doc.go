@@ -57,7 +57,8 @@
 //	file.go         open files; metadata.go: size, times, attributes
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	volume.go       where paths begin: volumes, the UEFI shell's names of them
-//	console.go      standard streams, keys; unicode.go, message.go
+//	console.go      what is written, the screen; tty.go: what is typed; device.go: names in /dev
+//	unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program; end.go: and of the machine's work
 //

@@ -161,6 +161,7 @@ func leave(efiStatus uintptr, status uint64) {
 	}
 	closeFiles()
 	attend(status)
+	closeInput()
 	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)

@@ -13,6 +13,7 @@ func startKernel() {
 	c := getCore()
 	cores[0] = address(c)
 	initConsole()
+	initInput()
 	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
 		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
 	}
