@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"bootllama/tensor"
 )
 
 // LoadCheckpoint reads a model from the file of that name: see ReadCheckpoint.
@@ -102,12 +104,12 @@ const (
 // size of the file must be the one that the header implies.
 func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
 	h, l := Header{Name: name}, llama2c{}
-	rd := &reader{r: r, h: h}
+	rd := tensor.NewReader(r, h.file(), 0)
 	var b [headerSize]byte
 	if size < legacyHeaderSize {
-		return h, rd.errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, legacyHeaderSize)
+		return h, rd.Errorf("the file has %d bytes, too few for a checkpoint's header of %d", size, legacyHeaderSize)
 	}
-	if err := rd.read(b[:legacyHeaderSize], "header"); err != nil {
+	if err := rd.Read(b[:legacyHeaderSize], "header"); err != nil {
 		return h, err
 	}
 	fields := 0
@@ -118,9 +120,9 @@ func ReadHeader(r io.Reader, size int64, name string) (Header, error) {
 			return h, h.errorf(4, "version is %d: llama2.c has versions 1 and 2 of this format", l.version)
 		}
 		if size < headerSize {
-			return h, rd.errorf("the file has %d bytes, too few for the header of %d", size, headerSize)
+			return h, rd.Errorf("the file has %d bytes, too few for the header of %d", size, headerSize)
 		}
-		if err := rd.read(b[legacyHeaderSize:], "header"); err != nil {
+		if err := rd.Read(b[legacyHeaderSize:], "header"); err != nil {
 			return h, err
 		}
 	}

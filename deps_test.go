@@ -19,19 +19,24 @@ import (
 // the standard library. A package with * is there for tests, and it and all tests may import what they like.
 const allowedImports = `
 module bootllama: the port. What cmd/efi imports goes into the EFI application.
-	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/workers
+	bootllama                   : bootllama/arena bootllama/quant bootllama/simd bootllama/tensor bootllama/workers
 	bootllama/arena             :
 	bootllama/quant             :
 	bootllama/simd              : bootllama/quant golang.org/x/sys
+	bootllama/tensor            : bootllama/arena bootllama/quant bootllama/simd
 	bootllama/workers           :
 	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
 	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
-	bootllama/chat              : bootllama bootllama/chat/template
-	bootllama/chat/template     :
+	bootllama/session           :
+	bootllama/chat              : bootllama bootllama/session
+	bootllama/assistant/template     :
+	bootllama/assistant         : bootllama bootllama/assistant/template bootllama/session bootllama/tokenizer
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
+	bootllama/internal/settings :
+	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal

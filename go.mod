@@ -12,4 +12,5 @@ require (
 require (
 	github.com/elliotwutingfeng/asciiset v0.0.0-20260801111138-45c5fff54b41 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 )

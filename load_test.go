@@ -114,7 +114,7 @@ func TestBands(t *testing.T) {
 				if a.vectors != nil {
 					continue // TestTensors
 				}
-				bands = max(bands, (x.Rows+x.bandRows(false)-1)/x.bandRows(false))
+				bands = max(bands, (x.Rows+x.BandRows(false)-1)/x.BandRows(false))
 				m, b := a.matrix(x.Layer), file[x.Offset-h.Tensors[0].Offset:]
 				want, got := plainTensor{group: x.Group}, make([]float32, m.Columns)
 				if x.Type == Float32 {
@@ -176,7 +176,7 @@ func TestDamaged(t *testing.T) {
 				numbers, first = numbers/int64(group), x.Offset+numbers
 			}
 			tile := int64(simd.TileF32 * x.Columns)
-			band := int64(x.bandRows(x.Type == Int8) * x.Columns)
+			band := int64(x.BandRows(x.Type == Int8) * x.Columns)
 			if x.Type == Int8 {
 				tile, band = tile/int64(group), band/int64(group)
 			}
@@ -189,17 +189,6 @@ func TestDamaged(t *testing.T) {
 				check(first+4*(band-1), x.Name, first+4*(2*band), first+4*(band-1), first+4*band)
 			}
 		}
-	}
-}
-
-// TestFirstDamage: whoever finds damage last, the error is that of the lowest offset.
-func TestFirstDamage(t *testing.T) {
-	l := loader{at: math.MaxInt64}
-	for _, at := range []int64{20, 10, 15, 10} {
-		l.fail(at, fmt.Errorf("at %d", at))
-	}
-	if l.err.Error() != "at 10" {
-		t.Error(l.err)
 	}
 }
 

@@ -419,7 +419,7 @@ func (h Header) ofTypes(types ...Type) Header {
 		if x.Rows > 1 {
 			x.Type = types[i%len(types)]
 		}
-		x.Offset, x.Bytes = offset, x.size()
+		x.Offset, x.Bytes = offset, x.Size()
 		offset += x.Bytes + int64(i%5)
 	}
 	return h

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bootllama/tensor"
 )
 
 // What llama2.c's tokenizer.bin does not say: <unk>, BOS and EOS come first, then the
@@ -58,12 +60,12 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 	if vocabSize < firstByte {
 		panic(fmt.Sprintf("llama: ReadTokenizer: vocabSize is %d", vocabSize))
 	}
-	rd := &reader{r: bufio.NewReaderSize(r, 1<<16), h: Header{Name: name}}
+	rd := tensor.NewReader(bufio.NewReaderSize(r, 1<<16), tensor.File{Name: name}, 0)
 	var b [pieceHeader]byte
 	if size < int64(4+vocabSize*(pieceHeader+1)) {
-		return nil, rd.errorf("the file has %d bytes, too few for the model's %d tokens: truncated, or another model's tokenizer", size, vocabSize)
+		return nil, rd.Errorf("the file has %d bytes, too few for the model's %d tokens: truncated, or another model's tokenizer", size, vocabSize)
 	}
-	if err := rd.read(b[:4], "max_token_length"); err != nil {
+	if err := rd.Read(b[:4], "max_token_length"); err != nil {
 		return nil, err
 	}
 	maxLen := int32(binary.LittleEndian.Uint32(b[:]))
@@ -87,11 +89,11 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 	var pieces strings.Builder // all pieces in one string: 32,000 allocations would take twice the memory
 	pieces.Grow(int(min(size-int64(vocabSize*pieceHeader), 8*int64(vocabSize))))
 	for id := range t.vocab {
-		start := rd.offset
+		start := rd.Offset
 		if size-start < pieceHeader+1 {
-			return nil, rd.errorf("the file ends after %d of the model's %d tokens: truncated, or another model's tokenizer", id, vocabSize)
+			return nil, rd.Errorf("the file ends after %d of the model's %d tokens: truncated, or another model's tokenizer", id, vocabSize)
 		}
-		if err := rd.read(b[:], "score and length"); err != nil {
+		if err := rd.Read(b[:], "score and length"); err != nil {
 			return nil, err
 		}
 		score := math.Float32frombits(binary.LittleEndian.Uint32(b[:]))
@@ -101,10 +103,10 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 			return nil, fmt.Errorf("%s: offset %d: the score of token %d is not a number", name, start, id)
 		case n < 1 || n > maxLen:
 			return nil, fmt.Errorf("%s: offset %d: the length of token %d is %d, must be 1 to max_token_length %d", name, start+4, id, n, maxLen)
-		case int64(n) > size-rd.offset:
-			return nil, rd.errorf("the file ends within token %d of the model's %d: truncated", id, vocabSize)
+		case int64(n) > size-rd.Offset:
+			return nil, rd.Errorf("the file ends within token %d of the model's %d: truncated", id, vocabSize)
 		}
-		if err := rd.read(piece[:n], "token"); err != nil {
+		if err := rd.Read(piece[:n], "token"); err != nil {
 			return nil, err
 		}
 		// A piece ends at its first zero byte, as C strings do.
@@ -115,8 +117,8 @@ func ReadTokenizer(r io.Reader, size int64, name string, vocabSize int) (*Tokeni
 		t.scores[id] = score
 		t.sorted[id] = int32(id)
 	}
-	if rd.offset != size {
-		return nil, rd.errorf("%d bytes follow the last of the model's %d tokens: another model's tokenizer?", size-rd.offset, vocabSize)
+	if rd.Offset != size {
+		return nil, rd.Errorf("%d bytes follow the last of the model's %d tokens: another model's tokenizer?", size-rd.Offset, vocabSize)
 	}
 	slices.SortFunc(t.sorted, func(a, b int32) int {
 		return cmp.Or(strings.Compare(t.vocab[a], t.vocab[b]), cmp.Compare(a, b))

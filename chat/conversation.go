@@ -1,3 +1,5 @@
+// Package chat is what people do with llama2.c's models: a Conversation is run.c's chat, in which
+// the model answers; Stories continues each line as a story.
 package chat
 
 import (
@@ -9,6 +11,7 @@ import (
 	"os"
 
 	"bootllama"
+	"bootllama/session"
 )
 
 // The prompts are run.c's.
@@ -46,8 +49,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 	if _, err := c.encode(*cmp.Or(c.System, new("")), *cmp.Or(c.User, new(""))); err != nil {
 		return fmt.Errorf("prompt in Llama 2's chat template: %w", err)
 	}
-	input := newInput(in, out, c.Interrupt)
-	defer input.close()
+	input := session.NewLines(in, out, c.Interrupt)
+	defer input.Close()
 	end, _ := c.Generator.Tokenizer.Encode("", false, true) // EOS, or nothing
 	var (
 		g           = c.Generator
@@ -68,11 +71,11 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 				return err
 			}
 			var err error
-			queue, err = c.ask(ctx, input, pos == 0)
+			queue, err = c.ask(ctx, input, out, pos == 0)
 			turn, left = len(queue), steps-pos
 			ahead = 0 // also where EOS was in the middle of a prompt
 			if err == io.EOF {
-				return nil // input.ask has written the newline
+				return nil // input.Ask has written the newline
 			}
 			if err != nil {
 				return err
@@ -123,12 +126,12 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 
 // ask returns the tokens of the user's turn; those of the first turn begin with the system
 // prompt. It asks again if the model has no tokens for a line.
-func (c *Conversation) ask(ctx context.Context, input *input, first bool) ([]int, error) {
+func (c *Conversation) ask(ctx context.Context, input *session.Lines, out io.Writer, first bool) ([]int, error) {
 	answer := func(prompt string, given *string) (string, error) {
 		if first && given != nil {
 			return *given, nil
 		}
-		return input.ask(ctx, prompt)
+		return input.Ask(ctx, prompt)
 	}
 	for {
 		var system string
@@ -146,7 +149,7 @@ func (c *Conversation) ask(ctx context.Context, input *input, first bool) ([]int
 		if err == nil {
 			return tokens, nil
 		}
-		if err := say(input.out, "The model cannot read that: %v.", err); err != nil {
+		if err := session.Say(out, "The model cannot read that: %v.", err); err != nil {
 			return nil, err
 		}
 	}

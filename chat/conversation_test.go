@@ -14,13 +14,14 @@ import (
 	"testing/iotest"
 
 	"bootllama"
+	"bootllama/session"
 )
 
 // conversation returns a conversation with the random model at temperature 0; the
 // user is asked for everything.
 func conversation(t *testing.T, steps int) *Conversation {
 	t.Helper()
-	return &Conversation{Generator: session(t, 0).Generator, Steps: steps}
+	return &Conversation{Generator: stories(t, 0).Generator, Steps: steps}
 }
 
 // smallTokenizer returns a tokenizer of the given characters, without byte tokens.
@@ -72,11 +73,11 @@ func TestTurn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder
-			input := newInput(strings.NewReader(c.in), &out, nil)
-			defer input.close()
+			input := session.NewLines(strings.NewReader(c.in), &out, nil)
+			defer input.Close()
 			tok := smallTokenizer(t, templateCharacters+"useyhilong")
 			conv := &Conversation{Generator: &llama.Generator{Tokenizer: tok}, System: c.system, User: c.user}
-			tokens, err := conv.ask(context.Background(), input, c.first)
+			tokens, err := conv.ask(context.Background(), input, &out, c.first)
 			want, e := tok.Encode(c.want, true, false)
 			if err != nil || e != nil || !slices.Equal(tokens, want) || out.String() != c.out {
 				t.Errorf("%v, %v, output %q, tokens %v, want %q, %v", err, e, out.String(), tokens, c.out, want)

@@ -53,8 +53,11 @@ type efiBootServices struct {
 
 // efiRuntimeServices is the part of EFI_RUNTIME_SERVICES (4.5) that is used.
 type efiRuntimeServices struct {
-	header  efiTableHeader
-	getTime uintptr
+	header                                         efiTableHeader
+	getTime, setTime, getWakeupTime, setWakeupTime uintptr
+	setVirtualAddressMap, convertPointer           uintptr
+	getVariable, getNextVariableName, setVariable  uintptr
+	getNextHighMonotonicCount, resetSystem         uintptr
 }
 
 // efiMemoryDescriptor is EFI_MEMORY_DESCRIPTOR (7.2.3). The firmware's stride is

@@ -160,6 +160,8 @@ func leave(efiStatus uintptr, status uint64) {
 		sayRefused()
 	}
 	closeFiles()
+	attend(status)
+	closeInput()
 	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)

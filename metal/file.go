@@ -17,6 +17,7 @@ const (
 	kindEvent
 	kindFile
 	kindDirectory
+	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
 )
 
 // file is an open descriptor.
@@ -170,6 +171,10 @@ func openat(directory, name, flags uintptr) uint64 {
 	}
 	if flags&oCreate != 0 && flags&oDirectory != 0 {
 		return errno(einval)
+	}
+	if kind := deviceKind(name); kind != kindClosed {
+		files[fd] = file{kind: kind, flags: flags}
+		return uint64(fd)
 	}
 	e := source.find(directory, name)
 	if e == 0 {

@@ -54,6 +54,7 @@ func TestLayouts(t *testing.T) {
 		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
 		{"BootServices.LocateProtocol", unsafe.Offsetof(boot.locateProtocol), 320},
 		{"RuntimeServices.GetTime", unsafe.Offsetof(runtime.getTime), 24},
+		{"RuntimeServices.ResetSystem", unsafe.Offsetof(runtime.resetSystem), 104},
 		{"EFI_MEMORY_DESCRIPTOR", unsafe.Sizeof(memory), 40},
 		{"MemoryDescriptor.PhysicalStart", unsafe.Offsetof(memory.physicalStart), 8},
 		{"MemoryDescriptor.NumberOfPages", unsafe.Offsetof(memory.numberOfPages), 24},

@@ -13,12 +13,15 @@ func startKernel() {
 	c := getCore()
 	cores[0] = address(c)
 	initConsole()
+	initInput()
 	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
 		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
 	}
 	if loadedImage = handleProtocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
+	_, argc := shellArguments()
+	startedByShell = argc > 0
 	initCPU(c)
 	initMemory()
 	initPaging(c)

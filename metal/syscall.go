@@ -275,8 +275,8 @@ func bootCall(t *thread) uint64 {
 		return chdir(a)
 	case sysFchdir:
 		return fchdir(a)
-	case sysIoctl: // no descriptor is a terminal with settings
-		return errno(enotty)
+	case sysIoctl:
+		return ioctl(a, b, c)
 
 	case sysGetrandom:
 		return getrandom(a, b)

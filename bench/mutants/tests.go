@@ -28,7 +28,10 @@ var cmd = host("-run", "Test(Usage|Help|ClosedPipe|BadFiles|Image|Info.*|CannotW
 var rooms = []room{
 	{"simd", []check{host("./simd"), host(".")}},
 	{".", []check{host("."), host("./chat", "./internal/run")}},
+	{"tensor", []check{host("./tensor"), host(".")}},
+	{"session", []check{host("./session"), host("./chat", "./assistant", "./internal/run")}},
 	{"chat", []check{host("./chat"), host("./internal/run")}},
+	{"assistant", []check{host("./assistant"), host("./internal/run")}},
 	{"internal/run", []check{host("./internal/run"), host("./chat"), cmd}},
 	{"gguf", []check{host("./gguf")}},
 	{"tokenizer", []check{host("./tokenizer")}},

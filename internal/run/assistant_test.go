@@ -11,7 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"bootllama/chat/template"
+	"bootllama/assistant"
+	"bootllama/assistant/template"
 	"bootllama/internal/gengguf"
 	ggml "bootllama/tokenizer"
 )
@@ -49,7 +50,7 @@ func assistantFormat(t *testing.T, model string) (*template.Template, *ggml.Toke
 		t.Fatal(err)
 	}
 	tok := h.Tokenizer.(*ggml.Tokenizer)
-	format, err := newTemplate(h.Texts["tokenizer.chat_template"], tok, model, io.Discard)
+	format, err := assistant.NewTemplate(assistant.Program(h), tok, model, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"bootllama/arena"
 	"bootllama/gguf"
 	"bootllama/models"
+	"bootllama/session"
 )
 
 // TokenizerFile returns the name of the tokenizer's file, "" for the one that is built in or in
@@ -168,12 +169,12 @@ func (s *source) load(o Options, stderr io.Writer) (*llama.Checkpoint, llama.Voc
 }
 
 func (s *source) loadCheckpoint(stderr io.Writer) (*llama.Checkpoint, error) {
-	bar := newProgressBar(stderr)
+	bar := session.Loading(stderr)
 	if len(s.files) == 0 { // the built-in model takes no time
-		bar = newProgressBar(nil)
+		bar = session.Loading(nil)
 	}
-	c, err := llama.Load(s.weights, s.Header, bar.show)
-	bar.clear()
+	c, err := llama.Load(s.weights, s.Header, bar.Show)
+	bar.Clear()
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}

@@ -1,13 +1,13 @@
 package run
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
+	"bootllama/internal/bench"
 	"bootllama/internal/flags"
 )
 
@@ -15,7 +15,7 @@ import (
 func Help(command string) string {
 	switch command {
 	case "bench":
-		return benchHelp
+		return bench.Help
 	case "console":
 		return "Usage: console [MODEL] [options]    a session: type how a story begins, read it\n" + optionsHelp
 	}
@@ -94,20 +94,16 @@ type Options struct {
 	MinP, RepeatPenalty *float64
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
+// Usagef is flags.Usagef.
+func Usagef(format string, a ...any) error { return flags.Usagef(format, a...) }
 
-// Usagef makes the error of a mistake in the command line, in the words of fmt.Errorf.
-func Usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
-
-// ParseFlags is flags.Parse whose errors are of usage, besides flag.ErrHelp.
+// ParseFlags is flags.Parse.
 func ParseFlags(fs *flag.FlagSet, args []string) (operands []string, err error) {
-	operands, err = flags.Parse(fs, args)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		err = usageError{err}
-	}
-	return operands, err
+	return flags.Parse(fs, args)
 }
+
+// Model is flags.Model.
+func Model(operands []string) (string, error) { return flags.Model(operands) }
 
 // Register sets o to the defaults and defines the options as flags of fs, with their short
 // and long names. A command can add flags of its own to fs. After ParseFlags it calls
@@ -118,12 +114,12 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
 	}
-	define("t", "temperature", float(&o.Temperature, 0, math.MaxFloat64))
-	define("p", "topp", float(&o.TopP, 0, 1))
-	fs.Func("top-k", "", given(&o.TopK, func(v *int) func(string) error { return number(v, math.MaxInt32) }))
-	fs.Func("min-p", "", given(&o.MinP, func(v *float64) func(string) error { return float(v, 0, 1) }))
-	fs.Func("repeat-penalty", "", given(&o.RepeatPenalty, func(v *float64) func(string) error { return float(v, 0.01, 100) }))
-	fs.Func("repeat-last-n", "", given(&o.RepeatLastN, func(v *int) func(string) error { return integer(v, -1, math.MaxInt32) }))
+	define("t", "temperature", flags.Float(&o.Temperature, 0, math.MaxFloat64))
+	define("p", "topp", flags.Float(&o.TopP, 0, 1))
+	fs.Func("top-k", "", flags.Given(&o.TopK, func(v *int) func(string) error { return flags.Number(v, math.MaxInt32) }))
+	fs.Func("min-p", "", flags.Given(&o.MinP, func(v *float64) func(string) error { return flags.Float(v, 0, 1) }))
+	fs.Func("repeat-penalty", "", flags.Given(&o.RepeatPenalty, func(v *float64) func(string) error { return flags.Float(v, 0.01, 100) }))
+	fs.Func("repeat-last-n", "", flags.Given(&o.RepeatLastN, func(v *int) func(string) error { return flags.Integer(v, -1, math.MaxInt32) }))
 	define("s", "seed", func(s string) error {
 		// As in run.c, -1 is the largest seed, by two's complement.
 		v, err := strconv.ParseInt(s, 10, 64)
@@ -136,73 +132,22 @@ func (o *Options) Register(fs *flag.FlagSet) {
 		}
 		return nil
 	})
-	define("n", "steps", number(&o.Steps, math.MaxInt32))
+	define("n", "steps", flags.Number(&o.Steps, math.MaxInt32))
 	define("i", "prompt", func(s string) error { o.Prompt = &s; return nil })
 	define("z", "tokenizer", func(s string) error { o.Tokenizer = s; return nil })
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
 	define("y", "system", func(s string) error { o.System = &s; return nil })
-	define("c", "context", number(&o.Context, math.MaxInt32))
+	define("c", "context", flags.Number(&o.Context, math.MaxInt32))
 	fs.StringVar(&o.KV, "kv", "", "")
 	fs.BoolVar(&o.Think, "think", false, "")
 	fs.BoolVar(&o.Special, "special", false, "")
 	fs.BoolVar(&o.IDs, "ids", false, "")
-	fs.Func("threads", "", number(&o.Threads, maxThreads))
-}
-
-// maxThreads bounds what --threads takes: more cores than any machine has.
-const maxThreads = 1024
-
-// number sets dst to a flag's value, a whole number from 0 to most.
-func number(dst *int, most int) func(string) error { return integer(dst, 0, most) }
-
-// integer sets dst to a flag's value, a whole number from least to most.
-func integer(dst *int, least, most int) func(string) error {
-	return func(s string) error {
-		v, err := strconv.Atoi(s)
-		if err != nil || v < least || v > most {
-			return fmt.Errorf("not a whole number from %d to %d", least, most)
-		}
-		*dst = v
-		return nil
-	}
-}
-
-// float sets dst to a flag's value, a number from least to most.
-func float(dst *float64, least, most float64) func(string) error {
-	return func(s string) error {
-		v, err := strconv.ParseFloat(s, 64)
-		if err != nil || !(v >= least && v <= most) {
-			return fmt.Errorf("not a number from %g to %g", least, most)
-		}
-		*dst = v
-		return nil
-	}
-}
-
-// given sets *dst to a new variable with a flag's value.
-func given[T any](dst **T, set func(*T) func(string) error) func(string) error {
-	return func(s string) error {
-		*dst = new(T)
-		return set(*dst)(s)
-	}
-}
-
-// Model returns the operand MODEL, "" if there is none.
-func Model(operands []string) (string, error) {
-	switch {
-	case len(operands) > 1:
-		return "", Usagef("one MODEL, not %d: %q", len(operands), operands)
-	case len(operands) == 0:
-		return "", nil
-	case operands[0] == "": // probably an unset shell variable
-		return "", Usagef("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")
-	}
-	return operands[0], nil
+	fs.Func("threads", "", flags.Number(&o.Threads, flags.MaxThreads))
 }
 
 // Complete sets the model from the operands and checks the options.
 func (o *Options) Complete(operands []string) (err error) {
-	if o.Model, err = Model(operands); err != nil {
+	if o.Model, err = flags.Model(operands); err != nil {
 		return err
 	}
 	if o.Mode != "" && o.Mode != "generate" && o.Mode != "chat" {

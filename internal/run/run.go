@@ -15,7 +15,11 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/assistant"
 	"bootllama/chat"
+	"bootllama/internal/bench"
+	"bootllama/internal/flags"
+	"bootllama/session"
 	"bootllama/simd"
 	"bootllama/workers"
 )
@@ -28,7 +32,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, err = io.WriteString(stdout, Help(args[0]))
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(flags.UsageError)):
 		err = fmt.Errorf("%w (-h lists the options)", err)
 	}
 	return Report(err, stderr)
@@ -45,11 +49,18 @@ func Report(err error, stderr io.Writer) int {
 		return 128 + 13 // SIGPIPE: whoever reads stdout has seen enough
 	}
 	fmt.Fprintf(stderr, "bootllama: %v\n", err)
-	if errors.As(err, new(usageError)) {
+	if errors.As(err, new(flags.UsageError)) {
 		return 2
 	}
 	return 1
 }
+
+// Screen is session.Screen: stderr is a terminal or a console.
+type Screen = session.Screen
+
+// NoBar is an argument of the UEFI application, before the command: its stderr is no Screen.
+// boot passes it when the host's stderr is a file or a pipe.
+const NoBar = "--no-bar"
 
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -58,7 +69,9 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	name, args := args[0], args[1:]
 	switch name {
 	case "bench":
-		return bench(args, stdout, stderr)
+		_, resume := collectAtPrompts(nil)
+		defer resume()
+		return bench.Main(args, func(model string) (*llama.Checkpoint, *simd.Kernels, error) { return benchModel(model, stderr) }, stdout)
 	case "run", "console":
 	default:
 		return Usagef("unknown command %q: run, console or bench", name)
@@ -95,18 +108,42 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	signal.Notify(interrupt, os.Interrupt)
 	defer signal.Stop(interrupt)
 	a, err := newAssistant(o, g, model.Header, stderr)
+	held := session.Session{First: o.Prompt, Interrupt: interrupt}
 	switch {
 	case err != nil:
 		return err
 	case a != nil:
-		a.Interrupt, a.Usage = interrupt, name == "console"
-		return a.Run(ctx, stdin, stdout)
+		if err := a.Clear(); err != nil {
+			return err
+		}
+		if held.Engine = a; name == "console" {
+			held.Usage = assistant.Usage
+		}
+		return held.Run(ctx, stdin, stdout)
 	case name == "console":
-		s := chat.Session{Generator: g, Steps: o.steps(), Interrupt: interrupt}
-		return s.Run(ctx, stdin, stdout)
+		held.Engine, held.Usage = &chat.Stories{Generator: g, Steps: o.steps()}, chat.StoriesUsage
+		return held.Run(ctx, stdin, stdout)
 	}
 	c := chat.Conversation{Generator: g, Steps: o.steps(), System: o.System, User: o.Prompt, Interrupt: interrupt}
 	return c.Run(ctx, stdin, stdout)
+}
+
+// benchModel loads the model that bench measures.
+func benchModel(name string, stderr io.Writer) (*llama.Checkpoint, *simd.Kernels, error) {
+	kernels, err := chooseKernels()
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := Options{Model: name}.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer model.Close()
+	if _, err := checkMemory(model.Header, ""); err != nil {
+		return nil, nil, err
+	}
+	c, err := model.loadCheckpoint(stderr)
+	return c, kernels, err
 }
 
 // steps returns the positions of a text: run.c's number by default.
@@ -131,9 +168,9 @@ func (s *source) fit(tokenizer string, session bool, stderr io.Writer) error {
 
 func parse(args []string) (Options, error) {
 	var o Options
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	o.Register(flags)
-	operands, err := ParseFlags(flags, args)
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	o.Register(fs)
+	operands, err := flags.Parse(fs, args)
 	if err != nil {
 		return o, err
 	}

@@ -461,3 +461,18 @@ func TestTokenizerFile(t *testing.T) {
 	write(own, models.Tokenizer)
 	check(own, Options{Model: model})
 }
+
+// TestNoBar: what loads in no time shows nothing, on a screen either.
+func TestNoBar(t *testing.T) {
+	var errs strings.Builder
+	args := []string{"run", model, "-z", tokenizer, "-n", "1"}
+	for try := 0; try == 0 || errs.Len() > 0 && try < 20; try++ { // one may last, on a busy host
+		errs.Reset()
+		if status := Main(context.Background(), args, nil, &strings.Builder{}, Screen{Writer: &errs}); status != 0 {
+			t.Fatalf("status %d", status)
+		}
+	}
+	if errs.Len() != 0 {
+		t.Errorf("on the screen: %q", errs.String())
+	}
+}

@@ -1,4 +1,4 @@
-package run
+package session
 
 import (
 	"fmt"
@@ -7,35 +7,32 @@ import (
 	"time"
 )
 
-// Screen marks a stderr that is a terminal or a console: Main then draws a progress bar on it
-// while a model is loaded.
+// Screen marks a stderr that is a terminal or a console: a progress bar is then drawn on it
+// while a model is loaded, or reads.
 type Screen struct{ io.Writer }
-
-// NoBar is an argument of the UEFI application, before the command: its stderr is no Screen.
-// boot passes it when the host's stderr is a file or a pipe.
-const NoBar = "--no-bar"
 
 const (
 	progressAfter = 500 * time.Millisecond // no bar for a model that is loaded by then
 	progressEvery = 200 * time.Millisecond
 )
 
-// progressBar is one line that is redrawn in place. It uses only the carriage return, which
+// Bar is one line that is redrawn in place. It uses only the carriage return, which
 // every console supports.
-type progressBar struct {
+type Bar struct {
 	w            io.Writer // nothing is drawn if it is no Screen
 	line         func(done, total int64, elapsed time.Duration) string
 	start, drawn time.Time
 	width        int // columns of the line that is on the screen
 }
 
-func newProgressBar(w io.Writer) *progressBar {
-	return &progressBar{w: w, line: progressLine, start: time.Now()}
+// Loading returns a bar for the bytes of a file.
+func Loading(w io.Writer) *Bar {
+	return &Bar{w: w, line: progressLine, start: time.Now()}
 }
 
-// readingProgress returns chat.Assistant's Progress, a bar of tokens.
-func readingProgress(w io.Writer) func(done, total int) {
-	b := progressBar{w: w}
+// Reading returns a function that draws a bar of tokens, from 0 on to total, which clears it.
+func Reading(w io.Writer) func(done, total int) {
+	b := Bar{w: w}
 	b.line = func(done, total int64, elapsed time.Duration) string {
 		return barLine("reading", "tokens", 1, done, total, elapsed)
 	}
@@ -44,15 +41,15 @@ func readingProgress(w io.Writer) func(done, total int) {
 		case 0:
 			b.start = time.Now()
 		case total:
-			b.clear()
+			b.Clear()
 		default:
-			b.show(int64(done), int64(total))
+			b.Show(int64(done), int64(total))
 		}
 	}
 }
 
-// show draws the bar for done of total if it is time to do so.
-func (b *progressBar) show(done, total int64) {
+// Show draws the bar for done of total if it is time to do so.
+func (b *Bar) Show(done, total int64) {
 	if _, ok := b.w.(Screen); !ok {
 		return
 	}
@@ -65,8 +62,8 @@ func (b *progressBar) show(done, total int64) {
 	b.draw(b.line(done, total, elapsed))
 }
 
-// clear removes the bar and leaves the cursor at the start of the empty line.
-func (b *progressBar) clear() {
+// Clear removes the bar and leaves the cursor at the start of the empty line.
+func (b *Bar) Clear() {
 	if b.width == 0 {
 		return
 	}
@@ -75,7 +72,7 @@ func (b *progressBar) clear() {
 }
 
 // draw replaces the line. Spaces overwrite the rest of a longer one.
-func (b *progressBar) draw(line string) {
+func (b *Bar) draw(line string) {
 	fmt.Fprintf(b.w, "\r%-*s", b.width, line) // an error is ignored: loading does not depend on the bar
 	b.width = len(line)
 }

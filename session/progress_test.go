@@ -1,7 +1,6 @@
-package run
+package session
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,7 +43,7 @@ func TestProgress(t *testing.T) { synctest.Test(t, testProgress) }
 func testProgress(t *testing.T) {
 	s := &screen{lines: []string{""}}
 	start := time.Now()
-	b := newProgressBar(Screen{s})
+	b := Loading(Screen{s})
 	for _, c := range []struct {
 		at   time.Duration
 		done int64
@@ -59,18 +58,18 @@ func testProgress(t *testing.T) {
 		{40 * time.Second, 1000e6, "loading [========================] 100%  1000 of 1000 MB, 25 MB/s, 0s left"},
 	} {
 		time.Sleep(c.at - time.Since(start))
-		b.show(c.done, 1000e6)
+		b.Show(c.done, 1000e6)
 		if got := s.last(); got != c.want {
 			t.Errorf("at %v, %d bytes:\n got %q\nwant %q", c.at, c.done, got, c.want)
 		}
 	}
-	if b.clear(); len(s.lines) != 1 || s.last() != "" || s.column != 0 {
+	if b.Clear(); len(s.lines) != 1 || s.last() != "" || s.column != 0 {
 		t.Errorf("after the bar: %q, column %d", s.lines, s.column)
 	}
 	if n := s.writes; n != 5 {
 		t.Errorf("%d writes, want 4 bars and a clearing", n)
 	}
-	if b.clear(); s.writes != 5 {
+	if b.Clear(); s.writes != 5 {
 		t.Error("cleared twice")
 	}
 }
@@ -87,30 +86,19 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-// TestScreen: what loads in no time shows nothing, on a screen either; and what loads
-// slowly does on a screen only.
+// TestScreen: what loads slowly shows a bar on a screen only.
 func TestScreen(t *testing.T) {
 	s := &screen{}
-	args := []string{"run", model, "-z", tokenizer, "-n", "1"}
-	for try := 0; try == 0 || s.writes > 0 && try < 20; try++ { // one may last, on a busy host
-		s = &screen{}
-		if status := Main(context.Background(), args, nil, &strings.Builder{}, Screen{s}); status != 0 {
-			t.Fatalf("status %d", status)
-		}
-	}
-	if s.writes != 0 {
-		t.Errorf("on the screen: %q", s.lines)
-	}
-	b := newProgressBar(s)
+	b := Loading(s)
 	b.start = b.start.Add(-time.Hour)
-	b.show(1, 2)
-	b.clear()
+	b.Show(1, 2)
+	b.Clear()
 	if s.writes != 0 {
 		t.Errorf("on what is no screen: %q", s.lines)
 	}
-	b = newProgressBar(Screen{s})
+	b = Loading(Screen{s})
 	b.start = b.start.Add(-time.Hour)
-	b.show(1, 2)
+	b.Show(1, 2)
 	if s.writes != 1 || !strings.HasPrefix(s.last(), "loading [") {
 		t.Errorf("after an hour: %q", s.lines)
 	}
@@ -120,7 +108,7 @@ func TestScreen(t *testing.T) {
 func TestReadingProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &screen{lines: []string{""}}
-		progress := readingProgress(Screen{s})
+		progress := Reading(Screen{s})
 		for range 2 {
 			time.Sleep(time.Minute)
 			progress(0, 400)

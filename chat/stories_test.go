@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -13,11 +12,29 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/session"
 )
 
-// session returns a session with the random model at temperature 0: its stories
+const (
+	usage   = StoriesUsage
+	prompt  = session.Prompt
+	maxLine = session.MaxLine
+)
+
+// teller is a session with Stories.
+type teller struct {
+	Stories
+	Interrupt <-chan os.Signal
+}
+
+func (s *teller) Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	held := session.Session{Engine: &s.Stories, Usage: usage, Interrupt: s.Interrupt}
+	return held.Run(ctx, in, out)
+}
+
+// stories returns a session with the random model at temperature 0: its stories
 // are noise, and the same each time.
-func session(t *testing.T, steps int) *Session {
+func stories(t *testing.T, steps int) *teller {
 	t.Helper()
 	c, err := llama.LoadCheckpoint("../testdata/random.bin", nil)
 	if err != nil {
@@ -28,11 +45,11 @@ func session(t *testing.T, steps int) *Session {
 		t.Fatal(err)
 	}
 	tr := llama.NewTransformer(c, llama.Options{})
-	return &Session{Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)}, Steps: steps}
+	return &teller{Stories: Stories{Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)}, Steps: steps}}
 }
 
 // story returns what the session's model tells.
-func story(t *testing.T, s *Session, beginning string) string {
+func story(t *testing.T, s *teller, beginning string) string {
 	t.Helper()
 	var b strings.Builder
 	if _, err := s.Generator.GenerateText(context.Background(), &b, beginning, s.Steps); err != nil {
@@ -42,7 +59,7 @@ func story(t *testing.T, s *Session, beginning string) string {
 }
 
 func TestSession(t *testing.T) {
-	s := session(t, 12)
+	s := stories(t, 12)
 	once, own := story(t, s, "once"), story(t, s, "")
 	if !strings.HasPrefix(once, "once") || once == own {
 		t.Fatalf("stories %q, %q", once, own)
@@ -75,7 +92,7 @@ func TestSession(t *testing.T) {
 
 // TestLongestLine: a line may fill the steps, its story is the line itself.
 func TestLongestLine(t *testing.T) {
-	s := session(t, 12)
+	s := stories(t, 12)
 	var out strings.Builder
 	if err := s.Run(context.Background(), strings.NewReader("xyzxyzxyzxy\n"), &out); err != nil { // space, 11 bytes
 		t.Fatal(err)
@@ -99,7 +116,7 @@ func (w *onWrite) Write(b []byte) (int, error) {
 // TestInterruptStory: the story stops, the session goes on, and an interrupt at
 // its prompt ends it although input has not ended.
 func TestInterruptStory(t *testing.T) {
-	s := session(t, 0)
+	s := stories(t, 0)
 	interrupt := make(chan os.Signal) // unbuffered: a send returns when it was heard
 	s.Interrupt = interrupt
 	in, keys := io.Pipe()
@@ -143,7 +160,7 @@ func TestCancelled(t *testing.T) {
 				go io.WriteString(keys, "once\n")
 			}
 		}}
-		if err := session(t, 0).Run(ctx, in, out); err != nil {
+		if err := stories(t, 0).Run(ctx, in, out); err != nil {
 			t.Errorf("cancelled at %q: %v", at, err)
 		}
 		keys.Close()
@@ -161,7 +178,7 @@ func (w *failing) Write(b []byte) (int, error) {
 }
 
 func TestFailures(t *testing.T) {
-	s := session(t, 5)
+	s := stories(t, 5)
 	if err := s.Run(context.Background(), iotest.ErrReader(errors.New("broken keyboard")), io.Discard); err == nil || err.Error() != "broken keyboard" {
 		t.Errorf("a reader's error: %v", err)
 	}
@@ -177,10 +194,10 @@ func TestFailures(t *testing.T) {
 func TestEveryWriteFails(t *testing.T) {
 	const in = "once\nxyzxyzxyzxyxyzxyz xyzxyz\n" // the second is too long for 12 steps
 	for name, run := range map[string]func(r io.Reader, w io.Writer) error{
-		"session":      func(r io.Reader, w io.Writer) error { return session(t, 12).Run(context.Background(), r, w) },
+		"session":      func(r io.Reader, w io.Writer) error { return stories(t, 12).Run(context.Background(), r, w) },
 		"conversation": func(r io.Reader, w io.Writer) error { return conversation(t, 0).Run(context.Background(), r, w) },
 		"long lines": func(r io.Reader, w io.Writer) error {
-			return session(t, 5).Run(context.Background(), io.MultiReader(strings.NewReader(strings.Repeat("x", 2*maxLine)+"\n"), r), w)
+			return stories(t, 5).Run(context.Background(), io.MultiReader(strings.NewReader(strings.Repeat("x", 2*maxLine)+"\n"), r), w)
 		},
 		"no tokens": func(r io.Reader, w io.Writer) error {
 			c := conversation(t, 0)
@@ -214,7 +231,7 @@ func (w *failOnce) Write(b []byte) (int, error) {
 
 // TestReadersGone: the goroutine that reads lines ends with the session, once its Read returns.
 func TestReadersGone(t *testing.T) {
-	s, c := session(t, 5), conversation(t, 20)
+	s, c := stories(t, 5), conversation(t, 20)
 	before := runtime.NumGoroutine()
 	for range 5 {
 		if err := s.Run(context.Background(), strings.NewReader("once\n"), io.Discard); err != nil {
@@ -231,39 +248,6 @@ func TestReadersGone(t *testing.T) {
 	}
 }
 
-// TestReadLine: the longest line is read, one byte more is too long, and an error comes after what was read before it.
-func TestReadLine(t *testing.T) {
-	x := func(n int) string { return strings.Repeat("x", n) }
-	broken := errors.New("broken keyboard")
-	for _, c := range []struct {
-		in    string
-		end   error
-		lines []int // their lengths; -1: too long
-		err   error
-	}{
-		{x(maxLine) + "\n" + x(3), io.EOF, []int{maxLine, 3}, io.EOF},
-		{x(maxLine) + "\r\n\r\n\n", io.EOF, []int{maxLine, 0, 0}, io.EOF},
-		{x(maxLine), io.EOF, []int{maxLine}, io.EOF},
-		{x(maxLine+2) + "\n" + x(3) + "\n", io.EOF, []int{-1, 3}, io.EOF},
-		{x(5*maxLine) + "\n" + x(3) + "\n", io.EOF, []int{-1, 3}, io.EOF},
-		{x(5 * maxLine), io.EOF, []int{-1}, io.EOF},
-		{x(3), broken, nil, broken},
-		{x(3) + "\n", broken, []int{3}, broken},
-		{x(5 * maxLine), broken, nil, broken},
-	} {
-		r := bufio.NewReaderSize(io.MultiReader(strings.NewReader(c.in), iotest.ErrReader(c.end)), maxLine+2)
-		for i, want := range c.lines {
-			line, err := readLine(r)
-			if want < 0 && !errors.Is(err, bufio.ErrTooLong) || want >= 0 && (err != nil || line != x(want)) {
-				t.Errorf("%d bytes, line %d: %d bytes, %v, want %d", len(c.in), i, len(line), err, want)
-			}
-		}
-		if _, err := readLine(r); err != c.err {
-			t.Errorf("%d bytes: at the end %v, want %v", len(c.in), err, c.err)
-		}
-	}
-}
-
 // noBOS is a tokenizer of a model whose texts do not begin with BOS.
 type noBOS struct{ llama.Vocab }
 
@@ -273,7 +257,7 @@ func (n noBOS) Encode(text string, _, eos bool) ([]int, error) {
 
 // TestNoBOS: a model that begins no text by itself says so, and goes on.
 func TestNoBOS(t *testing.T) {
-	s := session(t, 12)
+	s := stories(t, 12)
 	s.Generator.Tokenizer = noBOS{s.Generator.Tokenizer}
 	var out strings.Builder
 	if err := s.Run(context.Background(), strings.NewReader("\nonce\n"), &out); err != nil {

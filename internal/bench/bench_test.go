@@ -1,18 +1,32 @@
-package run
+package bench_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/internal/bench"
+	"bootllama/internal/run"
 )
+
+const (
+	model     = "../../testdata/random.bin"
+	modelInt8 = "../../testdata/random-q8.bin"
+)
+
+func runMain(args ...string) (status int, stdout, stderr string) {
+	var out, errs strings.Builder
+	status = run.Main(context.Background(), args, strings.NewReader(""), &out, &errs)
+	return status, out.String(), errs.String()
+}
 
 // TestBench: all that was asked for was measured, in both forms of the report.
 func TestBench(t *testing.T) {
-	status, out, errs := runMain("", "bench", model, "--threads", "3", "--prefill", "20", "--decode", "12", "--rounds", "3", "--json")
-	var r benchReport
+	status, out, errs := runMain("bench", model, "--threads", "3", "--prefill", "20", "--decode", "12", "--rounds", "3", "--json")
+	var r bench.Report
 	if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || strings.Count(out, "\n") != 1 {
 		t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
 	}
@@ -39,14 +53,14 @@ func TestBench(t *testing.T) {
 		}
 	}
 	// The same as int8 in groups of 4, rows filled up to 16: 5 bytes a group, and a scale.
-	status, out, errs = runMain("", "bench", modelInt8, "--prefill", "20", "--decode", "12", "--rounds", "1", "--json")
-	r = benchReport{}
+	status, out, errs = runMain("bench", modelInt8, "--prefill", "20", "--decode", "12", "--rounds", "1", "--json")
+	r = bench.Report{}
 	err := json.Unmarshal([]byte(out), &r)
 	layer = 16*8*2*3 + 16*8*2 + 2*16*8*2 + 16*12*2
 	if want := int64(304*8*2 + 2*layer + 26*8*2*4); status != 0 || err != nil || r.Decode.BytesPerToken != want {
 		t.Errorf("int8: %d bytes a token, want %d; status %d, %q, %v", r.Decode.BytesPerToken, want, status, errs, err)
 	}
-	status, out, errs = runMain("", "bench", "--prefill", "0", model, "--rounds=1")
+	status, out, errs = runMain("bench", "--prefill", "0", model, "--rounds=1")
 	if status != 0 || errs != "" || strings.Contains(out, "prefill") || strings.Count(out, "\n") != 4 || !strings.Contains(out, "decode     64 tokens") {
 		t.Errorf("status %d, %q, %q", status, out, errs)
 	}
@@ -63,44 +77,12 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
 		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
 		{[]string{"bench", model, "--threads", "-1"}, "not a whole number from 0"},
-		{[]string{"run", model, "-z", tokenizer, "--threads", "many"}, "not a whole number from 0"},
 	} {
-		if status, out, errs := runMain("", c.args...); status != 2 || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+		if status, out, errs := runMain(c.args...); status != 2 || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%q: status %d, %q, %q, want %q", c.args, status, out, errs, c.want)
 		}
 	}
-	if status, out, _ := runMain("", "bench", "-h"); status != 0 || out != Help("bench") {
+	if status, out, _ := runMain("bench", "-h"); status != 0 || out != bench.Help {
 		t.Errorf("status %d, %q", status, out)
-	}
-}
-
-// TestKernelsVariable: the environment forces kernels, and a name that is none is an error.
-func TestKernelsVariable(t *testing.T) {
-	t.Setenv(variable, "go")
-	status, out, errs := runMain("", "bench", model, "--rounds", "1", "--decode", "2", "--json")
-	if status != 0 || !strings.Contains(out, `"simd":"go"`) {
-		t.Errorf("status %d, %q, %q", status, out, errs)
-	}
-	os.Setenv(variable, "mmx")
-	status, _, errs = runMain("", "run", model, "-z", tokenizer)
-	if status != 2 || !strings.Contains(errs, `BOOTLLAMA_SIMD="mmx": this processor has the kernels ["go"`) {
-		t.Errorf("status %d, %q", status, errs)
-	}
-}
-
-// TestThreads: more threads than processors, or one, say the same.
-func TestThreads(t *testing.T) {
-	var want string
-	for i, n := range []string{"1", "2", "3", "7", "0"} {
-		status, out, errs := runMain("", "run", model, "-z", tokenizer, "-t", "1", "-s", "3", "-n", "60", "-i", "once and the", "--threads", n)
-		if status != 0 {
-			t.Fatalf("%s threads: status %d, %q", n, status, errs)
-		}
-		if i == 0 {
-			want = out
-		}
-		if out != want {
-			t.Errorf("%s threads: %q, want %q", n, out, want)
-		}
 	}
 }

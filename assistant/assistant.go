@@ -1,19 +1,22 @@
-package chat
+// Package assistant is a conversation with a model that was trained for it, in the format that
+// its GGUF file names: an Engine of a session.
+package assistant
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"bootllama"
-	"bootllama/chat/template"
+	"bootllama/assistant/template"
+	"bootllama/session"
 )
 
-const assistantUsage = "Say something, and press Enter. Ctrl-C stops an answer, /quit leaves.\n"
+// Usage tells the user how a session with an Assistant goes.
+const Usage = "Say something, and press Enter. Ctrl-C stops an answer, /quit leaves.\n"
 
 // Tokenizer is what an Assistant needs of its model's tokenizer.
 type Tokenizer interface {
@@ -36,11 +39,7 @@ type Assistant struct {
 	Template  *template.Template
 	Think     bool    // the model may think first, if Template.Switch
 	System    *string // what the model is told before; nil: what its format says
-	User      *string // the user's first line; nil: the user is asked for it
 	Steps     int     // the most tokens of an answer; 0: as many as there is room for
-	Usage     bool    // the user is told first how it goes
-	// Interrupt ends the answer or, at the prompt, the conversation. It may be nil.
-	Interrupt <-chan os.Signal
 	// Progress, if not nil, is called while the model reads what it shall answer: with the number
 	// of tokens that it has read, from 0 on, and of how many; also at an interrupt, done is
 	// total at the end.
@@ -51,10 +50,9 @@ type Assistant struct {
 	held int                // of so many, the first ones, the model has the keys and values
 }
 
-// Run holds the conversation on in and out. It ends as a Session does. A first line from User,
-// or a System, that does not fit into the model's context is an error; of a line that was typed
-// the user is told.
-func (a *Assistant) Run(ctx context.Context, in io.Reader, out io.Writer) error {
+// Clear begins a new conversation. A System that does not fit into the model's context is an
+// error.
+func (a *Assistant) Clear() error {
 	a.said, a.held = nil, 0
 	if a.System != nil {
 		a.said = []template.Message{{Role: template.System, Text: *a.System}}
@@ -62,40 +60,17 @@ func (a *Assistant) Run(ctx context.Context, in io.Reader, out io.Writer) error 
 	if err := a.fits(a.said); err != nil {
 		return fmt.Errorf("system text: %w", err)
 	}
-	if a.Usage {
-		if _, err := io.WriteString(out, assistantUsage); err != nil {
-			return err
-		}
-	}
-	if a.User != nil {
-		err := interruptible(ctx, a.Interrupt, func(ctx context.Context) error { return a.reply(ctx, out, *a.User) })
-		if errors.As(err, new(unfit)) {
-			return fmt.Errorf("prompt: %w", err)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return hold(ctx, in, out, a.Interrupt, func(ctx context.Context, line string) error {
-		err := a.reply(ctx, out, line)
-		if errors.As(err, new(unfit)) {
-			return say(out, "The model cannot read that: %v.", err)
-		}
-		return err
-	})
+	return nil
 }
 
-// unfit is the reason why the model cannot read a line.
-type unfit struct{ error }
-
-// fits returns an error, an unfit, if the model cannot read messages.
+// fits returns an error, a session.Unreadable, if the model cannot read messages.
 func (a *Assistant) fits(said []template.Message) error {
 	ids, err := a.encode(said)
 	if size := a.size(); err == nil && len(ids) > size {
 		err = fmt.Errorf("it has %d tokens in the model's format, and the context holds %d", len(ids), size)
 	}
 	if err != nil {
-		return unfit{err}
+		return session.Unreadable{Reason: err}
 	}
 	return nil
 }
@@ -116,10 +91,10 @@ func (a *Assistant) turns() int {
 	return 0
 }
 
-// reply writes the answer to what the user says, and a newline. What the model cannot read does
+// Reply writes the answer to what the user says, and a newline. What the model cannot read does
 // not become a part of the conversation, nor what it has not read to its end at an interrupt.
 // An answer that ends by one does.
-func (a *Assistant) reply(ctx context.Context, out io.Writer, line string) error {
+func (a *Assistant) Reply(ctx context.Context, out io.Writer, line string) error {
 	if strings.TrimSpace(line) == "" {
 		return nil
 	}
@@ -134,12 +109,11 @@ func (a *Assistant) reply(ctx context.Context, out io.Writer, line string) error
 	}
 	text := llama.NewTextWriter(out)
 	text.Exact = true
-	text.Exact = true
 	answer, err := a.answer(ctx, prompt, text)
 	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if stopped && len(answer) == 0 {
 		a.said = a.said[:len(a.said)-1]
-		return say(out, "Stopped before the answer: the model has not heard that.")
+		return session.Say(out, "Stopped before the answer: the model has not heard that.")
 	}
 	a.said = append(a.said, template.Message{Role: template.Assistant, Text: a.text(answer)})
 	if stopped {

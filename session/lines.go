@@ -1,20 +1,21 @@
-package chat
+package session
 
 import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 )
 
-// maxLine is the limit of a line in bytes. No context of these models holds more.
-const maxLine = 1 << 16
+// MaxLine is the limit of what a person says at once, in bytes.
+const MaxLine = 1 << 16
 
-// input asks the user for lines. A goroutine reads them, so that ask can wait for an
-// interrupt at the same time.
-type input struct {
+// Lines asks for lines of a file, a pipe, or a terminal that edits lines itself. A goroutine
+// reads them, so that Ask can wait for an interrupt at the same time.
+type Lines struct {
 	out       io.Writer
 	interrupt <-chan os.Signal
 	requests  chan struct{} // one for each line: nothing is read before it is asked for
@@ -27,12 +28,12 @@ type line struct {
 	err  error
 }
 
-// newInput returns an input that writes prompts to out and reads lines from in. The caller
-// must close it.
-func newInput(in io.Reader, out io.Writer, interrupt <-chan os.Signal) *input {
-	i := &input{out, interrupt, make(chan struct{}), make(chan line, 1)}
+// NewLines returns Lines that writes prompts to out and reads lines from in. An interrupt, which
+// may be nil, ends them. The caller must close them.
+func NewLines(in io.Reader, out io.Writer, interrupt <-chan os.Signal) *Lines {
+	i := &Lines{out, interrupt, make(chan struct{}), make(chan line, 1)}
 	go func() {
-		r := bufio.NewReaderSize(in, maxLine+2) // and the end of the line
+		r := bufio.NewReaderSize(in, MaxLine+2) // and the end of the line
 		for range i.requests {
 			text, err := readLine(r)
 			i.lines <- line{text, err}
@@ -41,13 +42,13 @@ func newInput(in io.Reader, out io.Writer, interrupt <-chan os.Signal) *input {
 	return i
 }
 
-// close ends the goroutine, once a Read that has begun returns.
-func (i *input) close() { close(i.requests) }
+// Close ends the goroutine, once a Read that has begun returns.
+func (i *Lines) Close() { close(i.requests) }
 
-// ask writes the prompt and returns the line that the user answers, without its end. At the
-// end of input, at an interrupt and when ctx is done the error is io.EOF. Before ask returns
+// Ask writes the prompt and returns the line that the user answers, without its end. At the
+// end of input, at an interrupt and when ctx is done the error is io.EOF. Before Ask returns
 // that or an error of reading, it writes a newline after the prompt.
-func (i *input) ask(ctx context.Context, prompt string) (string, error) {
+func (i *Lines) Ask(ctx context.Context, prompt string) (string, error) {
 	for {
 		if _, err := io.WriteString(i.out, prompt); err != nil {
 			return "", err
@@ -63,7 +64,7 @@ func (i *input) ask(ctx context.Context, prompt string) (string, error) {
 		}
 		switch {
 		case errors.Is(l.err, bufio.ErrTooLong):
-			if err := say(i.out, "That line is longer than %d bytes. Try a shorter one.", maxLine); err != nil {
+			if err := Say(i.out, "That line is longer than %d bytes. Try a shorter one.", MaxLine); err != nil {
 				return "", err
 			}
 		case l.err != nil:
@@ -94,4 +95,10 @@ func readLine(r *bufio.Reader) (string, error) {
 		err = nil // the last line has no newline
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), err
+}
+
+// Say writes a message to the user.
+func Say(out io.Writer, format string, a ...any) error {
+	_, err := fmt.Fprintf(out, format+"\n", a...)
+	return err
 }

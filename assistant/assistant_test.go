@@ -1,4 +1,4 @@
-package chat
+package assistant
 
 import (
 	"context"
@@ -13,9 +13,42 @@ import (
 	"time"
 
 	"bootllama"
-	"bootllama/chat/template"
+	"bootllama/assistant/template"
 	"bootllama/models"
+	"bootllama/session"
 )
+
+const prompt = session.Prompt
+
+// hold holds a conversation, of which the user says first what is given.
+func hold(a *Assistant, in io.Reader, out io.Writer, interrupt <-chan os.Signal, first *string) error {
+	if err := a.Clear(); err != nil {
+		return err
+	}
+	s := session.Session{Engine: a, First: first, Interrupt: interrupt}
+	return s.Run(context.Background(), in, out)
+}
+
+// onWrite calls f after each Write.
+type onWrite struct {
+	text strings.Builder
+	f    func(string)
+}
+
+func (w *onWrite) Write(b []byte) (int, error) {
+	defer w.f(string(b))
+	return w.text.Write(b)
+}
+
+// failOnce fails at one Write, the one after that many others.
+type failOnce int
+
+func (w *failOnce) Write(b []byte) (int, error) {
+	if *w--; *w == -1 {
+		return 0, errors.New("broken console")
+	}
+	return len(b), nil
+}
 
 // marked is a tokenizer of llama2.c that finds "<|im_start|>" and "<|im_end|>" in templates: they are BOS and EOS.
 type marked struct{ *llama.Tokenizer }
@@ -119,7 +152,7 @@ func TestAssistant(t *testing.T) {
 	for i := range 24 {
 		fmt.Fprintf(&lines, "A fox%s.\n", strings.Repeat(" and a fox", i%3))
 	}
-	if err := a.Run(context.Background(), strings.NewReader(lines.String()), out); err != nil {
+	if err := hold(a, strings.NewReader(lines.String()), out, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if tokens < 300 || within < 2 || forgotten-within < 2 {
@@ -132,7 +165,7 @@ func TestAssistantReads(t *testing.T) {
 	a := assistant(t, 256)
 	var reads []string
 	a.Progress = func(done, total int) { reads = append(reads, fmt.Sprint(done, "/", total)) }
-	if err := a.Run(context.Background(), strings.NewReader(strings.Repeat("Go on. ", 25)+"\n\nThe fox\n"), io.Discard); err != nil {
+	if err := hold(a, strings.NewReader(strings.Repeat("Go on. ", 25)+"\n\nThe fox\n"), io.Discard, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	var n []int // tokens of the first message, of three, of four
@@ -161,7 +194,7 @@ func TestAssistantTold(t *testing.T) {
 	const unread = "The model cannot read that: it has 176 tokens in the model's format, and the context holds 64.\n"
 	const full = "\n[The context holds 64 tokens and is full: the answer ends here.]\n"
 	var out strings.Builder
-	if err := a.Run(context.Background(), strings.NewReader(long+"\n\t\nThe fox\n /quit\nThe fox\n"), &out); err != nil {
+	if err := hold(a, strings.NewReader(long+"\n\t\nThe fox\n /quit\nThe fox\n"), &out, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, after, _ := strings.Cut(out.String(), unread+prompt+prompt)
@@ -175,13 +208,13 @@ func TestAssistantTold(t *testing.T) {
 		{&long, nil, "system text: it has 179 tokens in the model's format, and the context holds 64"},
 		{nil, &long, "prompt: it has 176 tokens in the model's format, and the context holds 64"},
 	} {
-		a.System, a.User = c.system, c.user
-		if err := a.Run(context.Background(), strings.NewReader(""), io.Discard); err == nil || err.Error() != c.want {
+		a.System = c.system
+		if err := hold(a, strings.NewReader(""), io.Discard, nil, c.user); err == nil || err.Error() != c.want {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
 	out.Reset()
-	if a.System, a.User = nil, &fox; a.Run(context.Background(), strings.NewReader(""), &out) != nil || out.String() != after+"\n" {
+	if a.System = nil; hold(a, strings.NewReader(""), &out, nil, &fox) != nil || out.String() != after+"\n" {
 		t.Errorf("a first line that is given: %q, want %q", out.String(), after)
 	}
 }
@@ -191,7 +224,6 @@ func TestAssistantTold(t *testing.T) {
 func TestAssistantInterrupt(t *testing.T) {
 	a, fresh := assistant(t, 256), assistant(t, 256)
 	interrupt := make(chan os.Signal) // unbuffered: a send returns when it was heard
-	a.Interrupt = interrupt
 	stop := func() {
 		interrupt <- os.Interrupt
 		time.Sleep(10 * time.Millisecond) // for the goroutine that heard it
@@ -207,7 +239,7 @@ func TestAssistantInterrupt(t *testing.T) {
 			stop()
 		}
 	}}
-	if err := a.Run(context.Background(), strings.NewReader(strings.Repeat("a fox ", 40)+"\nThe fox\nsmiled.\n"), out); err != nil {
+	if err := hold(a, strings.NewReader(strings.Repeat("a fox ", 40)+"\nThe fox\nsmiled.\n"), out, interrupt, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(a.said) != 4 || len(a.said[1].Text) > 12 {
@@ -215,7 +247,7 @@ func TestAssistantInterrupt(t *testing.T) {
 	}
 	fresh.said = slices.Clone(a.said[:2])
 	var want strings.Builder
-	if err := fresh.reply(context.Background(), &want, "smiled."); err != nil || want.String() != a.said[3].Text+"\n" {
+	if err := fresh.Reply(context.Background(), &want, "smiled."); err != nil || want.String() != a.said[3].Text+"\n" {
 		t.Errorf("%v, %q, in a fresh conversation %q", err, a.said[3].Text, want.String())
 	}
 	const stopped = "Stopped before the answer: the model has not heard that.\n"
@@ -228,9 +260,9 @@ func TestAssistantInterrupt(t *testing.T) {
 func TestAssistantFailures(t *testing.T) {
 	a := assistant(t, 128)
 	run := func(w io.Writer) error {
-		return a.Run(context.Background(), strings.NewReader(strings.Repeat("a fox ", 40)+"\n"+strings.Repeat("A fox and a fox.\n", 3)), w)
+		return hold(a, strings.NewReader(strings.Repeat("a fox ", 40)+"\n"+strings.Repeat("A fox and a fox.\n", 3)), w, nil, nil)
 	}
-	all := failing(1 << 20)
+	all := failOnce(1 << 20)
 	if err := run(&all); err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +272,7 @@ func TestAssistantFailures(t *testing.T) {
 			t.Errorf("write %d: %v", n+1, err)
 		}
 	}
-	if err := a.Run(context.Background(), iotest.ErrReader(errors.New("broken keyboard")), io.Discard); err == nil || err.Error() != "broken keyboard" {
+	if err := hold(a, iotest.ErrReader(errors.New("broken keyboard")), io.Discard, nil, nil); err == nil || err.Error() != "broken keyboard" {
 		t.Errorf("a reader's error: %v", err)
 	}
 }

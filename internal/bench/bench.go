@@ -1,4 +1,5 @@
-package run
+// Package bench is the command bench: how fast a model runs, and what limits it.
+package bench
 
 import (
 	"cmp"
@@ -12,11 +13,13 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/internal/flags"
 	"bootllama/simd"
 	"bootllama/workers"
 )
 
-const benchHelp = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
+// Help is what -h prints.
+const Help = `Usage: bench [MODEL] [options]    how fast a model runs, and what limits it
 
 In each round a prompt goes through the model, then tokens are generated, then
 all weights are read by as many cores: a token cannot take less time than that.
@@ -34,8 +37,8 @@ The figures are medians. The text is nonsense and is not shown.
 BOOTLLAMA_SIMD=go, sse2, avx2 or avx512 in the environment forces these kernels.
 `
 
-// benchOptions are the options of bench.
-type benchOptions struct {
+// options are the options of bench.
+type options struct {
 	model           string
 	threads         int
 	prefill, decode int // -1: the default
@@ -43,8 +46,8 @@ type benchOptions struct {
 	json            bool
 }
 
-// benchReport is the result of bench. TokS and GBS have one value for each round.
-type benchReport struct {
+// Report is the result. TokS and GBS have one value for each round.
+type Report struct {
 	Model   string  `json:"model"`
 	Threads int     `json:"threads"`
 	SIMD    string  `json:"simd"`
@@ -69,47 +72,33 @@ type benchReport struct {
 	TokenUS []float64 `json:"token_us"` // microseconds for each token of the last round
 }
 
-func parseBench(args []string) (benchOptions, error) {
-	o := benchOptions{prefill: -1, decode: -1, rounds: 5}
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.Func("threads", "", number(&o.threads, maxThreads))
-	flags.Func("prefill", "", number(&o.prefill, 1<<20))
-	flags.Func("decode", "", number(&o.decode, 1<<20))
-	flags.Func("rounds", "", number(&o.rounds, 1<<20))
-	flags.BoolVar(&o.json, "json", false, "")
-	operands, err := ParseFlags(flags, args)
+func parse(args []string) (options, error) {
+	o := options{prefill: -1, decode: -1, rounds: 5}
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.Func("threads", "", flags.Number(&o.threads, flags.MaxThreads))
+	fs.Func("prefill", "", flags.Number(&o.prefill, 1<<20))
+	fs.Func("decode", "", flags.Number(&o.decode, 1<<20))
+	fs.Func("rounds", "", flags.Number(&o.rounds, 1<<20))
+	fs.BoolVar(&o.json, "json", false, "")
+	operands, err := flags.Parse(fs, args)
 	if err != nil {
 		return o, err
 	}
 	if o.rounds == 0 {
-		return o, Usagef("--rounds 0: at least one")
+		return o, flags.Usagef("--rounds 0: at least one")
 	}
-	o.model, err = Model(operands)
+	o.model, err = flags.Model(operands)
 	return o, err
 }
 
-// bench is the command bench.
-func bench(args []string, stdout, stderr io.Writer) error {
-	o, err := parseBench(args)
+// Main runs the command with its arguments, on a model that load reads.
+func Main(args []string, load func(model string) (*llama.Checkpoint, *simd.Kernels, error), stdout io.Writer) error {
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	kernels, err := chooseKernels()
-	if err != nil {
-		return err
-	}
-	_, resume := collectAtPrompts(nil)
-	defer resume()
 	start := time.Now()
-	model, err := Options{Model: o.model}.open()
-	if err != nil {
-		return err
-	}
-	defer model.Close()
-	if _, err := checkMemory(model.Header, ""); err != nil {
-		return err
-	}
-	c, err := model.loadCheckpoint(stderr)
+	c, kernels, err := load(o.model)
 	if err != nil {
 		return err
 	}
@@ -119,7 +108,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer t.Close()
-	r := benchReport{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}
+	r := Report{Model: filepath.Base(c.Name), Threads: o.threads, SIMD: kernels.Name}
 	r.LoadMS = 1e3 * time.Since(start).Seconds()
 	if err := r.setLengths(o, c.Config.SeqLen); err != nil {
 		return err
@@ -140,7 +129,7 @@ func bench(args []string, stdout, stderr io.Writer) error {
 }
 
 // setLengths sets the numbers of tokens to the options, or to defaults that fit the context.
-func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
+func (r *Report) setLengths(o options, seqLen int) error {
 	prefill, decode := o.prefill, o.decode
 	if prefill < 0 {
 		prefill = min(128, seqLen/2)
@@ -149,17 +138,17 @@ func (r *benchReport) setLengths(o benchOptions, seqLen int) error {
 		decode = min(64, seqLen-prefill)
 	}
 	if prefill+decode > seqLen {
-		return Usagef("--prefill %d and --decode %d exceed the model's context of %d", prefill, decode, seqLen)
+		return flags.Usagef("--prefill %d and --decode %d exceed the model's context of %d", prefill, decode, seqLen)
 	}
 	if decode < 1 {
-		return Usagef("--decode 0: at least one token")
+		return flags.Usagef("--decode 0: at least one token")
 	}
 	r.Prefill.Tokens, r.Decode.Tokens = prefill, decode
 	return nil
 }
 
 // round adds one measurement of each kind.
-func (r *benchReport) round(t *llama.Transformer, reader *weightReader) {
+func (r *Report) round(t *llama.Transformer, reader *weightReader) {
 	prompt := make([]int, r.Prefill.Tokens)
 	for i := range prompt {
 		prompt[i] = (7919*i + 1) % t.Config.VocabSize
@@ -243,7 +232,7 @@ func (r *weightReader) read() {
 func (r *weightReader) readPart(_, part int) { r.kernels.Read(r.parts[part]) }
 
 // summarize fills in what follows from the rounds.
-func (r *benchReport) summarize() {
+func (r *Report) summarize() {
 	shares := make([]float64, len(r.Read.GBS))
 	for i := range shares {
 		shares[i] = r.Decode.TokS[i] * float64(r.Decode.BytesPerToken) / 1e9 / r.Read.GBS[i]
@@ -268,8 +257,8 @@ func types(h llama.Header) string {
 	return strings.Join(names, ", ")
 }
 
-// print writes the report as text.
-func (r *benchReport) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
+// print writes the Report as text.
+func (r *Report) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %.1f MB of weights; kernels %s, %d threads; loaded in %.0f ms\n",
 		r.Model, types(c.Header), float64(weights)/1e6, r.SIMD, r.Threads, r.LoadMS)

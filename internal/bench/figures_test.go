@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"testing"
+
+	"bootllama"
+	"bootllama/models"
+	"bootllama/simd"
+)
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1}, 5}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 9, 2}, 3}, {[]float64{5, 4, 3, 2, 1}, 3}, {[]float64{1, 1, 8, 10, 90, 90}, 9}} {
+		given := append([]float64(nil), c.values...)
+		if got := median(c.values); got != c.want {
+			t.Errorf("median of %v: %g, want %g", c.values, got, c.want)
+		}
+		for i, v := range given {
+			if c.values[i] != v {
+				t.Errorf("%v was %v", c.values, given)
+			}
+		}
+	}
+}
+
+// TestSummary: the figures of a report, from rounds that are known.
+func TestSummary(t *testing.T) {
+	var r Report
+	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = []float64{10, 30, 20}, []float64{1, 4, 2}, []float64{2, 4, 16}
+	r.Decode.BytesPerToken = 2e9
+	r.summarize()
+	if r.Prefill.Median != 20 || r.Decode.Median != 2 || r.Read.Median != 4 || r.Decode.GBS != 4 || r.Share != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestWeightReader: all bytes that are counted are read, each once, in parts that have limits.
+func TestWeightReader(t *testing.T) {
+	c, _, err := models.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newWeightReader(c.Weights, 2, simd.Best())
+	defer r.team.Close()
+	var want, got int64
+	for _, layers := range [][]llama.Matrix{c.Weights.WQ, c.Weights.WK, c.Weights.WV, c.Weights.WO, c.Weights.W1, c.Weights.W2, c.Weights.W3, {c.Weights.WCls}} {
+		for _, m := range layers {
+			want += int64(len(m.Tiles))
+		}
+	}
+	seen := map[*byte]bool{}
+	for _, step := range r.steps {
+		for _, part := range step {
+			if got += int64(len(part)); seen[&part[0]] {
+				t.Error("a part is read twice")
+			}
+			seen[&part[0]] = true
+		}
+	}
+	if got != want || r.bytes != want || len(r.steps) != 4*c.Config.NLayers+1 {
+		t.Errorf("%d bytes in %d steps, %d counted, want %d", got, len(r.steps), r.bytes, want)
+	}
+}
