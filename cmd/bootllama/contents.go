@@ -18,6 +18,16 @@ import (
 )
 
 // contents are the files of a disk in addition to the application.
+//
+// All lie in its root folder under the names that they have here, long ones too: FAT keeps them, and finds them whatever the
+// case of their letters. A character that FAT does not have becomes _, and of two files with the same name the second becomes
+// STEM-2.bin.
+//
+// A checkpoint of llama2.c's, STEM.bin or with another ending or none, has its tokenizer beside it as STEM.tok (STEM is the
+// name without its last ending), whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
+// So that each has its own, no two checkpoints on a disk have the same STEM, also with different endings: the second becomes
+// STEM-2.bin, with STEM-2.tok. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
+// there under its own name, which LLAMA.TXT then says.
 type contents struct {
 	files   []entry
 	taken   map[string]bool // names in capitals
