@@ -34,7 +34,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/assistant         : bootllama bootllama/assistant/template bootllama/session bootllama/tokenizer
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
-	bootllama/internal/settings :
+	bootllama/internal/settings : bootllama/internal/flags
 	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt

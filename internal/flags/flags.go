@@ -110,6 +110,7 @@ func Model(operands []string) (string, error) {
 		return "", Usagef("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")
 	}
 	return operands[0], nil
+}
 
 // suggest adds to an error of Parse about a flag that is not defined the one that was meant.
 func suggest(flags *flag.FlagSet, err error) error {

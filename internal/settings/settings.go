@@ -18,6 +18,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"bootllama/internal/flags"
 )
 
 // maxSize bounds the size of a file in bytes.
@@ -257,7 +259,7 @@ func (k Keys) names() (names []string) {
 
 // suggest returns the key that is most like an unknown one, for the end of a message; all keys if none is.
 func (k Keys) suggest(key string) string {
-	if near := Nearest(key, k.names()); near != "" {
+	if near := flags.Nearest(key, k.names()); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	return ": there are " + strings.Join(k.names(), ", ")
@@ -284,53 +286,6 @@ func (k Keys) second(value string) string {
 		}
 	}
 	return ""
-}
-
-// Nearest returns the one of words that is most like word, "" if none is much like it. Case, hyphens and underscores do not
-// count.
-func Nearest(word string, words []string) (nearest string) {
-	word = bare(word)
-	if len(word) > 64 {
-		return "" // no word of ours
-	}
-	least := 1 + max(1, len(word)/3)
-	for _, w := range words {
-		d := distance(word, bare(w))
-		if n := min(len(word), len(bare(w))); n >= 3 && bare(w)[:n] == word[:n] {
-			d = min(d, 1) // the beginning of a word is like it
-		}
-		if d < least {
-			least, nearest = d, w
-		}
-	}
-	return nearest
-}
-
-// distance is the number of bytes to put in, take out, replace, or exchange with the next one, to make b of a (the optimal
-// string alignment distance).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			differ := 1
-			if a[i-1] == b[j-1] {
-				differ = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+differ)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 // Quote returns the text of a value that Read reads as value: in quotation marks where it needs them.
