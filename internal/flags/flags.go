@@ -61,6 +61,24 @@ func asTyped(err error, args []string) error {
 	return err
 }
 
+// suggest adds to an error of Parse about a flag that is not defined the one that was meant.
+func suggest(flags *flag.FlagSet, err error) error {
+	typed, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !ok {
+		return err
+	}
+	var long []string
+	flags.VisitAll(func(f *flag.Flag) {
+		if len(f.Name) > 1 {
+			long = append(long, f.Name)
+		}
+	})
+	if name := Nearest(strings.TrimLeft(typed, "-"), long); name != "" {
+		return fmt.Errorf("%w (did you mean --%s?)", err, name)
+	}
+	return err
+}
+
 // MaxThreads bounds a number of threads: more cores than any machine has.
 const MaxThreads = 1024
 
@@ -110,22 +128,4 @@ func Model(operands []string) (string, error) {
 		return "", Usagef("MODEL is empty: name a llama2.c checkpoint, or leave it out for the built-in model")
 	}
 	return operands[0], nil
-}
-
-// suggest adds to an error of Parse about a flag that is not defined the one that was meant.
-func suggest(flags *flag.FlagSet, err error) error {
-	typed, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
-	if !ok {
-		return err
-	}
-	var long []string
-	flags.VisitAll(func(f *flag.Flag) {
-		if len(f.Name) > 1 {
-			long = append(long, f.Name)
-		}
-	})
-	if name := Nearest(strings.TrimLeft(typed, "-"), long); name != "" {
-		return fmt.Errorf("%w (did you mean --%s?)", err, name)
-	}
-	return err
 }

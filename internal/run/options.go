@@ -39,8 +39,9 @@ checkpoint, such as stories15M.bin. Without it, a small one that is built in
 tells a tale.
 
   -h, --help             print this
-  -z, --tokenizer FILE   the MODEL's tokenizer (default: a file with
-                         MODEL's name but for the end, .tok, or tokenizer.bin)
+  -z, --tokenizer FILE   the MODEL's tokenizer (default: beside MODEL the file
+                         with its name and the end .tok, or tokenizer.bin; or
+                         tokenizer.bin here)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
