@@ -111,7 +111,9 @@ func putRune(r uint32) {
 	switch {
 	case r == noRune:
 	case r == '\n':
-		putUnit('\r')
+		if addsReturns() {
+			putUnit('\r')
+		}
 		putUnit('\n')
 	case r == '\r', r == '\b', r == '\t':
 		putUnit(uint16(r))
@@ -144,3 +146,14 @@ func flushText() {
 // displayIoctl carries out the requests that concern the terminal's screen: TIOCGWINSZ,
 // TIOCSWINSZ, KDGETMODE, KDSETMODE.
 func displayIoctl(request, argument uintptr) uint64 { return errno(enotty) }
+
+// applicationCursor says whether the cursor keys send SS3 sequences (DECCKM).
+func applicationCursor() bool { return false }
+
+// cursorColumn is where the next character goes.
+func cursorColumn() int {
+	if conOut == 0 {
+		return 0
+	}
+	return int(at[efiSimpleTextOutputMode](at[efiSimpleTextOutput](conOut).mode).cursorColumn)
+}

@@ -33,9 +33,7 @@ type file struct {
 	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
 	unlinked uint64 // the file has no name any more: the number of its stand-in (unlinkOpen)
 
-	count     uint64 // value of an eventfd
-	watched   bool
-	watchData epollEvent
+	count uint64 // value of an eventfd
 }
 
 // Only the boot processor uses descriptors, except those of events: other cores use them,
@@ -70,7 +68,7 @@ func (i *namedInfo) nameSize() (n int) {
 // initFiles opens the standard descriptors and the volume that the image was loaded from.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
-		files[fd].kind = kindConsole
+		files[fd] = file{kind: kindConsole, flags: 2} // O_RDWR
 	}
 	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
@@ -93,8 +91,14 @@ func closeFiles() {
 
 func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
 
-func isConsoleOutput(fd uintptr) bool {
-	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
+func isConsole(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindConsole }
+
+// streamOf is the stream of a descriptor of the terminal.
+func streamOf(fd uintptr) int {
+	if fd == stderr {
+		return stderr
+	}
+	return stdout
 }
 
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
@@ -161,6 +165,7 @@ const (
 	oExclusive = 0x80
 	oTruncate  = 0x200
 	oAppend    = 0x400
+	oNonblock  = 0x800
 	oDataSync  = 0x1000 // O_SYNC has it, too
 )
 
@@ -265,6 +270,7 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	f.kind, f.handle = kindClosed, 0
+	forgetWatches(fd)
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--
@@ -282,7 +288,7 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		return consoleRead(t, p, n)
+		return consoleRead(t, f, p, n)
 	case kindDirectory:
 		return errno(eisdir)
 	case kindFile:
@@ -298,11 +304,8 @@ func write(fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		if fd == stdin {
-			return errno(ebadf)
-		}
 		drainOutput() // other cores have written that before
-		consoleWrite(int(fd), p, n)
+		consoleWrite(streamOf(fd), p, n)
 		return uint64(n)
 	case kindFile:
 		if f.flags&oAppend != 0 {
@@ -510,19 +513,19 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	return f.offset
 }
 
-func fcntl(fd, command uintptr) uint64 {
+func fcntl(fd, command, argument uintptr) uint64 {
 	const getFD, setFD, getFL, setFL = 1, 2, 3, 4
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
 	switch command {
-	case getFD, setFD, setFL: // they matter for exec and non-blocking files, which do not exist here
+	case getFD, setFD: // they matter for exec
+		return 0
+	case setFL: // only the terminal has reads that wait
+		files[fd].flags = files[fd].flags&^oNonblock | argument&oNonblock
 		return 0
 	case getFL:
-		if files[fd].kind == kindConsole {
-			return 2 // O_RDWR
-		}
-		return uint64(files[fd].flags & (oAccess | oAppend))
+		return uint64(files[fd].flags & (oAccess | oAppend | oNonblock))
 	}
 	return errno(einval)
 }

@@ -65,6 +65,15 @@ func TestLayouts(t *testing.T) {
 		{"SimpleTextOutput.Mode", unsafe.Offsetof(output.mode), 72},
 		{"SimpleTextOutputMode.CursorVisible", unsafe.Offsetof(efiSimpleTextOutputMode{}.cursorVisible), 20},
 		{"EFI_INPUT_KEY", unsafe.Sizeof(efiInputKey{}), 4},
+		{"SimpleTextInputEx.ReadKeyStrokeEx", unsafe.Offsetof(efiSimpleTextInputEx{}.readKeyStrokeEx), 8},
+		{"SimpleTextInputEx.SetState", unsafe.Offsetof(efiSimpleTextInputEx{}.setState), 24},
+		{"EFI_KEY_DATA", unsafe.Sizeof(efiKeyData{}), 12},
+		{"KeyState.KeyShiftState", unsafe.Offsetof(efiKeyData{}.shiftState), 4},
+		{"KeyState.KeyToggleState", unsafe.Offsetof(efiKeyData{}.toggleState), 8},
+		{"BootServices.RaiseTPL", unsafe.Offsetof(boot.raiseTPL), 24},
+		{"BootServices.RestoreTPL", unsafe.Offsetof(boot.restoreTPL), 32},
+		{"BootServices.LocateHandle", unsafe.Offsetof(boot.locateHandle), 176},
+		{"RuntimeServices.ResetSystem", unsafe.Offsetof(runtime.resetSystem), 104},
 		{"LoadedImage.DeviceHandle", unsafe.Offsetof(image.deviceHandle), 24},
 		{"LoadedImage.LoadOptionsSize", unsafe.Offsetof(image.loadOptionsSize), 48},
 		{"LoadedImage.LoadOptions", unsafe.Offsetof(image.loadOptions), 56},
@@ -129,6 +138,8 @@ func TestGUIDs(t *testing.T) {
 		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
 		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,
 		"3fdda605-a76e-4f46-ad29-12f4531b3d08": mpServicesGUID,
+		"dd9e7534-7762-4698-8c14-f58517a625aa": simpleTextInputExGUID,
+		"d3b36f2b-d551-11d4-9a46-0090273fc14d": consoleInDeviceGUID,
 	} {
 		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
 			t.Errorf("%s, want %s", got, want)
