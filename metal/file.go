@@ -93,8 +93,9 @@ func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEv
 
 func isConsole(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindConsole }
 
-// streamOf is the stream of a descriptor of the terminal.
-func streamOf(fd uintptr) int {
+// outputStream is the stream to which a descriptor of the terminal writes: standard error, or
+// for all others standard output.
+func outputStream(fd uintptr) int {
 	if fd == stderr {
 		return stderr
 	}
@@ -289,6 +290,8 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	switch f.kind {
 	case kindConsole:
 		return consoleRead(t, f, p, n)
+	case kindVCS:
+		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
 		return errno(eisdir)
 	case kindFile:
@@ -305,8 +308,10 @@ func write(fd, p, n uintptr) uint64 {
 	switch f.kind {
 	case kindConsole:
 		drainOutput() // other cores have written that before
-		consoleWrite(streamOf(fd), p, n)
+		consoleWrite(outputStream(fd), p, n)
 		return uint64(n)
+	case kindVCS:
+		return errno(ebadf)
 	case kindFile:
 		if f.flags&oAppend != 0 {
 			info, e := getInfo(f.handle)
@@ -322,7 +327,13 @@ func write(fd, p, n uintptr) uint64 {
 	return errno(einval)
 }
 
-func pread(fd, p, n, offset uintptr) uint64  { return positioned(fd, p, n, offset, false) }
+func pread(t *thread, fd, p, n, offset uintptr) uint64 {
+	if isOpen(fd) && files[fd].kind == kindVCS {
+		return vcsRead(t, fd, p, n, offset)
+	}
+	return positioned(fd, p, n, offset, false)
+}
+
 func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
 
 func positioned(fd, p, n, offset uintptr, out bool) uint64 {

@@ -12,8 +12,7 @@ package metal
 
 const (
 	keyPollInterval   = int64(10e6)
-	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
-	maxInputDevices   = 16
+	fullPollInterval  = int64(100e6)  // ns after which keys are read though ConIn's event says there are none
 	partialTime       = int64(100e6)  // ns that a terminal may take from byte to byte of a character
 	partialTimeOfCSI  = int64(2200e6) // the same where EDK2 keeps the byte 0x9B for 2 s, which might be a CSI
 	utf8Continuations = 3
@@ -59,9 +58,6 @@ var (
 	lastFullPoll int64
 	keyStroke    efiKeyData
 
-	inputHandles [maxInputDevices]uintptr // EFI_HANDLE
-	handlesSize  uintptr
-
 	keyDecoder  utf16Decoder
 	partialKey  [1 + utf8Continuations]byte // bytes of a UTF-8 character that come one by one as keys
 	partialSize int
@@ -103,9 +99,13 @@ func waitForKey(ns int64) {
 	firmware(bootServices().setTimer, timerEvent, efiTimerCancel, 0)
 }
 
-// drainKeys takes all keys that the firmware has into received. One call asks whether there
-// is any; firmware in which that does not work is asked for keys ten times a second.
+// drainKeys takes all keys that the firmware has into received, and the terminal's answers.
+// One call asks whether there is a key; firmware in which that does not work is asked for keys
+// ten times a second.
 func drainKeys(now int64) {
+	for b, ok := terminal.Reply(); ok; b, ok = terminal.Reply() {
+		receive(b)
+	}
 	if conIn == 0 {
 		return
 	}
@@ -126,15 +126,14 @@ func drainKeys(now int64) {
 // that at TPL_CALLBACK).
 func drainDevices(now int64) bool {
 	before := firmware(bootServices().raiseTPL, efiTPLCallback)
-	handlesSize = maxInputDevices * 8
-	const byProtocol = 2
+	handlesSize = uintptr(len(handles)) * 8
 	found := false
-	if firmware(bootServices().locateHandle, byProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&inputHandles)) == efiSuccess {
-		for i := range min(handlesSize/8, maxInputDevices) {
-			if inputHandles[i] == systemTable().consoleInHandle {
+	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) == efiSuccess {
+		for i := range min(handlesSize/8, uintptr(len(handles))) {
+			if handles[i] == systemTable().consoleInHandle {
 				continue
 			}
-			if ex := handleProtocol(inputHandles[i], &simpleTextInputExGUID); ex != 0 {
+			if ex := handleProtocol(handles[i], &simpleTextInputExGUID); ex != 0 {
 				found = true
 				drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
 			}
@@ -303,7 +302,7 @@ func typeCursorKey(final byte, m int) {
 	switch {
 	case m != 0:
 		typeModified(1, m, final)
-	case applicationCursor():
+	case terminal.ApplicationCursor():
 		receiveString("\x1bO")
 		receive(final)
 	default:

@@ -78,12 +78,6 @@ var settings = termios{
 
 func isCanonical() bool { return settings.local&localICANON != 0 }
 
-// addsReturns says whether a line feed that a program writes begins a new line in the first
-// column (ONLCR); without it, as in raw mode, it only moves the cursor down.
-func addsReturns() bool {
-	return settings.output&(outputOPOST|outputONLCR) == outputOPOST|outputONLCR
-}
-
 // Requests of ioctl.
 const (
 	requestTCGETS     = 0x5401
@@ -181,6 +175,7 @@ func setSettings(s *termios) {
 	before := settings.local & localICANON
 	settings = *s
 	settings.control = controlB38400CS8CREAD
+	outputNewLine = settings.output&(outputOPOST|outputONLCR) == outputOPOST|outputONLCR
 	if settings.local&localICANON != before {
 		changeDiscipline()
 	}

@@ -23,6 +23,7 @@ const (
 	stateEpoll
 	stateConsole
 	statePoll
+	stateVCS
 )
 
 // thread is a thread of the program: an M of the Go runtime. No field is a pointer,
@@ -38,6 +39,7 @@ type thread struct {
 	expired                      bool    // the time of its read of the terminal is up: the call is made once more
 	futex                        uintptr
 	buffer, bufferSize           uintptr // for the result of a read or epoll_pwait that waits
+	descriptor                   uintptr // of a read of /dev/vcs that waits
 	signalStack, signalStackSize uint64
 	mask                         uint64 // blocked signals
 }

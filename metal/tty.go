@@ -169,7 +169,7 @@ func edit(b byte) {
 	default:
 		if typedEnd == typedLine && settings.local&localECHO != 0 {
 			flushEcho()
-			lineColumn = cursorColumn()
+			lineColumn, _, _ = terminal.Cursor()
 		}
 		if store16(uint16(b)) {
 			echoTyped(b)
