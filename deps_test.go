@@ -40,6 +40,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/start    : bootllama bootllama/internal/run bootllama/internal/settings bootllama/metal/vt bootllama/models bootllama/session
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
+	bootllama/screen            : bootllama/metal/vt golang.org/x/image
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
