@@ -20,8 +20,6 @@ func startKernel() {
 	if loadedImage = handleProtocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
-	_, argc := shellArguments()
-	startedByShell = argc > 0
 	initCPU(c)
 	initMemory()
 	initPaging(c)

@@ -50,14 +50,14 @@ func consoleMode(out uintptr) *efiSimpleTextOutputMode {
 
 // initText takes the console. If no shell has started the program, it gets the mode with the
 // most columns, and is cleared.
-func initText(fromShell bool) {
+func initText() {
 	if textOut == 0 {
 		return
 	}
 	out, mode := at[efiSimpleTextOutput](textOut), consoleMode(textOut)
 	firmwareMode, firmwareAttribute, firmwareCursor = mode.mode, mode.attribute, mode.cursorVisible
 	bestMode = firmwareMode
-	if !fromShell {
+	if !startedByShell {
 		bestMode = findBestMode()
 	}
 	if !queryMode(firmwareMode) {
@@ -74,7 +74,7 @@ func initText(fromShell bool) {
 	terminal.Resize(int(columns), int(rows))
 	textColumns, textRows = terminal.Size()
 	textStarted = true
-	if fromShell {
+	if startedByShell {
 		terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
 	} else {
 		clearText()
