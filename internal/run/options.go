@@ -165,6 +165,19 @@ func (o *Options) Complete(operands []string) (err error) {
 	return nil
 }
 
+// Allowed returns an error if the command run or console does not take the options together.
+func (o Options) Allowed(command string) error {
+	switch {
+	case command == "console" && (o.Prompt != nil || o.IDs || o.Special):
+		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
+	case command == "console" && o.Mode == "chat":
+		return Usagef("console has no mode %s: it is one of run", o.Mode)
+	case command == "run" && o.Mode != "chat" && o.Think:
+		return Usagef("--think is for conversations (-m chat)")
+	}
+	return nil
+}
+
 // Args returns arguments from which ParseFlags and Complete make o again.
 func (o Options) Args() []string {
 	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

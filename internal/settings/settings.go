@@ -22,8 +22,8 @@ import (
 	"bootllama/internal/flags"
 )
 
-// maxSize bounds the size of a file in bytes.
-const maxSize = 1 << 20
+// MaxSize bounds the size of a file in bytes.
+const MaxSize = 1 << 20
 
 // Problem is a mistake in a file: its line, and what is wrong with it.
 type Problem struct {
@@ -43,8 +43,8 @@ func (p Problem) In(file string) string {
 type File struct {
 	// Args is the command line of a file of the old form; nil: it has settings.
 	Args []string
-	// Given has the long names of the flags that were set.
-	Given    map[string]bool
+	// Given has the long names of the flags that were set, and the lines that count.
+	Given    map[string]int
 	Problems []Problem // in the order of the lines
 }
 
@@ -66,7 +66,7 @@ type Keys struct {
 //
 // A file whose first line begins with one of the commands, or with an option, is a command line: see Args.
 func (k Keys) Read(data []byte) (f File) {
-	f.Given = map[string]bool{}
+	f.Given = map[string]int{}
 	lines, problems := split(data)
 	f.Problems = problems
 	for i, line := range lines {
@@ -89,8 +89,8 @@ func (k Keys) Read(data []byte) (f File) {
 
 // split returns the lines of a file without the blanks around them. A line that is no text is a problem, and empty.
 func split(data []byte) (lines []string, problems []Problem) {
-	if len(data) > maxSize {
-		return nil, []Problem{{0, fmt.Sprintf("it has more than %d bytes: is it a text?", maxSize)}}
+	if len(data) > MaxSize {
+		return nil, []Problem{{0, fmt.Sprintf("it has more than %d bytes: is it a text?", MaxSize)}}
 	}
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(decode(data))
 	lines = strings.Split(text, "\n")
@@ -155,10 +155,10 @@ func (k Keys) setLine(f *File, number int, line string) {
 			problem("%s = %s: %v%s", key, value, err, k.second(value))
 			return
 		}
-		if f.Given[name] {
-			problem("%s was set before: this line counts", key)
+		if before := f.Given[name]; before > 0 {
+			problem("%s was set in line %d: this line counts", key, before)
 		}
-		f.Given[name] = true
+		f.Given[name] = number
 	}
 }
 
