@@ -28,17 +28,19 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
 	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
-	bootllama/session           :
+	bootllama/session           : bootllama/internal/file
 	bootllama/chat              : bootllama bootllama/session
 	bootllama/assistant/template     :
 	bootllama/assistant         : bootllama bootllama/assistant/template bootllama/session bootllama/tokenizer
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
 	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/tokenizer bootllama/workers
+	bootllama/internal/talk     : bootllama bootllama/arena bootllama/assistant bootllama/sampler bootllama/session
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/internal/talk bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/tokenizer bootllama/workers
+	bootllama/internal/tty      : bootllama/session golang.org/x/sys golang.org/x/term
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
-	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/internal/tty bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
 
@@ -48,7 +50,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/vm       :
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
-	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/stdio bootllama/internal/vm golang.org/x/term
+	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/run bootllama/internal/stdio bootllama/internal/tty bootllama/internal/vm bootllama/session golang.org/x/term
 	bootllama/scripts/lines     :
 
 	bootllama/examples               : *
@@ -101,7 +103,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}, "bootllama
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
-	"./cmd/efi": {"bootllama", "golang.org/x/sys"},
+	"./cmd/efi": {"bootllama", "golang.org/x/sys", "golang.org/x/term"},
 	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
 		"golang.org/x/sys", "golang.org/x/term"},
 }
