@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"bootllama/internal/run"
+	"bootllama/internal/tty"
 	"bootllama/metal"
 )
 
@@ -89,7 +90,8 @@ func command(args []string, stderr io.Writer) int {
 	case len(args) > 0 && slices.Contains(helpWords, args[0]):
 		return showHelp(args[1:], stderr)
 	}
-	return run.Main(context.Background(), args, os.Stdin, os.Stdout, stderr)
+	host := run.Host{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: stderr, Terminal: tty.Open(os.Stdin, os.Stdout, os.Stdout)}
+	return host.Main(context.Background(), args)
 }
 
 func showHelp(args []string, stderr io.Writer) int {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"bootllama/metal/vt"
 	"bootllama/session"
 )
 
@@ -226,7 +225,7 @@ func (m *Menu) line(i int, w widths) string {
 // columns is the width of a text on a terminal.
 func columns(s string) (n int) {
 	for _, r := range s {
-		n += vt.Width(r)
+		n += session.Width(r)
 	}
 	return n
 }
@@ -244,7 +243,7 @@ func cut(s string, width int) string {
 	}
 	n := 0
 	for i, r := range s {
-		if n += vt.Width(r); n > width-1 {
+		if n += session.Width(r); n > width-1 {
 			return s[:i] + "…"
 		}
 	}
