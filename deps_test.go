@@ -40,6 +40,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/start    : bootllama bootllama/arena bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/models bootllama/session
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
+	bootllama/metal/keyboard    : bootllama/metal
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal bootllama/internal/tty
 	bootllama/internal/talk     : bootllama bootllama/arena bootllama/assistant bootllama/sampler bootllama/session

@@ -229,6 +229,7 @@ const (
 
 	efiEventTimer    = 0x80000000
 	efiTPLCallback   = 8
+	efiTPLNotify     = 16
 	efiTimerCancel   = 0
 	efiTimerRelative = 2
 )

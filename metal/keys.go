@@ -122,10 +122,12 @@ func drainKeys(now int64) {
 }
 
 // drainDevices reads the devices that ConIn joins; false if the firmware does not tell them.
-// They are looked up each time, and at a TPL at which none can be unplugged (UsbBusDxe does
-// that at TPL_CALLBACK).
+// They are looked up each time, at a TPL at which none can be unplugged (UsbBusDxe does that at
+// TPL_CALLBACK) and none can get another key (their drivers' timers have TPL_NOTIFY). ConIn is
+// read at the end, though it has no key then: EDK2's splitter holds its event signaled until
+// that is done (KeyEventSignalState), and a wait for a key would never wait.
 func drainDevices(now int64) bool {
-	before := firmware(bootServices().raiseTPL, efiTPLCallback)
+	before := firmware(bootServices().raiseTPL, efiTPLNotify)
 	handlesSize = uintptr(len(handles)) * 8
 	found := false
 	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) == efiSuccess {
@@ -138,6 +140,9 @@ func drainDevices(now int64) bool {
 				drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
 			}
 		}
+	}
+	if found {
+		drainConIn(now)
 	}
 	firmware(bootServices().restoreTPL, before)
 	return found

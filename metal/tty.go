@@ -86,8 +86,7 @@ func discipline(b byte) {
 	}
 	if literalNext {
 		literalNext = false
-		store16(uint16(b))
-		echoTyped(b)
+		storeText(b)
 		return
 	}
 	switch {
@@ -102,7 +101,11 @@ func discipline(b byte) {
 	case settings.local&localISIG != 0 && makesSignal(b):
 	case !isCanonical():
 		store16(uint16(b))
-		echoTyped(b)
+		if b == '\n' && settings.local&localECHO != 0 {
+			echo('\n')
+		} else {
+			echoTyped(b)
+		}
 	default:
 		edit(b)
 	}
@@ -153,27 +156,42 @@ func edit(b byte) {
 	case isChar(b, charVEOF):
 		endLine(endsFile)
 	case isChar(b, charVERASE), b == '\b': // a terminal may send either for the key
-		eraseCharacter()
+		if settings.local&localECHOE != 0 {
+			eraseCharacter(true)
+		} else if typedEnd != typedLine {
+			eraseCharacter(false)
+			echoTyped(settings.chars[charVERASE])
+		}
 	case isChar(b, charVKILL):
 		killLine(b)
 	case extended && isChar(b, charVWERASE):
 		eraseWord()
-	case extended && isChar(b, charVREPRINT):
+	case extended && isChar(b, charVREPRINT) && settings.local&localECHO != 0:
 		echoTyped(b)
 		echo('\n')
+		lineColumn = 0
 		for i := typedLine; i != typedEnd; i++ {
 			echoTyped(byte(typed[i%typedSize]))
 		}
 	case extended && isChar(b, charVLNEXT):
 		literalNext = true
+		if settings.local&localECHO != 0 && settings.local&localECHOCTL != 0 {
+			echo('^')
+			echo('\b')
+		}
 	default:
-		if typedEnd == typedLine && settings.local&localECHO != 0 {
-			flushEcho()
-			lineColumn, _, _ = terminal.Cursor()
-		}
-		if store16(uint16(b)) {
-			echoTyped(b)
-		}
+		storeText(b)
+	}
+}
+
+// storeText puts a byte into the line that is being typed, and shows it.
+func storeText(b byte) {
+	if typedEnd == typedLine && settings.local&localECHO != 0 {
+		flushEcho()
+		lineColumn, _, _ = terminal.Cursor()
+	}
+	if store16(uint16(b)) {
+		echoTyped(b)
 	}
 }
 
@@ -201,8 +219,9 @@ func endLine(entry uint16) {
 // lastTyped is the last byte of the line that is being typed.
 func lastTyped() byte { return byte(typed[(typedEnd-1)%typedSize]) }
 
-// eraseCharacter takes the last character back, with all its bytes if it is UTF-8.
-func eraseCharacter() {
+// eraseCharacter takes the last character back, with all its bytes if it is UTF-8, and from the
+// screen, too, if it is visible there.
+func eraseCharacter(visibly bool) {
 	if typedEnd == typedLine {
 		return
 	}
@@ -221,11 +240,7 @@ func eraseCharacter() {
 		r |= uint32(b&0x3F) << (shift & 31)
 		shift += 6
 	}
-	switch {
-	case settings.local&localECHO == 0:
-	case settings.local&localECHOE == 0:
-		echoTyped(settings.chars[charVERASE])
-	default:
+	if visibly && settings.local&localECHO != 0 {
 		eraseEcho(r)
 	}
 }
@@ -264,7 +279,11 @@ func typedColumn() int {
 		case r == '\t':
 			column = column&^7 + 8
 		case r < ' ' || r == 0x7F:
-			column += 2
+			if settings.local&localECHOCTL != 0 {
+				column += 2
+			} else if r == '\r' {
+				column = 0
+			}
 		default:
 			column += vt.Width(rune(r))
 		}
@@ -273,16 +292,19 @@ func typedColumn() int {
 }
 
 func killLine(b byte) {
+	if typedEnd == typedLine {
+		return
+	}
 	const visually = localECHO | localECHOE | localECHOK | localECHOKE
 	if settings.local&visually == visually {
 		for typedEnd != typedLine {
-			eraseCharacter()
+			eraseCharacter(true)
 		}
 		return
 	}
 	typedEnd = typedLine
 	echoTyped(b)
-	if settings.local&localECHOK != 0 {
+	if settings.local&(localECHO|localECHOK) == localECHO|localECHOK {
 		echo('\n')
 	}
 }
@@ -290,10 +312,10 @@ func killLine(b byte) {
 // eraseWord takes the last word back, and what is between it and the cursor.
 func eraseWord() {
 	for typedEnd != typedLine && !isWord(lastTyped()) {
-		eraseCharacter()
+		eraseCharacter(true)
 	}
 	for typedEnd != typedLine && isWord(lastTyped()) {
-		eraseCharacter()
+		eraseCharacter(true)
 	}
 }
 
@@ -326,7 +348,7 @@ func echoTyped(b byte) {
 	if settings.local&localECHO == 0 {
 		return
 	}
-	if (b < ' ' && b != '\t' && b != '\n' || b == 0x7F) && settings.local&localECHOCTL != 0 {
+	if (b < ' ' && b != '\t' || b == 0x7F) && settings.local&localECHOCTL != 0 {
 		echo('^')
 		b ^= 0x40
 	}
