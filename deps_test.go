@@ -34,6 +34,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
+	bootllama/screen            : bootllama/metal/vt golang.org/x/image
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models

@@ -76,6 +76,8 @@ const (
 	efiMemorySP = 1 << 18 // specific-purpose memory, reserved for drivers that know it
 
 	efiAllocateAddress = 2
+
+	efiByProtocol = 2 // EFI_LOCATE_SEARCH_TYPE (7.3.15)
 )
 
 // efiSimpleTextInput is EFI_SIMPLE_TEXT_INPUT_PROTOCOL (12.3).
@@ -101,6 +103,25 @@ type efiSimpleTextOutputMode struct {
 	maxMode, mode, attribute, cursorColumn, cursorRow int32
 	cursorVisible                                     bool
 }
+
+// efiSerialIO is the part of EFI_SERIAL_IO_PROTOCOL (12.8) that is used.
+type efiSerialIO struct {
+	revision                            uint32
+	_                                   uint32
+	reset, setAttributes                uintptr
+	setControl, getControl, write, read uintptr
+}
+
+// efiDevicePathNode is EFI_DEVICE_PATH_PROTOCOL (10.2): the header of a node of a device path.
+type efiDevicePathNode struct {
+	typ, subtype byte
+	length       [2]byte // little-endian, with the header
+}
+
+const (
+	efiMessagingDevicePath = 3  // 10.3.4
+	efiMessagingUART       = 14 // 10.3.4.17
+)
 
 // efiLoadedImage is EFI_LOADED_IMAGE_PROTOCOL (9.1).
 type efiLoadedImage struct {
@@ -265,8 +286,15 @@ var (
 	edidActiveGUID       = guid{0xBD8C1056, 0x9F36, 0x44EC, [8]byte{0x92, 0xA8, 0xA6, 0x33, 0x7F, 0x81, 0x79, 0x86}}
 	consoleOutDeviceGUID = guid{0xD3B36F2C, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}} // EDK2's EFI_CONSOLE_OUT_DEVICE_GUID
 	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
+	devicePathGUID       = guid{0x09576E91, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	simpleTextOutputGUID = guid{0x387477C2, 0x69C7, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	serialIOGUID         = guid{0xBB25CF6F, 0xF1D4, 0x11D2, [8]byte{0x9A, 0x0C, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0xFD}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
 )
+
+// consoleOutDeviceGUID is gEfiConsoleOutDeviceGuid of EDK2 and what derives from it: it is on
+// each handle whose console is a part of ConOut. The specification has no name for that.
+var consoleOutDeviceGUID = guid{0xD3B36F2C, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}}
 
 // Status codes (UEFI appendix D): errors have the top bit set, warnings do not.
 const (
@@ -286,6 +314,7 @@ const (
 	efiMediaChanged      = efiError | 13
 	efiNotFound          = efiError | 14
 	efiAccessDenied      = efiError | 15
+	efiTimeout           = efiError | 18
 	efiAborted           = efiError | 21
 	efiOEM               = efiError | 1<<62 // appendix D: the range reserved for the maker of a program
 )
@@ -323,6 +352,8 @@ func statusName(status uintptr) string {
 		return "EFI_NOT_FOUND"
 	case efiAccessDenied:
 		return "EFI_ACCESS_DENIED"
+	case efiTimeout:
+		return "EFI_TIMEOUT"
 	case efiAborted:
 		return "EFI_ABORTED"
 	}

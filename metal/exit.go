@@ -163,12 +163,12 @@ func leave(efiStatus uintptr, status uint64) {
 	}
 	closeFiles()
 	closeInput()
-	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)
 		worldEntered = false
 	}
 	freeMemory()
+	closeConsole(efiStatus != efiSuccess)
 	reportStatus(byte(status))
 	leaveTo(&bootCore, efiStatus)
 }

@@ -98,6 +98,15 @@ func isConsoleOutput(fd uintptr) bool {
 	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
 }
 
+// outputStream is the stream to which a descriptor of the terminal writes: standard error, or
+// for all others standard output.
+func outputStream(fd uintptr) int {
+	if fd == stderr {
+		return stderr
+	}
+	return stdout
+}
+
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
 var lowestFree int // no descriptor below it is free
@@ -293,6 +302,8 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	switch f.kind {
 	case kindConsole:
 		return consoleRead(t, p, n)
+	case kindVCS:
+		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
 		return errno(eisdir)
 	case kindFile, kindFramebuffer:
@@ -312,8 +323,10 @@ func write(fd, p, n uintptr) uint64 {
 			return errno(ebadf)
 		}
 		drainOutput() // other cores have written that before
-		consoleWrite(int(fd), p, n)
+		consoleWrite(outputStream(fd), p, n)
 		return uint64(n)
+	case kindVCS:
+		return errno(ebadf)
 	case kindFile:
 		if f.flags&oAppend != 0 {
 			info, e := getInfo(f.handle)
@@ -331,7 +344,13 @@ func write(fd, p, n uintptr) uint64 {
 	return errno(einval)
 }
 
-func pread(fd, p, n, offset uintptr) uint64  { return positioned(fd, p, n, offset, false) }
+func pread(t *thread, fd, p, n, offset uintptr) uint64 {
+	if isOpen(fd) && files[fd].kind == kindVCS {
+		return vcsRead(t, fd, p, n, offset)
+	}
+	return positioned(fd, p, n, offset, false)
+}
+
 func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
 
 func positioned(fd, p, n, offset uintptr, out bool) uint64 {

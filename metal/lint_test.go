@@ -64,7 +64,7 @@ func TestKernelCalls(t *testing.T) {
 	called := map[string]bool{}
 	kernel := 0
 	for _, s := range functions {
-		if !strings.HasPrefix(s.Name, "bootllama/metal.") {
+		if !isKernel(s.Name) {
 			continue
 		}
 		kernel++
@@ -77,7 +77,7 @@ func TestKernelCalls(t *testing.T) {
 			switch {
 			case inst.direct:
 				name := functionAt(functions, inst.target)
-				if !strings.HasPrefix(name, "bootllama/metal.") {
+				if !isKernel(name) {
 					called[name] = true
 					if !kernelMayCall[name] {
 						t.Errorf("%s+%#x calls %s", s.Name, at-s.Value, name)
@@ -93,6 +93,11 @@ func TestKernelCalls(t *testing.T) {
 		t.Errorf("found %d kernel functions: the test does not look where the kernel is", kernel)
 	}
 	t.Logf("%d functions, calls outside: %v", kernel, slices.Sorted(maps.Keys(called)))
+}
+
+// isKernel reports whether a function is one of the kernel's.
+func isKernel(name string) bool {
+	return strings.HasPrefix(name, "bootllama/metal.") || strings.HasPrefix(name, "bootllama/metal/vt.")
 }
 
 // functionAt returns the name of the function that contains an address.

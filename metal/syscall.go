@@ -78,7 +78,7 @@ func syscall() {
 // out its system call (serveNext), unless the call writes text for the console that fits
 // in the queue.
 func queueBootCall(c *core, t *thread) {
-	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(outputStream(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
@@ -211,7 +211,7 @@ func bootCall(t *thread) uint64 {
 	case sysWrite:
 		return write(a, b, c)
 	case sysPread64:
-		return pread(a, b, c, d)
+		return pread(t, a, b, c, d)
 	case sysPwrite64:
 		return pwrite(a, b, c, d)
 	case sysLseek:

@@ -96,6 +96,7 @@ type Running struct {
 	backlogs [streams]*backlog
 	started  chan struct{} // closed at the program's first byte on stdout, stderr or status
 	once     sync.Once     // of started
+	dump     sync.Mutex    // of the file of Screendump
 	copies   sync.WaitGroup
 
 	done      chan struct{}
