@@ -18,6 +18,7 @@ const (
 	kindFile
 	kindDirectory
 	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
+	kindFramebuffer
 )
 
 // file is an open descriptor.
@@ -97,6 +98,15 @@ func isConsoleOutput(fd uintptr) bool {
 	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
 }
 
+// outputStream is the stream to which a descriptor of the terminal writes: standard error, or
+// for all others standard output.
+func outputStream(fd uintptr) int {
+	if fd == stderr {
+		return stderr
+	}
+	return stdout
+}
+
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
 
 var lowestFree int // no descriptor below it is free
@@ -172,7 +182,12 @@ func openat(directory, name, flags uintptr) uint64 {
 	if flags&oCreate != 0 && flags&oDirectory != 0 {
 		return errno(einval)
 	}
-	if kind := deviceKind(name); kind != kindClosed {
+	if kind := deviceKind(name); kind == kindFramebuffer {
+		if e := openFramebuffer(&files[fd], flags); e != 0 {
+			return errno(e)
+		}
+		return uint64(fd)
+	} else if kind != kindClosed {
 		files[fd] = file{kind: kind, flags: flags}
 		return uint64(fd)
 	}
@@ -264,7 +279,11 @@ func closeFile(fd uintptr) uint64 {
 	if f.handle != 0 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
+	kind := f.kind
 	f.kind, f.handle = kindClosed, 0
+	if kind == kindFramebuffer {
+		closeFramebuffer()
+	}
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--
@@ -283,9 +302,11 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	switch f.kind {
 	case kindConsole:
 		return consoleRead(t, p, n)
+	case kindVCS:
+		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
 		return errno(eisdir)
-	case kindFile:
+	case kindFile, kindFramebuffer:
 		return transferNext(f, p, n, false)
 	}
 	return errno(einval)
@@ -302,8 +323,10 @@ func write(fd, p, n uintptr) uint64 {
 			return errno(ebadf)
 		}
 		drainOutput() // other cores have written that before
-		consoleWrite(int(fd), p, n)
+		consoleWrite(outputStream(fd), p, n)
 		return uint64(n)
+	case kindVCS:
+		return errno(ebadf)
 	case kindFile:
 		if f.flags&oAppend != 0 {
 			info, e := getInfo(f.handle)
@@ -313,13 +336,21 @@ func write(fd, p, n uintptr) uint64 {
 			f.offset = info.fileSize
 		}
 		return transferNext(f, p, n, true)
+	case kindFramebuffer:
+		return transferNext(f, p, n, true)
 	case kindDirectory:
 		return errno(ebadf)
 	}
 	return errno(einval)
 }
 
-func pread(fd, p, n, offset uintptr) uint64  { return positioned(fd, p, n, offset, false) }
+func pread(t *thread, fd, p, n, offset uintptr) uint64 {
+	if isOpen(fd) && files[fd].kind == kindVCS {
+		return vcsRead(t, fd, p, n, offset)
+	}
+	return positioned(fd, p, n, offset, false)
+}
+
 func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
 
 func positioned(fd, p, n, offset uintptr, out bool) uint64 {
@@ -331,7 +362,7 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 		return errno(ebadf) // no directory is open for writing
 	case files[fd].kind == kindDirectory:
 		return errno(eisdir)
-	case files[fd].kind != kindFile:
+	case files[fd].kind != kindFile && files[fd].kind != kindFramebuffer:
 		return errno(espipe)
 	case int64(offset) < 0:
 		return errno(einval)
@@ -351,6 +382,9 @@ func transferNext(f *file, p, n uintptr, out bool) uint64 {
 // transfer reads or writes a file from an offset on. If an error comes after some bytes
 // were transferred, it returns their number; the error will come again with the next call.
 func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
+	if f.kind == kindFramebuffer {
+		return fbTransfer(f, p, n, offset, out)
+	}
 	done, e := transferChunks(f, p, n, offset, out)
 	if e == 0 && out && f.flags&oDataSync != 0 {
 		if e = flush(f); e != 0 {
@@ -479,6 +513,9 @@ func lseek(fd, offset, whence uintptr) uint64 {
 		f.offset = 0
 		return 0
 	}
+	if f.kind == kindFramebuffer {
+		return fbSeek(f, offset, whence)
+	}
 	if f.kind != kindFile {
 		return errno(espipe)
 	}
@@ -534,6 +571,9 @@ func fsync(fd uintptr) uint64 {
 		return errno(ebadf)
 	}
 	f := &files[fd]
+	if f.kind == kindFramebuffer {
+		return errno(showPicture())
+	}
 	if f.handle == 0 {
 		return errno(einval)
 	}

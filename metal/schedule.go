@@ -85,6 +85,7 @@ func workForOthers() {
 	for n := bootCallCount; n > 0; n-- {
 		serveNext()
 	}
+	serveVCS()
 }
 
 // serveNext makes the system call of the thread that has waited longest for the boot

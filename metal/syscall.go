@@ -78,7 +78,7 @@ func syscall() {
 // out its system call (serveNext), unless the call writes text for the console that fits
 // in the queue.
 func queueBootCall(c *core, t *thread) {
-	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(outputStream(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
@@ -119,9 +119,13 @@ func ownCall(t *thread) (result uint64, made bool) {
 	case sysClockGettime:
 		return clockGettime(a, b), true
 	case sysMmap:
-		return mmap(a, b, c, d), true
+		if d&mapAnonymous != 0 {
+			return mmap(a, b, c, d), true
+		}
 	case sysMunmap:
-		return munmap(a, b), true
+		if !isFramebuffer(a) {
+			return munmap(a, b), true
+		}
 	case sysMadvise:
 		return madvise(a, b, c), true
 	case sysSysinfo:
@@ -207,7 +211,7 @@ func bootCall(t *thread) uint64 {
 	case sysWrite:
 		return write(a, b, c)
 	case sysPread64:
-		return pread(a, b, c, d)
+		return pread(t, a, b, c, d)
 	case sysPwrite64:
 		return pwrite(a, b, c, d)
 	case sysLseek:
@@ -275,6 +279,10 @@ func bootCall(t *thread) uint64 {
 		return chdir(a)
 	case sysFchdir:
 		return fchdir(a)
+	case sysMmap: // of a file
+		return mmapFramebuffer(b, c, d, uintptr(uint32(e)), t.sixthArgument())
+	case sysMunmap:
+		return munmapFramebuffer(a, b)
 	case sysIoctl:
 		return ioctl(a, b, c)
 

@@ -22,6 +22,7 @@ const (
 	stateSleep
 	stateEpoll
 	stateConsole
+	stateVCS
 )
 
 // thread is a thread of the program: an M of the Go runtime. No field is a pointer,
@@ -36,6 +37,7 @@ type thread struct {
 	heapPlace, heapEntry         uintptr // see queue.go; heapPlace is 0 if it is not in the heap
 	futex                        uintptr
 	buffer, bufferSize           uintptr // for the result of a read or epoll_pwait that waits
+	descriptor                   uintptr // of a read of /dev/vcs that waits
 	signalStack, signalStackSize uint64
 	mask                         uint64 // blocked signals
 }

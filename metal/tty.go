@@ -236,6 +236,8 @@ func ioctl(fd, request, argument uintptr) uint64 {
 	switch files[fd].kind {
 	case kindConsole, kindVCS:
 		return displayIoctl(request, argument)
+	case kindFramebuffer:
+		return framebufferIoctl(request, argument)
 	}
 	return errno(enotty)
 }

@@ -40,14 +40,6 @@ func (t *Terminal) Write(b byte) {
 	if t.rows == 0 {
 		return
 	}
-	if t.state == stateText && t.need == 0 && b >= ' ' && b < 0x7F {
-		r := rune(b)
-		if t.drawing[t.charset] {
-			r = lineDrawing(b)
-		}
-		t.put(r, 1)
-		return
-	}
 	if t.need > 0 {
 		if b >= t.low && b <= t.high {
 			t.continueRune(b)
@@ -57,6 +49,12 @@ func (t *Terminal) Write(b byte) {
 		t.put(replacement, 1)
 	}
 	switch {
+	case t.state == stateText && b >= ' ' && b < 0x7F:
+		r := rune(b)
+		if t.drawing[t.charset] {
+			r = lineDrawing(b)
+		}
+		t.put(r, 1)
 	case b == 0x18 || b == 0x1A: // CAN, SUB
 		t.state = stateText
 	case t.state == stateString || t.state == stateStringEscape:
@@ -241,7 +239,7 @@ func (t *Terminal) controlByte(b byte) {
 		}
 		t.parameters[t.count] = 0
 		if b == ':' {
-			t.colons |= 1 << t.count
+			t.colons |= 1 << uint(t.count)
 		}
 		t.count++
 	default: // '<' to '?'

@@ -93,6 +93,15 @@ func (t *Terminal) Cell(x, y int) Cell {
 	return t.cells[t.screen][t.at(x, y)]
 }
 
+// Row returns the cells of a row of the screen; nothing if there is no such row.
+func (t *Terminal) Row(y int) []Cell {
+	if y < 0 || y >= t.rows {
+		return nil
+	}
+	i := t.at(0, y)
+	return t.cells[t.screen][i : i+t.columns]
+}
+
 // Cursor returns where the next character goes, and whether a cursor is to be seen there.
 func (t *Terminal) Cursor() (x, y int, visible bool) { return t.x, t.y, t.modes&modeCursor != 0 }
 
@@ -214,8 +223,9 @@ func (t *Terminal) fill(y, first, end int, c Cell) {
 	t.split(y, first)
 	t.split(y, end)
 	from := t.at(0, y)
-	for i := from + first; i < from+end; i++ {
-		t.cells[t.screen][i] = c
+	cells := t.cells[t.screen][from+first : from+end]
+	for i := range cells {
+		cells[i] = c
 	}
 	t.mark(y, first, end)
 }
@@ -253,18 +263,15 @@ func (t *Terminal) put(r rune, width int) {
 	t.split(t.y, t.x)
 	t.split(t.y, t.x+width)
 	i := t.at(t.x, t.y)
-	c := &t.cells[t.screen][i]
-	*c = t.pen
-	c.Rune = r
+	cells := &t.cells[t.screen]
+	cells[i] = Cell{r, t.pen.Fg, t.pen.Bg, t.pen.Attr}
 	if width == 2 {
-		c = &t.cells[t.screen][i+1]
-		*c = t.pen
-		c.Rune = 0
+		cells[i+1] = Cell{0, t.pen.Fg, t.pen.Bg, t.pen.Attr}
 	}
 	t.mark(t.y, t.x, t.x+width)
 	if t.x += width; t.x == t.columns {
 		t.x--
-		t.wrap = true
+		t.wrap = t.modes&modeAutowrap != 0
 	}
 }
 
@@ -291,14 +298,14 @@ func (t *Terminal) reverseIndex() {
 // scrollUp moves the rows from first to last up; empty ones come from below.
 func (t *Terminal) scrollUp(first, last, n int) {
 	n = min(n, last-first+1)
-	lines := &t.lines[t.screen]
+	lines := t.lines[t.screen][first : last+1]
 	whole := first == 0 && last == t.rows-1
 	for range n {
-		line := lines[first]
-		for y := first; y < last; y++ {
-			lines[y] = lines[y+1]
+		line := lines[0]
+		for i := range len(lines) - 1 {
+			lines[i] = lines[i+1]
 		}
-		lines[last] = line
+		lines[len(lines)-1] = line
 		t.fill(last, 0, t.columns, t.erased())
 		if whole && t.erased() == blank {
 			t.damage[t.screen][line] = span{}
@@ -316,13 +323,13 @@ func (t *Terminal) scrollUp(first, last, n int) {
 // scrollDown moves the rows from first to last down; empty ones come from above.
 func (t *Terminal) scrollDown(first, last, n int) {
 	n = min(n, last-first+1)
-	lines := &t.lines[t.screen]
+	lines := t.lines[t.screen][first : last+1]
 	for range n {
-		line := lines[last]
-		for y := last; y > first; y-- {
-			lines[y] = lines[y-1]
+		line := lines[len(lines)-1]
+		for i := len(lines) - 1; i > 0; i-- {
+			lines[i] = lines[i-1]
 		}
-		lines[first] = line
+		lines[0] = line
 		t.fill(first, 0, t.columns, t.erased())
 	}
 	for y := first; y <= last; y++ {
