@@ -10,6 +10,8 @@ func deviceKind(path uintptr) uint64 {
 		return kindConsole
 	case isPath(path, "/dev/vcs"):
 		return kindVCS
+	case isPath(path, "/dev/fb0"):
+		return kindFramebuffer
 	}
 	return kindClosed
 }

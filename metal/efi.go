@@ -240,6 +240,44 @@ type efiMPServices struct {
 	startupThisAP, switchBSP, enableDisableAP, whoAmI      uintptr
 }
 
+// efiGraphicsOutput is EFI_GRAPHICS_OUTPUT_PROTOCOL (12.9.2).
+type efiGraphicsOutput struct {
+	queryMode, setMode, blt uintptr
+	mode                    uintptr // *efiGraphicsOutputMode
+}
+
+// efiGraphicsOutputMode is EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE.
+type efiGraphicsOutputMode struct {
+	maxMode, mode    uint32
+	info, sizeOfInfo uintptr // *efiGraphicsOutputModeInformation
+	frameBufferBase  uint64
+	frameBufferSize  uintptr
+}
+
+// efiGraphicsOutputModeInformation is EFI_GRAPHICS_OUTPUT_MODE_INFORMATION.
+type efiGraphicsOutputModeInformation struct {
+	version                                  uint32
+	horizontalResolution, verticalResolution uint32
+	pixelFormat                              uint32
+	redMask, greenMask, blueMask             uint32 // EFI_PIXEL_BITMASK
+	reservedMask, pixelsPerScanLine          uint32
+}
+
+// EFI_GRAPHICS_PIXEL_FORMAT: in bytes of a pixel, from the first one. A mode may have another
+// one, without a framebuffer.
+const (
+	efiPixelRGB     = 0
+	efiPixelBGR     = 1
+	efiPixelBitMask = 2
+)
+
+// efiEDID is EFI_EDID_ACTIVE_PROTOCOL and EFI_EDID_DISCOVERED_PROTOCOL (12.9.3).
+type efiEDID struct {
+	size uint32
+	_    uint32
+	data uintptr
+}
+
 // efiRNG is EFI_RNG_PROTOCOL (37.5).
 type efiRNG struct {
 	getInfo, getRNG uintptr
@@ -263,16 +301,16 @@ var (
 	simpleTextInputExGUID = guid{0xDD9E7534, 0x7762, 0x4698, [8]byte{0x8C, 0x14, 0xF5, 0x85, 0x17, 0xA6, 0x25, 0xAA}}
 	// consoleInDeviceGUID is EDK2's mark of the devices that ConIn joins (MdeModulePkg, ConsoleInDevice.h).
 	consoleInDeviceGUID  = guid{0xD3B36F2B, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}}
+	simpleTextOutputGUID = guid{0x387477C2, 0x69C7, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	graphicsOutputGUID   = guid{0x9042A9DE, 0x23DC, 0x4A38, [8]byte{0x96, 0xFB, 0x7A, 0xDE, 0xD0, 0x80, 0x51, 0x6A}}
+	edidDiscoveredGUID   = guid{0x1C0C34F6, 0xD380, 0x41FA, [8]byte{0xA0, 0x49, 0x8A, 0xD0, 0x6C, 0x1A, 0x66, 0xAA}}
+	edidActiveGUID       = guid{0xBD8C1056, 0x9F36, 0x44EC, [8]byte{0x92, 0xA8, 0xA6, 0x33, 0x7F, 0x81, 0x79, 0x86}}
+	consoleOutDeviceGUID = guid{0xD3B36F2C, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}} // EDK2's EFI_CONSOLE_OUT_DEVICE_GUID
 	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
 	devicePathGUID       = guid{0x09576E91, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
-	simpleTextOutputGUID = guid{0x387477C2, 0x69C7, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
 	serialIOGUID         = guid{0xBB25CF6F, 0xF1D4, 0x11D2, [8]byte{0x9A, 0x0C, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0xFD}}
 )
-
-// consoleOutDeviceGUID is gEfiConsoleOutDeviceGuid of EDK2 and what derives from it: it is on
-// each handle whose console is a part of ConOut. The specification has no name for that.
-var consoleOutDeviceGUID = guid{0xD3B36F2C, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}}
 
 // Status codes (UEFI appendix D): errors have the top bit set, warnings do not.
 const (
@@ -343,7 +381,7 @@ var (
 	systemTableAddress uintptr // *efiSystemTable
 	worldEntered       bool    // enterKernelWorld has run: callFirmware must change worlds
 	inFirmware         uint64  // 1 during a call
-	callArgs           [8]uintptr
+	callArgs           [10]uintptr
 )
 
 // firmware calls a firmware function, on the boot processor. What the function reads or

@@ -18,6 +18,7 @@ const (
 	kindFile
 	kindDirectory
 	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
+	kindFramebuffer
 )
 
 // file is an open descriptor.
@@ -178,7 +179,12 @@ func openat(directory, name, flags uintptr) uint64 {
 	if flags&oCreate != 0 && flags&oDirectory != 0 {
 		return errno(einval)
 	}
-	if kind := deviceKind(name); kind != kindClosed {
+	if kind := deviceKind(name); kind == kindFramebuffer {
+		if e := openFramebuffer(&files[fd], flags); e != 0 {
+			return errno(e)
+		}
+		return uint64(fd)
+	} else if kind != kindClosed {
 		files[fd] = file{kind: kind, flags: flags}
 		return uint64(fd)
 	}
@@ -270,8 +276,12 @@ func closeFile(fd uintptr) uint64 {
 	if f.handle != 0 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
+	kind := f.kind
 	f.kind, f.handle = kindClosed, 0
 	forgetWatches(fd)
+	if kind == kindFramebuffer {
+		closeFramebuffer()
+	}
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--
@@ -294,7 +304,7 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
 		return errno(eisdir)
-	case kindFile:
+	case kindFile, kindFramebuffer:
 		return transferNext(f, p, n, false)
 	}
 	return errno(einval)
@@ -321,6 +331,8 @@ func write(fd, p, n uintptr) uint64 {
 			f.offset = info.fileSize
 		}
 		return transferNext(f, p, n, true)
+	case kindFramebuffer:
+		return transferNext(f, p, n, true)
 	case kindDirectory:
 		return errno(ebadf)
 	}
@@ -345,7 +357,7 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 		return errno(ebadf) // no directory is open for writing
 	case files[fd].kind == kindDirectory:
 		return errno(eisdir)
-	case files[fd].kind != kindFile:
+	case files[fd].kind != kindFile && files[fd].kind != kindFramebuffer:
 		return errno(espipe)
 	case int64(offset) < 0:
 		return errno(einval)
@@ -365,6 +377,9 @@ func transferNext(f *file, p, n uintptr, out bool) uint64 {
 // transfer reads or writes a file from an offset on. If an error comes after some bytes
 // were transferred, it returns their number; the error will come again with the next call.
 func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
+	if f.kind == kindFramebuffer {
+		return fbTransfer(f, p, n, offset, out)
+	}
 	done, e := transferChunks(f, p, n, offset, out)
 	if e == 0 && out && f.flags&oDataSync != 0 {
 		if e = flush(f); e != 0 {
@@ -493,6 +508,9 @@ func lseek(fd, offset, whence uintptr) uint64 {
 		f.offset = 0
 		return 0
 	}
+	if f.kind == kindFramebuffer {
+		return fbSeek(f, offset, whence)
+	}
 	if f.kind != kindFile {
 		return errno(espipe)
 	}
@@ -548,6 +566,9 @@ func fsync(fd uintptr) uint64 {
 		return errno(ebadf)
 	}
 	f := &files[fd]
+	if f.kind == kindFramebuffer {
+		return errno(showPicture())
+	}
 	if f.handle == 0 {
 		return errno(einval)
 	}

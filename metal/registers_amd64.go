@@ -19,6 +19,7 @@ func (r *registers) arguments() (a, b, c, d, e uintptr) {
 	return uintptr(r.di), uintptr(r.si), uintptr(r.dx), uintptr(r.r10), uintptr(r.r8)
 }
 
+func (r *registers) sixthArgument() uintptr     { return uintptr(r.r9) }
 func (r *registers) result() uint64             { return r.ax }
 func (r *registers) setResult(v uint64)         { r.ax = v }
 func (r *registers) setStackPointer(sp uintptr) { r.sp = uint64(sp) }

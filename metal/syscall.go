@@ -120,9 +120,13 @@ func ownCall(t *thread) (result uint64, made bool) {
 	case sysClockGettime:
 		return clockGettime(a, b), true
 	case sysMmap:
-		return mmap(a, b, c, d), true
+		if d&mapAnonymous != 0 {
+			return mmap(a, b, c, d), true
+		}
 	case sysMunmap:
-		return munmap(a, b), true
+		if !isFramebuffer(a) {
+			return munmap(a, b), true
+		}
 	case sysMadvise:
 		return madvise(a, b, c), true
 	case sysSysinfo:
@@ -287,6 +291,10 @@ func bootCall(t *thread) uint64 {
 		return chdir(a)
 	case sysFchdir:
 		return fchdir(a)
+	case sysMmap: // of a file
+		return mmapFramebuffer(b, c, d, uintptr(uint32(e)), t.sixthArgument())
+	case sysMunmap:
+		return munmapFramebuffer(a, b)
 	case sysIoctl:
 		return ioctl(a, b, c)
 

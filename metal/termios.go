@@ -110,6 +110,8 @@ func ioctl(fd, request, argument uintptr) uint64 {
 		return ttyIoctl(f, uintptr(uint32(request)), argument)
 	case kindVCS:
 		return displayIoctl(uintptr(uint32(request)), argument)
+	case kindFramebuffer:
+		return framebufferIoctl(uintptr(uint32(request)), argument)
 	}
 	return errno(enotty)
 }

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -61,18 +62,63 @@ func parseFace(data []byte) (f *face, err error) {
 		return nil, fmt.Errorf("it has %d bytes, more than %d", len(data), MaxFont)
 	}
 	defer rescue(&err)
-	c, err := sfnt.ParseCollection(data)
-	if err != nil {
+	if data, err = outlines(data); err != nil {
 		return nil, err
 	}
 	f = &face{}
-	if f.font, err = c.Font(0); err != nil {
+	if f.font, err = sfnt.Parse(data); err != nil {
 		return nil, err
 	}
 	if f.unit = fixed.Int26_6(f.font.UnitsPerEm()); f.unit < 16 {
 		return nil, errors.New("it has no units")
 	}
 	return f, f.measure()
+}
+
+// outlines returns a font with the tables that outlines of characters need, of a file or of the first font of a collection.
+// Package sfnt refuses fonts with tables at odd places, which every other program takes (WenQuanYi Micro Hei is one), and
+// kerning is of no use in cells.
+func outlines(data []byte) ([]byte, error) {
+	const head, record = 12, 16 // bytes: https://learn.microsoft.com/typography/opentype/spec/otff
+	short := errors.New("it is cut short")
+	at := uint64(0)
+	if len(data) >= 16 && string(data[:4]) == "ttcf" {
+		at = uint64(binary.BigEndian.Uint32(data[12:]))
+	}
+	if at+head > uint64(len(data)) {
+		return nil, short
+	}
+	kind := string(data[at : at+4])
+	if kind != "\x00\x01\x00\x00" && kind != "OTTO" && kind != "true" {
+		return nil, errors.New("it is neither TrueType nor OpenType")
+	}
+	n := uint64(binary.BigEndian.Uint16(data[at+4:]))
+	if at+head+n*record > uint64(len(data)) {
+		return nil, short
+	}
+	var records, tables []byte
+	var taken uint64
+	for i := range n {
+		r := data[at+head+i*record:][:record]
+		switch string(r[:4]) {
+		case "cmap", "glyf", "loca", "head", "hhea", "hmtx", "maxp", "OS/2", "post", "CFF ":
+		default:
+			continue
+		}
+		from, size := uint64(binary.BigEndian.Uint32(r[8:])), uint64(binary.BigEndian.Uint32(r[12:]))
+		if taken += size; from+size > uint64(len(data)) || taken > uint64(len(data)) {
+			return nil, fmt.Errorf("its table %q is cut short", r[:4])
+		}
+		records = append(records, r...)
+		tables = append(append(tables, data[from:from+size]...), make([]byte, -size&3)...)
+	}
+	result := append([]byte(kind), 0, byte(len(records)/record), 0, 0, 0, 0, 0, 0)
+	place := uint32(head + len(records))
+	for r := records; len(r) > 0; r = r[record:] {
+		binary.BigEndian.PutUint32(r[8:], place)
+		place += (binary.BigEndian.Uint32(r[12:]) + 3) &^ 3
+	}
+	return append(append(result, records...), tables...), nil
 }
 
 // rescue makes an error of a panic: package sfnt means to find every fault of a file, and a file that it does not foresee must

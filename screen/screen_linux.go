@@ -19,8 +19,7 @@ type Screen struct {
 	device  int // /dev/fb0, open
 	memory  []byte
 	mode    fbVarScreeninfo
-	console int // /dev/tty, open
-	size    winsize
+	console int        // /dev/tty, open
 	mu      sync.Mutex // drawing, and being stopped
 	stopped bool
 }
@@ -33,7 +32,6 @@ const (
 	kdsetmode          = 0x4B3A
 	kdText             = 0
 	kdGraphics         = 1
-	tiocgwinsz         = 0x5413
 	tiocswinsz         = 0x5414
 )
 
@@ -97,9 +95,6 @@ func Start(o Options) (s *Screen, err error) {
 	}
 	if s.console, err = syscall.Open("/dev/tty", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
 		return s, &os.PathError{Op: "open", Path: "/dev/tty", Err: err}
-	}
-	if err = ioctl(s.console, tiocgwinsz, unsafe.Pointer(&s.size)); err != nil {
-		return s, os.NewSyscallError("screen: TIOCGWINSZ", err)
 	}
 	if err = setMode(s.console, kdGraphics); err != nil {
 		return s, os.NewSyscallError("screen: KDSETMODE", err)
@@ -232,11 +227,9 @@ func (s *Screen) Stop() error {
 	return err
 }
 
-// text gives the terminal back its size and the screen to the kernel.
+// text gives the screen back to the kernel, and with it the terminal the size that it had.
 func (s *Screen) text() error {
-	return errors.Join(
-		os.NewSyscallError("screen: TIOCSWINSZ", ioctl(s.console, tiocswinsz, unsafe.Pointer(&s.size))),
-		os.NewSyscallError("screen: KDSETMODE", setMode(s.console, kdText)))
+	return os.NewSyscallError("screen: KDSETMODE", setMode(s.console, kdText))
 }
 
 // release unmaps and closes what is open. Errors would change nothing.

@@ -195,8 +195,8 @@ func (p *pen) arc(r rune) {
 	if !toDown {
 		my, y = func(v float32) float32 { return h - v }, h-y-t
 	}
-	radius := min(w-x-t, h-y-t) // of the inner edge
-	const k = 0.5523            // of a circle's quarter as a cubic curve
+	radius := min(w-x-t, h-y-t) - 1 // of the inner edge; the pixels at the sides are straight
+	const k = 0.5523                // of a circle's quarter as a cubic curve
 	outer := radius + t
 	cx, cy := x+t+radius, y+t+radius // centre
 	z := &p.raster
@@ -291,66 +291,54 @@ func (p *pen) braille(r rune) {
 	}
 }
 
-// arrow draws one of U+2190 to U+2199, ←↑→↓↔↕↖↗↘↙, so that it continues the lines ─ and │.
+// arrow draws one of U+2190 to U+2199, ←↑→↓↔↕↖↗↘↙. The straight ones continue the lines ─ and │.
 func (p *pen) arrow(r rune) {
 	w, h, t := p.width, p.height, p.size.line
 	x, y := (w-t)/2, (h-t)/2
 	cx, cy := float32(x)+float32(t)/2, float32(y)+float32(t)/2
-	length := float32(w) * 0.5
-	breadth := float32(w) * 0.36
-	head := func(tipX, tipY, dx, dy float32) { // of a triangle that points along (dx, dy)
+	length := float32(w) * 0.42
+	head := func(tipX, tipY, dx, dy float32) { // a triangle that points along (dx, dy)
+		const breadth = 0.8 // half of it, of length
 		bx, by := tipX-dx*length, tipY-dy*length
+		dx, dy = dx*length*breadth, dy*length*breadth
 		p.raster.MoveTo(tipX, tipY)
-		p.raster.LineTo(bx-dy*breadth, by+dx*breadth)
-		p.raster.LineTo(bx+dy*breadth, by-dx*breadth)
+		p.raster.LineTo(bx-dy, by+dx)
+		p.raster.LineTo(bx+dy, by-dx)
 		p.raster.ClosePath()
 	}
-	edge := float32(w) / 16
-	far := float32(w) - edge
-	span := min(float32(h)/2, float32(w)*0.8) // of vertical arrows, from the middle
-	bottom, top := cy+span, cy-span
-	corner := float32(w)/2 - edge
-	switch r {
-	case 0x2190, 0x2192, 0x2194:
-		from, to := 0, w
-		if r != 0x2192 {
-			head(edge, cy, -1, 0)
-			from = int(edge + length/2)
+	reachX, reachY := float32(w)*0.46, min(float32(h)*0.46, float32(w)*0.75)
+	toLeft, toRight := r == '←' || r == '↔', r == '→' || r == '↔'
+	toTop, toBottom := r == '↑' || r == '↕', r == '↓' || r == '↕'
+	x0, y0, x1, y1 := x, y, x+t, y+t // of the shaft
+	switch {
+	case toLeft || toRight:
+		if x0, x1 = 0, w; toLeft {
+			head(cx-reachX, cy, -1, 0)
+			x0 = int(cx - reachX + length/2)
 		}
-		if r != 0x2190 {
-			head(far, cy, 1, 0)
-			to = int(far - length/2)
+		if toRight {
+			head(cx+reachX, cy, 1, 0)
+			x1 = int(cx + reachX - length/2)
 		}
-		p.ink()
-		p.rect(from, y, to, y+t, 255)
-	case 0x2191, 0x2193, 0x2195:
-		from, to := 0, h
-		if r != 0x2193 {
-			head(cx, top, 0, -1)
-			from = int(top + length/2)
+	case toTop || toBottom:
+		if y0, y1 = 0, h; toTop {
+			head(cx, cy-reachY, 0, -1)
+			y0 = int(cy - reachY + length/2)
 		}
-		if r != 0x2191 {
-			head(cx, bottom, 0, 1)
-			to = int(bottom - length/2)
+		if toBottom {
+			head(cx, cy+reachY, 0, 1)
+			y1 = int(cy + reachY - length/2)
 		}
-		p.ink()
-		p.rect(x, from, x+t, to, 255)
 	default:
-		d := [...][2]float32{{-1, -1}, {1, -1}, {1, 1}, {-1, 1}}[r-0x2196]
+		d := [...][2]float32{{-1, -1}, {1, -1}, {1, 1}, {-1, 1}}[r-'↖']
 		const diagonal = 0.7071
-		tipX, tipY := cx+d[0]*corner, cy+d[1]*corner
+		tipX, tipY := cx+d[0]*reachX*0.8, cy+d[1]*reachX*0.8
 		head(tipX, tipY, d[0]*diagonal, d[1]*diagonal)
-		p.ink()
-		head := p.pix
-		p.pix = make([]byte, len(head))
-		p.raster.Reset(p.width, p.height)
-		p.stroke(cx-d[0]*corner, cy-d[1]*corner, tipX-d[0]*length/2, tipY-d[1]*length/2)
-		p.ink()
-		for i, v := range p.pix {
-			head[i] = max(head[i], v)
-		}
-		p.pix = head
+		p.stroke(cx-d[0]*reachX*0.8, cy-d[1]*reachX*0.8, cx, cy)
+		x1, y1 = x0, y0
 	}
+	p.ink()
+	p.rect(x0, y0, x1, y1, 255)
 }
 
 // mark draws some marks that programs and assistants like and fonts lack: ❯ ✓ ✗ and what looks like them.

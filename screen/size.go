@@ -66,8 +66,8 @@ func chooseSize(width, height, fontSize int, ratio float64) (size, error) {
 	if s.cols, s.rows = width/s.width, height/s.height; s.cols < 1 || s.rows < 1 {
 		return s, fmt.Errorf("screen: %d x %d pixels are too few for a character", width, height)
 	}
-	if s.cols > 80 && width-s.cols*s.width < s.width {
-		s.cols-- // text does not touch the frame of the screen
+	if s.cols > 80 && width-s.cols*s.width < s.width/2 {
+		s.cols-- // text does not touch the frame of the monitor
 	}
 	s.left, s.top = (width-s.cols*s.width)/2, (height-s.rows*s.height)/2
 	s.line = max(1, (s.width+4)/8)

@@ -23,6 +23,7 @@ var exercises = map[string]func(args []string) error{
 	"deep":     deepPanics,
 	"exit":     exit,
 	"faults":   faults,
+	"fb":       framebufferTest,
 	"files":    files,
 	"full":     full,
 	"grow":     grow,
