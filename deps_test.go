@@ -42,7 +42,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/metal/vt          :
 	bootllama/metal/keyboard    : bootllama/metal
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
-	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal bootllama/internal/tty
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/internal/start bootllama/internal/tty bootllama/metal bootllama/metal/keyboard bootllama/screen bootllama/session
 	bootllama/internal/talk     : bootllama bootllama/arena bootllama/assistant bootllama/sampler bootllama/session
 	bootllama/internal/tty      : bootllama/session golang.org/x/sys golang.org/x/term
 	bootllama/examples/hello    : bootllama/metal
@@ -108,7 +108,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe", "bootllama/
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
-	"./cmd/efi": {"bootllama", "golang.org/x/sys", "golang.org/x/term"},
+	"./cmd/efi": {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/text"},
 	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
 		"golang.org/x/sys", "golang.org/x/term"},
 }

@@ -40,6 +40,7 @@ type Settings struct {
 const (
 	defaultMenu = 10 * time.Second
 	maxMenu     = 3600 // seconds
+	minFontSize = 8
 	maxFontSize = 200
 )
 
@@ -72,7 +73,7 @@ func (s *Settings) keys(layouts []string) settings.Keys {
 	f.Func("model", "", text(&s.Options.Model))
 	f.Func("keyboard", "", oneOf(&s.Keyboard, layouts))
 	f.Func("font", "", text(&s.Font))
-	f.Func("font-size", "", flags.Integer(&s.FontSize, 6, maxFontSize))
+	f.Func("font-size", "", flags.Integer(&s.FontSize, minFontSize, maxFontSize))
 	f.BoolVar(&s.Text, "text", false, "")
 	f.Func("end", "", oneOf(&s.End, Ends))
 	f.Func("menu", "", func(v string) error {
@@ -130,6 +131,15 @@ func (s *Settings) read(root string) (data []byte, err error) {
 		}
 	}
 	return data, err
+}
+
+// Problem adds a problem with the value of a key.
+func (s *Settings) Problem(key, format string, a ...any) {
+	if s.file == "" {
+		s.Problems = append(s.Problems, fmt.Sprintf(format, a...))
+		return
+	}
+	s.problem(s.given[key], "%s: %s", key, fmt.Sprintf(format, a...))
 }
 
 func (s *Settings) problem(line int, format string, a ...any) {
