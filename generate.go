@@ -103,7 +103,9 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 		// All known tokens go through the model in batches: first those of the prompt, then
 		// each token that was sampled.
 		n := min(len(known), Batch, steps-stats.Positions)
-		g.Transformer.Prefill(known[:n], stats.Positions)
+		if err := g.Transformer.PrefillContext(ctx, known[:n], stats.Positions); err != nil {
+			return stats, err
+		}
 		for i, token := range known[:n] {
 			sampled := i+1 == len(known)
 			if sampled {

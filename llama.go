@@ -11,6 +11,7 @@ package llama
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -271,6 +272,12 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 // at once. It does the same as Forward for each of them but for the logits, which
 // Logits computes.
 func (t *Transformer) Prefill(tokens []int, pos int) {
+	t.PrefillContext(context.Background(), tokens, pos) // which has no end
+}
+
+// PrefillContext is Prefill that ends behind a layer when ctx is done, with ctx.Err(). These
+// positions are then as if they had not been run.
+func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int) error {
 	t.check(tokens, pos)
 	p, w, s, n := &t.Config, &t.Weights, &t.state, len(tokens)
 	t.batch.tokens, t.batch.pos = append(t.batch.tokens[:0], tokens...), pos
@@ -280,6 +287,9 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 
 	t.each(n, (*Transformer).embed)
 	for l := range p.NLayers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		t.batch.layer = l
 		t.each(n, (*Transformer).attentionInput)
 		t.matmul(n, s.xb, product{s.q, p.QDim(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
@@ -293,6 +303,7 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 		t.matmul(n, s.hb, product{s.xb2, p.Dim, &w.W2[l]})
 		t.each(n, (*Transformer).residual)
 	}
+	return nil
 }
 
 // Logits returns the logits of the token that follows token i of the last Prefill,

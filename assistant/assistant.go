@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"bootllama"
 	"bootllama/assistant/template"
@@ -48,6 +49,8 @@ type Assistant struct {
 	said []template.Message // the conversation so far, the system's text first if there is one
 	ids  []int              // its tokens, and those of the answer so far
 	held int                // of so many, the first ones, the model has the keys and values
+
+	stats session.Stats
 }
 
 // Clear begins a new conversation. A System that does not fit into the model's context is an
@@ -61,6 +64,48 @@ func (a *Assistant) Clear() error {
 		return fmt.Errorf("system text: %w", err)
 	}
 	return nil
+}
+
+// SetSystem changes what the model is told before the conversation; nil: what its format says. A
+// text that does not fit into the model's context is an error, and changes nothing.
+func (a *Assistant) SetSystem(text *string) error {
+	var said []template.Message
+	if text != nil {
+		said = []template.Message{{Role: template.System, Text: *text}}
+	}
+	if err := a.fits(said); err != nil {
+		return err
+	}
+	a.said = append(said, a.said[min(a.turns(), len(a.said)):]...)
+	a.System = text
+	return nil
+}
+
+// Said returns the conversation so far.
+func (a *Assistant) Said() (said []session.Message) {
+	for _, m := range a.said[min(a.turns(), len(a.said)):] {
+		said = append(said, session.Message{Person: m.Role == template.User, Text: m.Text})
+	}
+	return said
+}
+
+// Stats returns figures of the last answer.
+func (a *Assistant) Stats() session.Stats { return a.stats }
+
+// Again answers again what the user has said last, in the place of the last answer, unless it is
+// stopped before there is a word of it.
+func (a *Assistant) Again(ctx context.Context, out io.Writer) error {
+	n := len(a.said) - 2
+	if n < a.turns() {
+		return session.ErrNothing
+	}
+	before := slices.Clone(a.said)
+	a.said = a.said[:n]
+	err := a.Reply(ctx, out, before[n].Text)
+	if len(a.said) == n {
+		a.said = before
+	}
+	return err
 }
 
 // fits returns an error, a session.Unreadable, if the model cannot read messages.
@@ -95,6 +140,7 @@ func (a *Assistant) turns() int {
 // not become a part of the conversation, nor what it has not read to its end at an interrupt.
 // An answer that ends by one does.
 func (a *Assistant) Reply(ctx context.Context, out io.Writer, line string) error {
+	a.stats = session.Stats{}
 	if strings.TrimSpace(line) == "" {
 		return nil
 	}
@@ -116,6 +162,7 @@ func (a *Assistant) Reply(ctx context.Context, out io.Writer, line string) error
 		return session.Say(out, "Stopped before the answer: the model has not heard that.")
 	}
 	a.said = append(a.said, template.Message{Role: template.Assistant, Text: a.text(answer)})
+	a.stats.Used, a.stats.Size = min(len(a.ids), a.size()), a.size()
 	if stopped {
 		err = nil
 	}
@@ -137,6 +184,7 @@ func (a *Assistant) text(tokens []int) string {
 func (a *Assistant) answer(ctx context.Context, prompt []int, text *llama.TextWriter) ([]int, error) {
 	a.set(prompt)
 	n := 0 // tokens of the answer
+	var start time.Time
 	answer := func() []int { return a.ids[len(a.ids)-n:] }
 	for a.Steps == 0 || n < a.Steps {
 		if len(a.ids) > a.size() {
@@ -151,6 +199,11 @@ func (a *Assistant) answer(ctx context.Context, prompt []int, text *llama.TextWr
 		last, err := a.read(ctx)
 		if err != nil {
 			return answer(), err
+		}
+		if start.IsZero() {
+			start = time.Now()
+		} else {
+			a.stats.Tokens, a.stats.Elapsed = a.stats.Tokens+1, time.Since(start)
 		}
 		next, err := a.Generator.Next(last)
 		if err != nil || a.Tokenizer.Ends(next) {
@@ -195,7 +248,9 @@ func (a *Assistant) read(ctx context.Context) (last int, err error) {
 		}
 		report(a.held - start)
 		batch := a.ids[a.held:min(a.held+llama.Batch, len(a.ids))]
-		a.Generator.Transformer.Prefill(batch, a.held)
+		if err := a.Generator.Transformer.PrefillContext(ctx, batch, a.held); err != nil {
+			continue // ctx is done
+		}
 		a.held += len(batch)
 		last = len(batch) - 1
 	}

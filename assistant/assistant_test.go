@@ -25,7 +25,7 @@ func hold(a *Assistant, in io.Reader, out io.Writer, interrupt <-chan os.Signal,
 	if err := a.Clear(); err != nil {
 		return err
 	}
-	s := session.Session{Engine: a, First: first, Interrupt: interrupt}
+	s := session.Session{Talk: session.Talk{Engine: a}, First: first, Interrupt: interrupt}
 	return s.Run(context.Background(), in, out)
 }
 

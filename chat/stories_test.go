@@ -28,7 +28,7 @@ type teller struct {
 }
 
 func (s *teller) Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	held := session.Session{Engine: &s.Stories, Usage: usage, Interrupt: s.Interrupt}
+	held := session.Session{Talk: session.Talk{Engine: &s.Stories}, Usage: usage, Interrupt: s.Interrupt}
 	return held.Run(ctx, in, out)
 }
 

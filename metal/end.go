@@ -36,12 +36,6 @@ func AtEnd(e Ending, wait bool) {
 	afterEnd = e
 }
 
-// Kinds of EfiResetSystem (8.5.1).
-const (
-	efiResetCold     = 0
-	efiResetShutdown = 2
-)
-
 // attend lets the person read what the program wrote last, and does what AtEnd said. It returns to return to the firmware.
 func attend(status uint64) {
 	if startedByShell || hasDebugChannel(statusChannel) {
@@ -65,14 +59,13 @@ func attend(status uint64) {
 	}
 }
 
-// pressedKey asks for a key and returns its character, 0 if it has none or there is no keyboard. What was typed before does
-// not count.
-func pressedKey(e Ending) uint16 {
+// pressedKey asks for a key and returns its first byte, 0 if there is no keyboard. What was typed before does not count.
+func pressedKey(e Ending) byte {
 	if conIn == 0 {
 		return 0
 	}
-	for i := 0; i < maxKeyBurst && readKey(); i++ {
-	}
+	showText()
+	receivedKey()
 	switch e {
 	case PowerOff:
 		say("\nPress a key to switch the machine off.")
@@ -83,21 +76,24 @@ func pressedKey(e Ending) uint16 {
 	default:
 		say("\nPress a key to go on with the machine's firmware, o to switch it off, r to start it again.")
 	}
-	showCursor()
-	for !readKey() {
+	for {
+		if key, ok := receivedKey(); ok {
+			say("\n")
+			return key
+		}
 		waitForKey(1e9)
 	}
-	say("\n")
-	return keyStroke.unicodeChar
 }
 
-// readKey takes a key from the firmware, if there is one.
-func readKey() bool {
-	return firmware(at[efiSimpleTextInput](conIn).readKeyStroke, conIn, address(&keyStroke)) == efiSuccess
+// receivedKey takes all keys that the firmware has, and returns the first byte of them.
+func receivedKey() (key byte, ok bool) {
+	drainKeys(nanotime())
+	key, ok = received[receivedHead%receivedSize], receivedHead != receivedEnd
+	receivedHead = receivedEnd
+	return key, ok
 }
 
 // resetSystem switches the machine off or starts it again. Where the firmware cannot, it returns.
 func resetSystem(kind uintptr) {
-	status := firmware(at[efiRuntimeServices](systemTable().runtimeServices).resetSystem, kind, efiSuccess, 0, 0)
-	warn("ResetSystem", status)
+	warn("ResetSystem", firmware(at[efiRuntimeServices](systemTable().runtimeServices).resetSystem, kind, efiSuccess, 0, 0))
 }

@@ -263,7 +263,7 @@ func TestAttended(t *testing.T) {
 	lines := append([]string{"!if not exist MADE then", "!echo made > MADE"}, "!"+strings.Join(vmtest.BootEntries(`\EX.EFI`, options...), "\r\n"), "!endif", "exit 9")
 	b := newBench(t, application(t, 0), 1<<20, lines...)
 	b.Restart, b.Person = true, true
-	b.Timeout = 4 * time.Minute
+	b.Timeout = 80 * time.Second
 	m := start(t, b)
 	for _, said := range []string{"panic: as asked", "panic: as asked, elsewhere", "fatal error: sync: unlock", "the kernel failed", "", ""} {
 		for _, text := range []string{said, "Press a key to go on with the machine's firmware"} {

@@ -20,8 +20,6 @@ func startKernel() {
 	if loadedImage = handleProtocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
-	_, argc := shellArguments()
-	startedByShell = argc > 0
 	initCPU(c)
 	initMemory()
 	initPaging(c)
@@ -86,6 +84,7 @@ func initFirstThread() {
 	// schedinit's mProfStackInit allocates, and that is sampled).
 	p.push(p.string("GODEBUG=asyncpreemptoff=1,profstackdepth=0"))
 	p.push(p.memoryLimit())
+	p.push(p.string("TERM=xterm-256color")) // what package vt understands
 	p.push(0)
 	p.push(atPageSz)
 	p.push(pageSize)

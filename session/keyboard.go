@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"sync"
 	"time"
 )
@@ -17,6 +18,7 @@ type Keyboard struct {
 	err       error         // why there are no more
 	more      chan struct{} // holds one when keys or err have changed
 	interrupt func()
+	start     func() // reading; it may be called again
 }
 
 const (
@@ -30,10 +32,16 @@ const (
 	maxAhead = 1 << 20
 )
 
-// NewKeyboard returns a Keyboard of a terminal. The goroutines that read it end when a Read
-// fails.
+// NewKeyboard returns a Keyboard of a terminal, which is read as soon as the first key is asked for.
+// The goroutines that read it end when a Read fails.
 func NewKeyboard(in io.Reader) *Keyboard {
 	k := &Keyboard{more: make(chan struct{}, 1)}
+	k.start = sync.OnceFunc(func() { k.read(in) })
+	return k
+}
+
+// read starts reading.
+func (k *Keyboard) read(in io.Reader) {
 	chunks := make(chan []byte)
 	var err error // set when chunks is closed
 	go func() {
@@ -57,7 +65,6 @@ func NewKeyboard(in io.Reader) *Keyboard {
 		k.mu.Unlock()
 		k.wake()
 	}()
-	return k
 }
 
 // keysOf returns the keys of b, and of what comes within a moment of it and belongs to it.
@@ -125,6 +132,7 @@ func (k *Keyboard) wake() {
 // Interrupts lets Ctrl-C call f, at once and whatever was typed before it, instead of being a key;
 // nil ends that. f must return soon.
 func (k *Keyboard) Interrupts(f func()) {
+	k.start()
 	k.mu.Lock()
 	k.interrupt = f
 	k.mu.Unlock()
@@ -133,14 +141,23 @@ func (k *Keyboard) Interrupts(f func()) {
 // Next returns the next key, for which it waits. The error is ctx's, or that of Read: io.EOF at
 // the end.
 func (k *Keyboard) Next(ctx context.Context) (Key, error) {
+	key, _, err := k.wait(ctx, nil)
+	return key, err
+}
+
+// wait is Next, which also ends, without a key, when other has something.
+func (k *Keyboard) wait(ctx context.Context, other <-chan os.Signal) (key Key, pressed bool, err error) {
+	k.start()
 	for {
 		if key, ok, err := k.take(); ok || err != nil {
-			return key, err
+			return key, ok, err
 		}
 		select {
 		case <-k.more:
+		case <-other:
+			return key, false, nil
 		case <-ctx.Done():
-			return Key{}, ctx.Err()
+			return key, false, ctx.Err()
 		}
 	}
 }

@@ -108,6 +108,7 @@ func TestKeyboard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		k := NewKeyboard(r)
+		k.Interrupts(nil) // it is read from here on
 		next := func(want ...Key) {
 			t.Helper()
 			for _, want := range want {

@@ -83,14 +83,15 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 	if name == "boot" {
 		return withSignals(ctx, func(ctx context.Context) error { return boot(ctx, args, s) })
 	}
-	screen := stdio.IsTerminal(s.stderr)
+	screen, direct := stdio.IsTerminal(s.stderr), s
 	s = s.text("")
 	switch name {
 	case "run", "console", "bench":
 		if screen {
 			s.stderr = run.Screen{Writer: s.stderr}
 		}
-		return status(run.Main(ctx, append([]string{name}, args...), s.stdin, s.stdout, s.stderr))
+		host := run.Host{Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr, Terminal: direct.terminal()}
+		return status(host.Main(ctx, append([]string{name}, args...)))
 	case "image":
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, s) })
 	case "efi":

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/term"
 
 	"bootllama/internal/stdio"
+	"bootllama/internal/tty"
+	"bootllama/session"
 )
 
 // terminals tells which of a command's streams are terminals.
@@ -36,6 +38,17 @@ func (s streams) text(echo string) streams {
 		s.stderr = stdio.Text(s.stderr, "\r")
 	}
 	return s
+}
+
+// terminal returns the terminal that a session is held on, nil where standard input or output is none.
+func (s streams) terminal() *session.Terminal {
+	in, ok := s.stdin.(*os.File)
+	out, _ := s.stdout.(stdio.Output)
+	file, isFile := out.Writer.(*os.File)
+	if !ok || !isFile {
+		return nil
+	}
+	return tty.Open(in, file, out)
 }
 
 // raw switches the terminal to raw mode: it passes on every key unchanged and echoes none, because the machine echoes

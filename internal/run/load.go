@@ -244,6 +244,23 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
+// Need checks the options' model as Check does, and returns the memory that a session with it takes, in bytes. The error says
+// why there can be none, that there is too little memory for it included.
+func (o Options) Need() (h llama.Header, bytes int64, err error) {
+	if h, err = o.Header(); err != nil {
+		return h, 0, err
+	}
+	fits, tooLarge := checkMemory(h, o.TokenizerFile())
+	if tooLarge != nil && fits > 0 { // a session takes that
+		h.Config.SeqLen, tooLarge = fits, nil
+	}
+	bytes = h.Memory().Total()
+	if _, err = loadTokenizer(o, h); err == nil && tooLarge != nil {
+		err = fmt.Errorf("needs %d MiB of memory, there are %d", mib(bytes), arena.Limit()>>20)
+	}
+	return h, bytes, err
+}
+
 // Vocab reads the tokenizer of the options' model, and nothing else of it but the header. A GGUF
 // file need not be a model that runs here, nor have tensors.
 func Vocab(o Options) (llama.Vocab, error) {

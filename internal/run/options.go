@@ -67,6 +67,8 @@ tells a tale.
   -y, --system TEXT      what the model is told before a chat, "" for nothing;
                          without it you are asked (GGUF: what the file says)
       --think            let the model think before it answers, if it can
+      --plain            no colours on a terminal (nor with NO_COLOR in the
+                         environment)
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
 `
@@ -83,6 +85,7 @@ type Options struct {
 	Mode        string  // generate or chat; "": generate, but console chats if the model's file says how
 	System      *string // system prompt of mode chat; nil: none was given
 	Think       bool    // the model may think before it answers
+	Plain       bool    // a session has no colours
 	Context     int     // positions; 0: see Positions
 	KV          string  // f16 or f32: numbers of a GGUF model's keys and values; "": f16
 	Special     bool    // special tokens are found in the prompt, and written
@@ -110,6 +113,11 @@ func Model(operands []string) (string, error) { return flags.Model(operands) }
 // Complete with the operands.
 func (o *Options) Register(fs *flag.FlagSet) {
 	*o = Options{Temperature: -1, TopP: -1, Steps: -1}
+	o.define(fs)
+}
+
+// define defines the options as flags of fs.
+func (o *Options) define(fs *flag.FlagSet) {
 	define := func(short, long string, set func(string) error) {
 		fs.Func(short, "", set)
 		fs.Func(long, "", set)
@@ -138,10 +146,11 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	define("m", "mode", func(s string) error { o.Mode = s; return nil })
 	define("y", "system", func(s string) error { o.System = &s; return nil })
 	define("c", "context", flags.Number(&o.Context, math.MaxInt32))
-	fs.StringVar(&o.KV, "kv", "", "")
-	fs.BoolVar(&o.Think, "think", false, "")
-	fs.BoolVar(&o.Special, "special", false, "")
-	fs.BoolVar(&o.IDs, "ids", false, "")
+	fs.StringVar(&o.KV, "kv", o.KV, "")
+	fs.BoolVar(&o.Think, "think", o.Think, "")
+	fs.BoolVar(&o.Plain, "plain", o.Plain, "")
+	fs.BoolVar(&o.Special, "special", o.Special, "")
+	fs.BoolVar(&o.IDs, "ids", o.IDs, "")
 	fs.Func("threads", "", flags.Number(&o.Threads, flags.MaxThreads))
 }
 
@@ -161,6 +170,19 @@ func (o *Options) Complete(operands []string) (err error) {
 	}
 	if o.Mode == "chat" && o.Special {
 		return Usagef("--special is for mode generate: in a chat the model's format has them")
+	}
+	return nil
+}
+
+// Allowed returns an error if the command run or console does not take the options together.
+func (o Options) Allowed(command string) error {
+	switch {
+	case command == "console" && (o.Prompt != nil || o.IDs || o.Special):
+		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
+	case command == "console" && o.Mode == "chat":
+		return Usagef("console has no mode %s: it is one of run", o.Mode)
+	case command == "run" && o.Mode != "chat" && o.Think:
+		return Usagef("--think is for conversations (-m chat)")
 	}
 	return nil
 }
@@ -213,6 +235,9 @@ func (o Options) Args() []string {
 	}
 	if o.Think {
 		args = append(args, "--think")
+	}
+	if o.Plain {
+		args = append(args, "--plain")
 	}
 	if o.Context != 0 {
 		args = append(args, "-c", strconv.Itoa(o.Context))

@@ -12,30 +12,42 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"time"
 
 	"bootllama"
-	"bootllama/assistant"
-	"bootllama/chat"
 	"bootllama/internal/bench"
 	"bootllama/internal/flags"
 	"bootllama/session"
 	"bootllama/simd"
-	"bootllama/workers"
 )
+
+// Host is what a program gives the commands beside their arguments.
+type Host struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Terminal is where a person sits, nil if Stdin and Stdout are no terminal.
+	Terminal *session.Terminal
+	Models   func() ([]session.Model, error) // that there are, for the session's /model; or nil
+	Power    func(reboot bool) error         // switches the machine off; nil: it is not ours
+}
+
+// Main is Host.Main without a terminal.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return Host{Stdin: stdin, Stdout: stdout, Stderr: stderr}.Main(ctx, args)
+}
 
 // Main runs one command, "run", "console" or "bench" followed by its options, and returns
 // the exit status: 0, 1 (failed), 2 (usage), 130 (run was interrupted), or 141 (stdout gave
-// io.ErrClosedPipe). Text goes to stdout, everything else to stderr. It handles os.Interrupt once the model is loaded.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	err := command(ctx, args, stdin, stdout, stderr)
+// io.ErrClosedPipe). Text goes to Stdout, everything else to Stderr; a session that a person holds
+// on Terminal, there. It handles os.Interrupt once the model is loaded.
+func (h Host) Main(ctx context.Context, args []string) int {
+	err := h.command(ctx, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		_, err = io.WriteString(stdout, Help(args[0]))
+		_, err = io.WriteString(h.Stdout, Help(args[0]))
 	case errors.As(err, new(flags.UsageError)):
 		err = fmt.Errorf("%w (-h lists the options)", err)
 	}
-	return Report(err, stderr)
+	return Report(err, h.Stderr)
 }
 
 // Report prints err, if it is not nil, as one line and returns the exit status: see Main.
@@ -62,7 +74,7 @@ type Screen = session.Screen
 // boot passes it when the host's stderr is a file or a pipe.
 const NoBar = "--no-bar"
 
-func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (h Host) command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return Usagef("no command: run, console or bench")
 	}
@@ -71,61 +83,30 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	case "bench":
 		_, resume := collectAtPrompts(nil)
 		defer resume()
-		return bench.Main(args, func(model string) (*llama.Checkpoint, *simd.Kernels, error) { return benchModel(model, stderr) }, stdout)
+		return bench.Main(args, func(model string) (*llama.Checkpoint, *simd.Kernels, error) { return benchModel(model, h.Stderr) }, h.Stdout)
 	case "run", "console":
 	default:
 		return Usagef("unknown command %q: run, console or bench", name)
 	}
 	o, err := parse(args)
-	switch {
-	case err != nil:
-		return err
-	case name == "console" && (o.Prompt != nil || o.IDs || o.Special):
-		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
-	case name == "console" && o.Mode == "chat":
-		return Usagef("console has no mode %s: it is one of run", o.Mode)
-	case name == "run" && o.Mode != "chat" && o.Think:
-		return Usagef("--think is for conversations (-m chat)")
+	if err == nil {
+		err = o.Allowed(name)
 	}
-	stdin, resume := collectAtPrompts(stdin)
+	if err != nil {
+		return err
+	}
+	var resume func()
+	h.Stdin, resume = collectAtPrompts(h.Stdin)
 	defer resume()
-	model, err := o.open()
+	m, err := load(o, name == "console", h.Stderr)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	if err := model.fit(o.TokenizerFile(), name == "console", stderr); err != nil {
-		return err
-	}
-	g, err := newGenerator(o, model, stderr)
-	if err != nil {
-		return err
-	}
+	defer func() { m.close() }()
 	if name == "run" && o.Mode != "chat" {
-		return generate(ctx, g, o, stdout, stderr)
+		return generate(ctx, m.generator, o, h.Stdout, h.Stderr)
 	}
-	interrupt := make(chan os.Signal, 1)
-	signal.Notify(interrupt, os.Interrupt)
-	defer signal.Stop(interrupt)
-	a, err := newAssistant(o, g, model.Header, stderr)
-	held := session.Session{First: o.Prompt, Interrupt: interrupt}
-	switch {
-	case err != nil:
-		return err
-	case a != nil:
-		if err := a.Clear(); err != nil {
-			return err
-		}
-		if held.Engine = a; name == "console" {
-			held.Usage = assistant.Usage
-		}
-		return held.Run(ctx, stdin, stdout)
-	case name == "console":
-		held.Engine, held.Usage = &chat.Stories{Generator: g, Steps: o.steps()}, chat.StoriesUsage
-		return held.Run(ctx, stdin, stdout)
-	}
-	c := chat.Conversation{Generator: g, Steps: o.steps(), System: o.System, User: o.Prompt, Interrupt: interrupt}
-	return c.Run(ctx, stdin, stdout)
+	return h.session(ctx, name == "console", m)
 }
 
 // benchModel loads the model that bench measures.
@@ -175,36 +156,6 @@ func parse(args []string) (Options, error) {
 		return o, err
 	}
 	return o, o.Complete(operands)
-}
-
-// newGenerator loads the options' model, which has been opened, and its tokenizer.
-func newGenerator(o Options, model *source, stderr io.Writer) (*llama.Generator, error) {
-	kernels, err := chooseKernels()
-	if err != nil {
-		return nil, err
-	}
-	c, tok, err := model.load(o, stderr)
-	if err != nil {
-		return nil, err
-	}
-	for _, warning := range c.Warnings {
-		if _, err := fmt.Fprintf(stderr, "bootllama: %s: %s\n", c.Name, warning); err != nil {
-			return nil, err
-		}
-	}
-	seed := o.Seed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t, err := c.NewTransformer(llama.Options{Threads: cmp.Or(o.Threads, workers.Cores()), Kernels: kernels})
-	if err != nil {
-		return nil, err
-	}
-	g := &llama.Generator{Transformer: t, Tokenizer: tok, Sampler: o.runCSampler(t, seed)}
-	if IsGGUF(c.Header) {
-		g.Sampler = o.newSampler(t, c.Header, kernels, seed)
-	}
-	return g, nil
 }
 
 // variable is the variable of the environment that forces kernels, for tests and measurements.

@@ -11,14 +11,8 @@ import (
 
 // runCSampler returns the sampler of a llama2.c model, run.c's with its defaults.
 func (o Options) runCSampler(t *llama.Transformer, seed uint64) *llama.Sampler {
-	temperature, topP := float32(1), float32(0.9)
-	if o.Temperature >= 0 {
-		temperature = float32(o.Temperature)
-	}
-	if o.TopP >= 0 {
-		topP = positive(o.TopP)
-	}
-	return t.NewSampler(temperature, topP, seed)
+	s := o.samplerOptions(llama.Header{})
+	return t.NewSampler(s.Temperature, s.TopP, seed)
 }
 
 // positive returns a probability as a float32 that is 0 only if p is: 0 is no restriction in
@@ -32,9 +26,18 @@ func positive(p float64) float32 {
 
 // newSampler returns the sampler of a GGUF model, llama.cpp's with the defaults of its makers.
 func (o Options) newSampler(t *llama.Transformer, h llama.Header, kernels *simd.Kernels, seed uint64) *sampler.Sampler {
-	s := sampler.Defaults(h.Texts, o.Think)
-	s.Seed = seed
-	if o.Temperature >= 0 {
+	s := o.samplerOptions(h)
+	s.Seed = seed // which is not o's where that is 0
+	return sampler.New(t.Config.VocabSize, kernels, t.Context, s)
+}
+
+// samplerOptions returns the options, and the model's defaults for those that are not given.
+func (o Options) samplerOptions(h llama.Header) sampler.Options {
+	s := sampler.Options{Temperature: 1, TopP: 0.9} // run.c's
+	if IsGGUF(h) {
+		s = sampler.Defaults(h.Texts, o.Think)
+	}
+	if s.Seed = o.Seed; o.Temperature >= 0 {
 		s.Temperature = float32(o.Temperature)
 	}
 	switch {
@@ -55,7 +58,7 @@ func (o Options) newSampler(t *llama.Transformer, h llama.Header, kernels *simd.
 	if o.RepeatLastN != nil {
 		s.RepeatLastN = *o.RepeatLastN
 	}
-	return sampler.New(t.Config.VocabSize, kernels, t.Context, s)
+	return s
 }
 
 // checkGGUF returns an error if the options have some that are for GGUF models only, and the

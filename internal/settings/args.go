@@ -100,8 +100,8 @@ func WriteArgs(w io.Writer, args []string) error {
 		}
 		b.WriteString(arg + "\n")
 	}
-	if b.Len() > maxSize {
-		return fmt.Errorf("the arguments take %d bytes, more than %d", b.Len(), maxSize)
+	if b.Len() > MaxSize {
+		return fmt.Errorf("the arguments take %d bytes, more than %d", b.Len(), MaxSize)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

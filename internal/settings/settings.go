@@ -18,10 +18,12 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"bootllama/internal/flags"
 )
 
-// maxSize bounds the size of a file in bytes.
-const maxSize = 1 << 20
+// MaxSize bounds the size of a file in bytes.
+const MaxSize = 1 << 20
 
 // Problem is a mistake in a file: its line, and what is wrong with it.
 type Problem struct {
@@ -41,8 +43,8 @@ func (p Problem) In(file string) string {
 type File struct {
 	// Args is the command line of a file of the old form; nil: it has settings.
 	Args []string
-	// Given has the long names of the flags that were set.
-	Given    map[string]bool
+	// Given has the long names of the flags that were set, and the lines that count.
+	Given    map[string]int
 	Problems []Problem // in the order of the lines
 }
 
@@ -64,7 +66,7 @@ type Keys struct {
 //
 // A file whose first line begins with one of the commands, or with an option, is a command line: see Args.
 func (k Keys) Read(data []byte) (f File) {
-	f.Given = map[string]bool{}
+	f.Given = map[string]int{}
 	lines, problems := split(data)
 	f.Problems = problems
 	for i, line := range lines {
@@ -87,8 +89,8 @@ func (k Keys) Read(data []byte) (f File) {
 
 // split returns the lines of a file without the blanks around them. A line that is no text is a problem, and empty.
 func split(data []byte) (lines []string, problems []Problem) {
-	if len(data) > maxSize {
-		return nil, []Problem{{0, fmt.Sprintf("it has more than %d bytes: is it a text?", maxSize)}}
+	if len(data) > MaxSize {
+		return nil, []Problem{{0, fmt.Sprintf("it has more than %d bytes: is it a text?", MaxSize)}}
 	}
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(decode(data))
 	lines = strings.Split(text, "\n")
@@ -153,10 +155,10 @@ func (k Keys) setLine(f *File, number int, line string) {
 			problem("%s = %s: %v%s", key, value, err, k.second(value))
 			return
 		}
-		if f.Given[name] {
-			problem("%s was set before: this line counts", key)
+		if before := f.Given[name]; before > 0 {
+			problem("%s was set in line %d: this line counts", key, before)
 		}
-		f.Given[name] = true
+		f.Given[name] = number
 	}
 }
 
@@ -257,7 +259,7 @@ func (k Keys) names() (names []string) {
 
 // suggest returns the key that is most like an unknown one, for the end of a message; all keys if none is.
 func (k Keys) suggest(key string) string {
-	if near := Nearest(key, k.names()); near != "" {
+	if near := flags.Nearest(key, k.names()); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	return ": there are " + strings.Join(k.names(), ", ")
@@ -284,53 +286,6 @@ func (k Keys) second(value string) string {
 		}
 	}
 	return ""
-}
-
-// Nearest returns the one of words that is most like word, "" if none is much like it. Case, hyphens and underscores do not
-// count.
-func Nearest(word string, words []string) (nearest string) {
-	word = bare(word)
-	if len(word) > 64 {
-		return "" // no word of ours
-	}
-	least := 1 + max(1, len(word)/3)
-	for _, w := range words {
-		d := distance(word, bare(w))
-		if n := min(len(word), len(bare(w))); n >= 3 && bare(w)[:n] == word[:n] {
-			d = min(d, 1) // the beginning of a word is like it
-		}
-		if d < least {
-			least, nearest = d, w
-		}
-	}
-	return nearest
-}
-
-// distance is the number of bytes to put in, take out, replace, or exchange with the next one, to make b of a (the optimal
-// string alignment distance).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			differ := 1
-			if a[i-1] == b[j-1] {
-				differ = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+differ)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 // Quote returns the text of a value that Read reads as value: in quotation marks where it needs them.

@@ -11,8 +11,8 @@ import (
 	"unicode/utf16"
 )
 
-// flags are some like run's. set gets what was set, in order.
-func flags(set *[]string) Keys {
+// keys are some like run's. set gets what was set, in order.
+func keys(set *[]string) Keys {
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	for _, name := range []string{"t", "temperature", "topp", "prompt", "i", "model", "font-size", "end", "system"} {
 		fs.Func(name, "", func(s string) error {
@@ -42,12 +42,12 @@ func TestRead(t *testing.T) {
 		{"\r\n  \n# only\n#comments = 1", "", ""},
 		{"temperature = 0.5", "temperature=0.5", ""},
 		{"\ufeffTemperature=0.5\r\n\tTOP_P   =  0.9 \t\r\n", "temperature=0.5|topp=0.9", ""},
-		{"font size = 3\rFontSize = 4\rheat = 1", "font-size=3|font-size=4|temperature=1", "F:2: FontSize was set before: this line counts"},
+		{"font size = 3\rFontSize = 4\rheat = 1", "font-size=3|font-size=4|temperature=1", "F:2: FontSize was set in line 1: this line counts"},
 		{"temperature = 0.5  # warm\nprompt = C# is #1\nsystem = \"a # b\" # c\nend = # nothing", "temperature=0.5|prompt=C# is|system=a # b", ""},
-		{`prompt = "say \"hi\"\n"` + "\nmodel = \"models\\new.gguf\"\nmodel = a\\b c.gguf", "prompt=say \"hi\"\n|model=models\\new.gguf|model=a\\b c.gguf", "F:3: model was set before: this line counts"},
+		{`prompt = "say \"hi\"\n"` + "\nmodel = \"models\\new.gguf\"\nmodel = a\\b c.gguf", "prompt=say \"hi\"\n|model=models\\new.gguf|model=a\\b c.gguf", "F:3: model was set in line 2: this line counts"},
 		{"prompt = “Once upon”\nsystem = 'a b'\nend = 'twas", "prompt=Once upon|system=a b|end='twas", ""},
 		{"prompt = \"\"\nsystem =\nend=a=b", "prompt=|end=a=b", ""},
-		{"think = Yes\nthink = off\nthink = perhaps", "think=true|think=false", "F:2: think was set before: this line counts|F:3: think: perhaps is neither yes nor no"},
+		{"think = Yes\nthink = off\nthink = perhaps", "think=true|think=false", "F:2: think was set in line 1: this line counts|F:3: think: perhaps is neither yes nor no"},
 		{"temprature = 1\nend = off", "end=off", `F:1: there is no setting "temprature": did you mean temperature?`},
 		{"modle = x\nend = off", "end=off", `F:1: there is no setting "modle": did you mean model?`},
 		{"colour = red", "", `F:1: there is no setting "colour": there are end, font-size, heat, model, prompt, system, temperature, think, topp`},
@@ -66,7 +66,7 @@ func TestRead(t *testing.T) {
 		{strings.Repeat("x", 1<<20+1), "", "F: it has more than 1048576 bytes: is it a text?"},
 	} {
 		var set []string
-		f := flags(&set).Read([]byte(c.file))
+		f := keys(&set).Read([]byte(c.file))
 		if got := strings.Join(set, "|"); got != c.set || f.Args != nil {
 			t.Errorf("%.60q: set %q, want %q; %q", c.file, got, c.set, f.Args)
 		}
@@ -93,7 +93,7 @@ func TestEncodings(t *testing.T) {
 	for _, mark := range []string{"", "\ufeff"} {
 		for _, big := range []bool{false, true} {
 			var set []string
-			f := flags(&set).Read(encode(mark+"end = off\r\nprompt = Zoé 😀\r\n", big))
+			f := keys(&set).Read(encode(mark+"end = off\r\nprompt = Zoé 😀\r\n", big))
 			if got := strings.Join(set, "|"); got != "end=off|prompt=Zoé 😀" || f.Problems != nil {
 				t.Errorf("mark %q, big endian %v: %q, %q", mark, big, got, texts(f.Problems))
 			}
@@ -119,22 +119,12 @@ func TestCommandLine(t *testing.T) {
 		{string(encode("\ufeffrun\nm.bin", false)), []string{"run", "m.bin"}, ""},
 	} {
 		var set []string
-		f := flags(&set).Read([]byte(c.file))
+		f := keys(&set).Read([]byte(c.file))
 		if !slices.Equal(f.Args, c.want) || set != nil {
 			t.Errorf("%q: %q, want %q; set %q", c.file, f.Args, c.want, set)
 		}
 		if got := strings.Join(texts(f.Problems), "|"); got != c.problems {
 			t.Errorf("%q: problems %s, want %s", c.file, got, c.problems)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	words := []string{"temperature", "top-k", "topp", "end", "system", "model", "menu"}
-	for word, want := range map[string]string{"temperatur": "temperature", "temp": "temperature", "TOP_K": "top-k", "topk": "top-k", "ned": "end", "sytsem": "system",
-		"modell": "model", "xyz": "", "": "", strings.Repeat("model", 99): ""} {
-		if got := Nearest(word, words); got != want {
-			t.Errorf("%.20s: %q, want %q", word, got, want)
 		}
 	}
 }
@@ -164,7 +154,7 @@ func FuzzArgs(f *testing.F) {
 			return
 		}
 		var set []string
-		if got := flags(&set).Read(file.Bytes()); got.Problems != nil || !slices.Equal(got.Args, args) {
+		if got := keys(&set).Read(file.Bytes()); got.Problems != nil || !slices.Equal(got.Args, args) {
 			t.Errorf("%q, %q, want %q", got.Args, texts(got.Problems), args)
 		}
 	})
@@ -177,7 +167,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("run\n-t \"0"), "")
 	f.Fuzz(func(t *testing.T, file []byte, value string) {
 		var set []string
-		got := flags(&set).Read(file)
+		got := keys(&set).Read(file)
 		lines := len(file) + 1
 		for _, p := range got.Problems {
 			if p.Line < 0 || p.Line > lines || p.Text == "" {
@@ -189,7 +179,7 @@ func FuzzRead(f *testing.F) {
 		}
 		set = nil
 		text := fmt.Sprintf("prompt = %s\nend = off", Quote(value))
-		if flags(&set).Read([]byte(text)); !slices.Equal(set, []string{"prompt=" + value, "end=off"}) {
+		if keys(&set).Read([]byte(text)); !slices.Equal(set, []string{"prompt=" + value, "end=off"}) {
 			t.Errorf("%q: %q", text, set)
 		}
 	})

@@ -43,6 +43,7 @@ type Machine struct {
 	CPUs      int      // 0: 1
 	MemoryMiB int      // 0: 512
 	CPU       string   // QEMU's -cpu; "": max
+	VGA       string   // QEMU's -vga; "": std
 	Devices   []string // more of QEMU's -device
 	Accel     string   // auto, kvm or tcg; "": auto
 	Firmware  string   // path of an OVMF or edk2 image; "": where distributions put it
@@ -96,6 +97,7 @@ type Running struct {
 	backlogs [streams]*backlog
 	started  chan struct{} // closed at the program's first byte on stdout, stderr or status
 	once     sync.Once     // of started
+	dump     sync.Mutex    // of the file of Screendump
 	copies   sync.WaitGroup
 
 	done      chan struct{}
@@ -264,7 +266,7 @@ func startLocked(cmd *exec.Cmd) (<-chan error, error) {
 // args are QEMU's arguments.
 func (r *Running) args(display string, flash, accel []string) []string {
 	m := r.machine
-	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", "std", "-nic", "none"}
+	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", cmp.Or(m.VGA, "std"), "-nic", "none"}
 	if !m.Restart {
 		args = append(args, "-no-reboot")
 	}
