@@ -8,12 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"bootllama/gguf"
 	"bootllama/internal/disk"
-	"bootllama/internal/efi"
 	"bootllama/internal/run"
 )
 
@@ -29,10 +29,12 @@ import (
 // STEM-2.bin, with STEM-2.tok. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
 // there under its own name, which LLAMA.TXT then says.
 type contents struct {
+	program program
 	files   []entry
 	taken   map[string]bool // names, in capitals: see add
-	args    []byte          // LLAMA.TXT
-	partial bool            // leave out files that do not exist: the machine reports them
+	args    []byte          // LLAMA.TXT; nil: there is none
+	options disk.Options
+	partial bool // leave out files that do not exist: the machine reports them
 }
 
 // entry is a file of the disk: one of the host, or a piece of one.
@@ -185,7 +187,11 @@ func (c *contents) partNames(names []string) []string {
 
 // names returns the names of the files on the disk, for a message.
 func (c *contents) names() []string {
-	return append([]string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}, c.listed()...)
+	names := []string{"EFI/BOOT/BOOTX64.EFI"}
+	if c.args != nil {
+		names = append(names, "LLAMA.TXT")
+	}
+	return append(names, c.listed()...)
 }
 
 // listed returns the names of the files of the host on the disk, with what they are called here, if that is something else.
@@ -193,7 +199,7 @@ func (c *contents) listed() []string {
 	var names []string
 	for _, f := range c.files {
 		name := f.name
-		if base := filepath.Base(f.source); base != name {
+		if base := filepath.Base(f.source); base != path.Base(name) {
 			name += " (" + base + ")"
 		}
 		names = append(names, name)
@@ -204,6 +210,9 @@ func (c *contents) listed() []string {
 // sources are the files of the host that the disk's are copied from.
 func (c *contents) sources() []string {
 	var sources []string
+	if c.program.file != "" {
+		sources = append(sources, c.program.file)
+	}
 	for _, f := range c.files {
 		sources = append(sources, f.source)
 	}
@@ -228,16 +237,19 @@ func (c *contents) check() error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: info.Size()})
 	}
-	return disk.Check(files, disk.Options{})
+	return disk.Check(files, c.options)
 }
 
 // write builds the application and writes the disk image.
 func (c *contents) write(ctx context.Context, output string) error {
-	application, err := efi.Build(ctx, efi.Options{})
+	application, err := c.program.bytes(ctx)
 	if err != nil {
 		return err
 	}
-	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application), disk.Content("LLAMA.TXT", c.args)}
+	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}
+	if c.args != nil {
+		files = append(files, disk.Content("LLAMA.TXT", c.args))
+	}
 	for _, f := range c.files {
 		info, err := os.Stat(f.source)
 		if c.partial && errors.Is(err, fs.ErrNotExist) {
@@ -255,7 +267,7 @@ func (c *contents) write(ctx context.Context, output string) error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: size, Open: f.open})
 	}
-	return disk.Write(ctx, output, files, disk.Options{})
+	return disk.Write(ctx, output, files, c.options)
 }
 
 // open opens the contents of the file.
