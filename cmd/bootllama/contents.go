@@ -23,10 +23,10 @@ import (
 // case of their letters. A character that FAT does not have becomes _, and of two files with the same name the second becomes
 // STEM-2.bin.
 //
-// A checkpoint of llama2.c's, STEM.bin or with another ending or none, has its tokenizer beside it as STEM.tok (STEM is the
-// name without its last ending), whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
-// So that each has its own, no two checkpoints on a disk have the same STEM, also with different endings: the second becomes
-// STEM-2.bin, with STEM-2.tok. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
+// A checkpoint of llama2.c's, STEM.bin, has its tokenizer beside it as STEM.tok, whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
+// So that each has its own, no two checkpoints on a disk have the same STEM: the second becomes STEM-2.bin, with STEM-2.tok.
+// What does not end in .bin, or a GGUF file in .gguf, gets that ending too, by which the machine's menu knows models: m.q80
+// becomes m.q80.bin. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
 // there under its own name, which LLAMA.TXT then says.
 type contents struct {
 	program program
@@ -62,7 +62,7 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 		}
 	}
 	if given.Model == "" && given.Tokenizer != "" {
-		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, nil))
+		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, "", nil))
 	}
 	var b bytes.Buffer
 	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
@@ -98,11 +98,15 @@ func (c *contents) add(source, name string) string {
 	return name
 }
 
-// unused returns the name of a file of the host as the disk can have it, with a number where there is such a file. also is
-// given such a name and may want another one, for a file that goes with it: nil, if nothing goes with it.
-func (c *contents) unused(source string, also func(name string) string) string {
+// unused returns the name of a file of the host as the disk can have it, with the ending that its kind has, "" for any, and with
+// a number where there is such a file. also is given such a name and may want another one, for a file that goes with it: nil,
+// if nothing goes with it.
+func (c *contents) unused(source, ending string, also func(name string) string) string {
 	name := disk.Name(filepath.Base(source))
 	end := filepath.Ext(name)
+	if ending != "" && !strings.EqualFold(end, ending) {
+		name, end = disk.Name(name+ending), ending
+	}
 	stem := strings.TrimSuffix(name, end)
 	for i := 2; c.taken[strings.ToUpper(name)] || also != nil && c.taken[strings.ToUpper(also(name))]; i++ {
 		name = disk.Name(fmt.Sprintf("%s-%d%s", stem, i, end))
@@ -120,11 +124,11 @@ func tokenizerName(checkpoint string) string {
 func (c *contents) addModel(source string, o run.Options) (name, tokenizer string, err error) {
 	if run.IsGGUFFile(source) {
 		if name, err = c.addGGUF(source); err == nil && o.Tokenizer != "" {
-			tokenizer = c.add(o.Tokenizer, c.unused(o.Tokenizer, nil))
+			tokenizer = c.add(o.Tokenizer, c.unused(o.Tokenizer, "", nil))
 		}
 		return name, tokenizer, err
 	}
-	name = c.add(source, c.unused(source, tokenizerName))
+	name = c.add(source, c.unused(source, ".bin", tokenizerName))
 	c.add(o.TokenizerFile(), tokenizerName(name))
 	return name, "", nil
 }
@@ -137,7 +141,7 @@ func (c *contents) addGGUF(source string) (string, error) {
 	}
 	h, err := run.Header(source)
 	if err != nil || len(h.Parts) < 2 { // run reports the error
-		return c.add(source, c.unused(source, nil)), nil
+		return c.add(source, c.unused(source, ".gguf", nil)), nil
 	}
 	var sources, names []string
 	for _, p := range h.Parts {
