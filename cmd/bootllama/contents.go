@@ -8,12 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"bootllama/gguf"
 	"bootllama/internal/disk"
-	"bootllama/internal/efi"
 	"bootllama/internal/run"
 )
 
@@ -23,16 +23,18 @@ import (
 // case of their letters. A character that FAT does not have becomes _, and of two files with the same name the second becomes
 // STEM-2.bin.
 //
-// A checkpoint of llama2.c's, STEM.bin or with another ending or none, has its tokenizer beside it as STEM.tok (STEM is the
-// name without its last ending), whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
-// So that each has its own, no two checkpoints on a disk have the same STEM, also with different endings: the second becomes
-// STEM-2.bin, with STEM-2.tok. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
+// A checkpoint of llama2.c's, STEM.bin, has its tokenizer beside it as STEM.tok, whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
+// So that each has its own, no two checkpoints on a disk have the same STEM: the second becomes STEM-2.bin, with STEM-2.tok.
+// What does not end in .bin, or a GGUF file in .gguf, gets that ending too, by which the machine's menu knows models: m.q80
+// becomes m.q80.bin. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
 // there under its own name, which LLAMA.TXT then says.
 type contents struct {
+	program program
 	files   []entry
 	taken   map[string]bool // names, in capitals: see add
-	args    []byte          // LLAMA.TXT
-	partial bool            // leave out files that do not exist: the machine reports them
+	args    []byte          // LLAMA.TXT; nil: there is none
+	options disk.Options
+	partial bool // leave out files that do not exist: the machine reports them
 }
 
 // entry is a file of the disk: one of the host, or a piece of one.
@@ -60,7 +62,7 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 		}
 	}
 	if given.Model == "" && given.Tokenizer != "" {
-		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, nil))
+		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, "", nil))
 	}
 	var b bytes.Buffer
 	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
@@ -96,11 +98,15 @@ func (c *contents) add(source, name string) string {
 	return name
 }
 
-// unused returns the name of a file of the host as the disk can have it, with a number where there is such a file. also is
-// given such a name and may want another one, for a file that goes with it: nil, if nothing goes with it.
-func (c *contents) unused(source string, also func(name string) string) string {
+// unused returns the name of a file of the host as the disk can have it, with the ending that its kind has, "" for any, and with
+// a number where there is such a file. also is given such a name and may want another one, for a file that goes with it: nil,
+// if nothing goes with it.
+func (c *contents) unused(source, ending string, also func(name string) string) string {
 	name := disk.Name(filepath.Base(source))
 	end := filepath.Ext(name)
+	if ending != "" && !strings.EqualFold(end, ending) {
+		name, end = disk.Name(name+ending), ending
+	}
 	stem := strings.TrimSuffix(name, end)
 	for i := 2; c.taken[strings.ToUpper(name)] || also != nil && c.taken[strings.ToUpper(also(name))]; i++ {
 		name = disk.Name(fmt.Sprintf("%s-%d%s", stem, i, end))
@@ -118,11 +124,11 @@ func tokenizerName(checkpoint string) string {
 func (c *contents) addModel(source string, o run.Options) (name, tokenizer string, err error) {
 	if run.IsGGUFFile(source) {
 		if name, err = c.addGGUF(source); err == nil && o.Tokenizer != "" {
-			tokenizer = c.add(o.Tokenizer, c.unused(o.Tokenizer, nil))
+			tokenizer = c.add(o.Tokenizer, c.unused(o.Tokenizer, "", nil))
 		}
 		return name, tokenizer, err
 	}
-	name = c.add(source, c.unused(source, tokenizerName))
+	name = c.add(source, c.unused(source, ".bin", tokenizerName))
 	c.add(o.TokenizerFile(), tokenizerName(name))
 	return name, "", nil
 }
@@ -135,7 +141,7 @@ func (c *contents) addGGUF(source string) (string, error) {
 	}
 	h, err := run.Header(source)
 	if err != nil || len(h.Parts) < 2 { // run reports the error
-		return c.add(source, c.unused(source, nil)), nil
+		return c.add(source, c.unused(source, ".gguf", nil)), nil
 	}
 	var sources, names []string
 	for _, p := range h.Parts {
@@ -185,7 +191,11 @@ func (c *contents) partNames(names []string) []string {
 
 // names returns the names of the files on the disk, for a message.
 func (c *contents) names() []string {
-	return append([]string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}, c.listed()...)
+	names := []string{"EFI/BOOT/BOOTX64.EFI"}
+	if c.args != nil {
+		names = append(names, "LLAMA.TXT")
+	}
+	return append(names, c.listed()...)
 }
 
 // listed returns the names of the files of the host on the disk, with what they are called here, if that is something else.
@@ -193,7 +203,7 @@ func (c *contents) listed() []string {
 	var names []string
 	for _, f := range c.files {
 		name := f.name
-		if base := filepath.Base(f.source); base != name {
+		if base := filepath.Base(f.source); base != path.Base(name) {
 			name += " (" + base + ")"
 		}
 		names = append(names, name)
@@ -204,6 +214,9 @@ func (c *contents) listed() []string {
 // sources are the files of the host that the disk's are copied from.
 func (c *contents) sources() []string {
 	var sources []string
+	if c.program.file != "" {
+		sources = append(sources, c.program.file)
+	}
 	for _, f := range c.files {
 		sources = append(sources, f.source)
 	}
@@ -228,16 +241,19 @@ func (c *contents) check() error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: info.Size()})
 	}
-	return disk.Check(files, disk.Options{})
+	return disk.Check(files, c.options)
 }
 
 // write builds the application and writes the disk image.
 func (c *contents) write(ctx context.Context, output string) error {
-	application, err := efi.Build(ctx, efi.Options{})
+	application, err := c.program.bytes(ctx)
 	if err != nil {
 		return err
 	}
-	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application), disk.Content("LLAMA.TXT", c.args)}
+	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}
+	if c.args != nil {
+		files = append(files, disk.Content("LLAMA.TXT", c.args))
+	}
 	for _, f := range c.files {
 		info, err := os.Stat(f.source)
 		if c.partial && errors.Is(err, fs.ErrNotExist) {
@@ -255,7 +271,7 @@ func (c *contents) write(ctx context.Context, output string) error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: size, Open: f.open})
 	}
-	return disk.Write(ctx, output, files, disk.Options{})
+	return disk.Write(ctx, output, files, c.options)
 }
 
 // open opens the contents of the file.

@@ -50,9 +50,10 @@ func TestContents(t *testing.T) {
 	if err := os.Mkdir(in("other"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	make("tiny-model", "tiny-qwen3", "Q8_0", false)
 	make("other/TINY-MODEL.gguf", "tiny-qwen3", "Q8_0", false)
 	for name, data := range map[string]string{"a.bin": builtin.Checkpoint, "b.bin": builtin.Checkpoint, "tokens.bin": builtin.Tokenizer, "b.tok": builtin.Tokenizer,
-		"c.bin": builtin.Checkpoint, "c.tok.bin": builtin.Checkpoint, "llama.txt": builtin.Checkpoint, "efi": builtin.Checkpoint,
+		"c.bin": builtin.Checkpoint, "c.tok.bin": builtin.Checkpoint, "llama.txt": builtin.Checkpoint, "other/LLAMA.TXT": builtin.Tokenizer, "efi": builtin.Checkpoint,
 		"other/b.bin": builtin.Checkpoint, "other/B.q80": builtin.Checkpoint, "other/c.bin": builtin.Checkpoint, "other/c.tok": builtin.Tokenizer} {
 		if err := os.WriteFile(in(name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
@@ -73,13 +74,15 @@ func TestContents(t *testing.T) {
 		{"a.bin -z tokens.bin", "a.bin a.tok=tokens.bin", "console a.bin -s"},
 		{"b.bin", "b.bin b.tok", "console b.bin -s"},
 		{"b.bin -z tokens.bin", "b.bin b.tok=tokens.bin", "console b.bin -s"},
-		{"b.bin other/b.bin other/B.q80 -z tokens.bin", "b.bin b.tok b-2.bin=b.bin b-2.tok=tokens.bin B-3.q80=B.q80 B-3.tok=tokens.bin", "console b.bin -s"},
+		{"b.bin other/b.bin other/B.q80 -z tokens.bin", "b.bin b.tok b-2.bin=b.bin b-2.tok=tokens.bin B.q80.bin=B.q80 B.q80.tok=tokens.bin", "console b.bin -s"},
 		{"other/c.bin c.bin -z tokens.bin", "c.bin c.tok c-2.bin=c.bin c-2.tok=tokens.bin", "console c.bin -s"},
 		{"c.tok.bin c.bin -z tokens.bin", "c.tok.bin c.tok.tok=tokens.bin c.bin c.tok=tokens.bin", "console c.tok.bin -s"},
 		{"tiny.gguf -z tokens.bin", "tiny.gguf tokens.bin", "console tiny.gguf -z tokens.bin"},
 		{"tiny.gguf -z tokens.bin a.bin b.bin", "tiny.gguf a.bin a.tok=tokens.bin b.bin b.tok", "console tiny.gguf -s"},
 		{"a.bin b.bin tiny.gguf -z tokens.bin", "a.bin a.tok=tokens.bin b.bin b.tok tiny.gguf", "console a.bin -s"},
-		{"llama.txt efi -z tokens.bin", "llama-2.txt=llama.txt llama-2.tok=tokens.bin efi-2=efi efi-2.tok=tokens.bin", "console llama-2.txt -s"},
+		{"efi tiny-model -z other/LLAMA.TXT", "efi.bin=efi efi.tok=LLAMA.TXT tiny-model.gguf=tiny-model", "console efi.bin -s"},
+		{"tiny.gguf -z other/LLAMA.TXT", "tiny.gguf LLAMA-2.TXT=LLAMA.TXT", "console tiny.gguf -z LLAMA-2.TXT"},
+		{"llama.txt efi -z tokens.bin", "llama.txt.bin=llama.txt llama.txt.tok=tokens.bin efi.bin=efi efi.tok=tokens.bin", "console llama.txt.bin -s"},
 	} {
 		var o run.Options
 		flags := flag.NewFlagSet("", flag.ContinueOnError)

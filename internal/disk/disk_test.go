@@ -837,9 +837,9 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-// TestBoot boots an image in QEMU: the firmware finds the partition, the volume
-// and \EFI\BOOT\BOOTX64.EFI, loads it, relocates it (its ImageBase cannot be
-// had) and calls it; it says hello through a pointer in its data.
+// TestBoot boots an image in QEMU, from a USB stick with sectors of 512 bytes and from an NVMe disk with 4096: the firmware
+// finds the partition, which is no System Partition, the volume and \EFI\BOOT\BOOTX64.EFI, loads it, relocates it (one
+// ImageBase cannot be had) and calls it; it says hello through a pointer in its data.
 func TestBoot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: boot (-short)")
@@ -856,21 +856,30 @@ func TestBoot(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "vars"), store, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, base := range []uint64{0, 0x10_0000_0000} {
+	const blocks = ",drive=disk,logical_block_size=4096,physical_block_size=4096"
+	for _, c := range []struct {
+		base    uint64
+		sector  int64
+		devices []string
+	}{
+		{0, 512, []string{"-device", "qemu-xhci", "-device", "usb-storage,drive=disk,removable=on"}},
+		{0x10_0000_0000, 4096, []string{"-device", "nvme,serial=1" + blocks}},
+	} {
+		base := c.base
 		app, err := efi.Build(t.Context(), efi.Options{Dir: filepath.Join("..", "efi", "testdata", "tiny"), ImageBase: base})
 		if err != nil {
 			t.Fatal(err)
 		}
-		image := write(t, []File{Content("EFI/BOOT/BOOTX64.EFI", app), Content("MODEL.BIN", random("m", 40*mib))}, Options{})
+		image := write(t, []File{Content("EFI/BOOT/BOOTX64.EFI", app), Content("MODEL.BIN", random("m", 40*mib))}, Options{Sector: c.sector})
 		out := filepath.Join(dir, "out")
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", "256",
+		qemu := exec.CommandContext(ctx, "qemu-system-x86_64", append(c.devices, "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", "256",
 			"-display", "none", "-nic", "none", "-serial", "none", "-monitor", "none", "-no-reboot",
 			"-drive", "if=pflash,format=raw,readonly=on,file="+code, "-drive", "if=pflash,format=raw,file="+filepath.Join(dir, "vars"),
-			"-drive", "format=raw,snapshot=on,file="+image,
-			"-chardev", "file,id=out,path="+out, "-device", "isa-debugcon,iobase=0xe9,chardev=out", "-device", "isa-debug-exit,iobase=0xf4")
-		log, err := c.CombinedOutput()
+			"-drive", "if=none,id=disk,format=raw,snapshot=on,file="+image,
+			"-chardev", "file,id=out,path="+out, "-device", "isa-debugcon,iobase=0xe9,chardev=out", "-device", "isa-debug-exit,iobase=0xf4")...)
+		log, err := qemu.CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 0x2a<<1|1 {
 			t.Errorf("ImageBase %#x: QEMU: %v, want exit status 85\n%s", base, err, log)

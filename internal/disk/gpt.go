@@ -12,8 +12,8 @@ import (
 // basicData is the type of a partition with files of Microsoft's or anybody's. Windows and macOS give such a partition on a
 // stick a drive letter or show it; they hide an EFI System Partition, onto which nobody could then drop a model. Firmware
 // starts \EFI\BOOT\BOOTX64.EFI from it all the same: by UEFI 3.5.1.1 and 13.3.1, removable media need no System Partition.
-// Rufus has made its sticks so since 2015, and its author has met no PC that would not start one (issues 461, 1001 and
-// 2073 of github.com/pbatard/rufus).
+// Rufus (4.15, src/drive.c) makes GPT sticks so, and has since 2015; its author has met no PC that would not start one (issues
+// 461 and 1001 of github.com/pbatard/rufus).
 const basicData = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
 
 // partitionName is what partitioning programs show.
