@@ -191,6 +191,16 @@ func Verb(o run.Options) string {
 
 // checkOptions leaves out settings that are not allowed, or not beside the others, with a problem for each.
 func (s *Settings) checkOptions() {
+	for err := s.check(); err != nil; err = s.check() {
+		if !s.leaveOut(err) {
+			s.problem(0, "%v", err) // it is no key's
+			return
+		}
+	}
+}
+
+// leaveOut leaves out the setting without which an error of check is another one, or none.
+func (s *Settings) leaveOut(err error) bool {
 	for _, c := range []struct {
 		key   string
 		reset func()
@@ -198,17 +208,19 @@ func (s *Settings) checkOptions() {
 		{"ids", func() { s.IDs = false }}, {"special", func() { s.Special = false }}, {"think", func() { s.Think = false }},
 		{"kv", func() { s.KV = "" }}, {"mode", func() { s.Mode = "" }},
 	} {
-		err, before := s.check(), s.Options
-		if err == nil || s.given[c.key] == 0 {
+		if s.given[c.key] == 0 {
 			continue
 		}
+		before := s.Options
 		c.reset()
-		if after := s.check(); after != nil && after.Error() == err.Error() {
-			s.Options = before // it is not that
-			continue
+		if after := s.check(); after == nil || after.Error() != err.Error() {
+			s.problem(s.given[c.key], "%v", err)
+			delete(s.given, c.key)
+			return true
 		}
-		s.problem(s.given[c.key], "%v", err)
+		s.Options = before
 	}
+	return false
 }
 
 // check returns why the options cannot be those of their command.
