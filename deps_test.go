@@ -50,7 +50,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 
 	bootllama/internal/pe       :
 	bootllama/internal/efi      : bootllama/internal/pe
-	bootllama/internal/disk     : bootllama/internal/file github.com/diskfs/go-diskfs
+	bootllama/internal/disk     : bootllama/internal/file
 	bootllama/internal/vm       :
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
@@ -108,9 +108,8 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe", "bootllama/
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
-	"./cmd/efi": {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/text"},
-	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
-		"golang.org/x/sys", "golang.org/x/term"},
+	"./cmd/efi":       {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/text"},
+	"./cmd/bootllama": {"bootllama", "golang.org/x/sys", "golang.org/x/term"},
 }
 
 // listed is what `go list` says of a package.

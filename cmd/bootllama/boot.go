@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -9,17 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"bootllama"
-	"bootllama/internal/efi"
 	"bootllama/internal/file"
 	"bootllama/internal/run"
 	"bootllama/internal/stdio"
 	"bootllama/internal/vm"
 )
 
-const bootHelp = `Usage: boot [MODEL] [options]    build the disk image, boot it in QEMU, show what the machine prints
+const bootHelp = `Usage: boot [MODEL] [options]              build the disk image, boot it in QEMU, show what the machine prints
+       boot --efi PACKAGE [FILE…] [options]    the same with another program
 
 With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit
 status. Otherwise the terminal is the machine's console.
@@ -37,6 +39,8 @@ status. Otherwise the terminal is the machine's console.
       --console             hold a session also without a terminal: lines of standard input are typed
       --no-check            leave it to the machine to find fault with the files
   -v                        say what is going on
+      --efi PACKAGE         boot this Go package, or .efi file, with FILEs beside it:
+                            see image
 
 The other options are those of run.
 `
@@ -44,6 +48,8 @@ The other options are those of run.
 // bootOptions are the options of boot.
 type bootOptions struct {
 	run.Options
+	program string   // "": bootllama's
+	files   []string // of the program
 	machine vm.Machine
 	timeout time.Duration
 	log     string
@@ -72,9 +78,15 @@ func parseBoot(args []string) (bootOptions, error) {
 	flags.BoolVar(&o.console, "console", false, "")
 	flags.BoolVar(&o.noCheck, "no-check", false, "")
 	flags.BoolVar(&o.verbose, "v", false, "")
-	models, err := run.ParseFlags(flags, args)
-	if err == nil {
-		err = o.Complete(models)
+	flags.StringVar(&o.program, "efi", "", "")
+	named, err := run.ParseFlags(flags, args)
+	switch {
+	case err != nil:
+	case o.program != "":
+		o.files, err = named, programFlags(flags, "smp", "memory", "cpu", "accel", "firmware", "screen", "timeout", "log", "console", "v")
+		o.machine.MemoryMiB = cmp.Or(o.machine.MemoryMiB, leastMiB)
+	default:
+		err = o.Complete(named)
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -130,7 +142,12 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	if !terminals.err {
 		command = append([]string{run.NoBar}, command...)
 	}
-	contents, err := newContents(command, o.Options, nil)
+	var contents *contents
+	if o.program != "" {
+		contents, err = programContents(o.program, o.files)
+	} else {
+		contents, err = newContents(command, o.Options, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -140,12 +157,14 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	}
 	if o.log != "" {
 		inputs := append(contents.sources(), vm.Files(o.machine.Firmware)...)
-		if err := checkOutput(ctx, file.CheckInputs, o.log, efi.Options{}, inputs); err != nil {
+		if err := checkOutput(ctx, file.CheckInputs, o.log, contents.program, inputs); err != nil {
 			return err
 		}
 	}
-	if err := o.prepare(); err != nil {
-		return err
+	if o.program == "" {
+		if err := o.prepare(); err != nil {
+			return err
+		}
 	}
 	say := func(format string, a ...any) {
 		if o.verbose || terminals.err {
@@ -165,6 +184,9 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	m.Disk = filepath.Join(dir, "disk.img")
 	say("building the application and the disk")
 	if err := contents.write(ctx, m.Disk); err != nil {
+		if errors.Is(err, syscall.ENOSPC) {
+			err = fmt.Errorf("the disk image of the machine, in the folder for temporary files %s: %w", filepath.Dir(dir), syscall.ENOSPC)
+		}
 		return err
 	}
 	if o.log != "" {

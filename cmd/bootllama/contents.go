@@ -8,21 +8,33 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"bootllama/gguf"
 	"bootllama/internal/disk"
-	"bootllama/internal/efi"
 	"bootllama/internal/run"
 )
 
 // contents are the files of a disk in addition to the application.
+//
+// All lie in its root folder under the names that they have here, long ones too: FAT keeps them, and finds them whatever the
+// case of their letters. A character that FAT does not have becomes _, and of two files with the same name the second becomes
+// STEM-2.bin.
+//
+// A checkpoint of llama2.c's, STEM.bin, has its tokenizer beside it as STEM.tok, whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
+// So that each has its own, no two checkpoints on a disk have the same STEM: the second becomes STEM-2.bin, with STEM-2.tok.
+// What does not end in .bin, or a GGUF file in .gguf, gets that ending too, by which the machine's menu knows models: m.q80
+// becomes m.q80.bin. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
+// there under its own name, which LLAMA.TXT then says.
 type contents struct {
+	program program
 	files   []entry
-	taken   map[string]bool // names in capitals
-	args    []byte          // LLAMA.TXT
-	partial bool            // leave out files that do not exist: the machine reports them
+	taken   map[string]bool // names, in capitals: see add
+	args    []byte          // LLAMA.TXT; nil: there is none
+	options disk.Options
+	partial bool // leave out files that do not exist: the machine reports them
 }
 
 // entry is a file of the disk: one of the host, or a piece of one.
@@ -36,24 +48,21 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 	c = &contents{taken: map[string]bool{"LLAMA.TXT": true, "EFI": true}}
 	given := o
 	o = forModel(o, o.Model, len(more) > 0)
-	tokenizer := o.TokenizerFile()
-	if o.Model != "" {
-		if o.Model, err = c.addModel(o.Model); err != nil {
-			return nil, err
+	for i, source := range append([]string{o.Model}, more...) {
+		if source == "" {
+			continue // the one that is built in
 		}
-	}
-	if tokenizer != "" {
-		o.Tokenizer = c.add(tokenizer, disk.ShortName(tokenizer, c.taken))
-	}
-	for _, source := range more {
-		name, err := c.addModel(source)
+		m := forModel(given, source, len(more) > 0)
+		name, tokenizer, err := c.addModel(source, m)
 		if err != nil {
 			return nil, err
 		}
-		if !run.IsGGUFFile(source) { // run finds the tokenizer there
-			stem, _, _ := strings.Cut(name, ".")
-			c.add(forModel(given, source, true).TokenizerFile(), stem+".TOK")
+		if i == 0 {
+			o.Model, o.Tokenizer = name, tokenizer
 		}
+	}
+	if given.Model == "" && given.Tokenizer != "" {
+		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, "", nil))
 	}
 	var b bytes.Buffer
 	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
@@ -62,8 +71,8 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 	} else {
 		fmt.Fprintf(&b, "# %s is the model, here are:\n", o.Model)
 	}
-	for _, f := range c.files {
-		fmt.Fprintf(&b, "#   %-12s %q\n", f.name, filepath.Base(f.source))
+	for _, name := range c.listed() {
+		fmt.Fprintf(&b, "#   %q\n", name)
 	}
 	if err := run.WriteArgs(&b, append(command, o.Args()...)); err != nil {
 		return nil, err
@@ -89,21 +98,50 @@ func (c *contents) add(source, name string) string {
 	return name
 }
 
-// addModel adds the files of a model and returns the name by which it is loaded.
-func (c *contents) addModel(source string) (string, error) {
-	info, err := os.Stat(source)
-	if err != nil || !run.IsGGUFFile(source) {
-		return c.add(source, disk.ShortName(source, c.taken)), nil
+// unused returns the name of a file of the host as the disk can have it, with the ending that its kind has, "" for any, and with
+// a number where there is such a file. also is given such a name and may want another one, for a file that goes with it: nil,
+// if nothing goes with it.
+func (c *contents) unused(source, ending string, also func(name string) string) string {
+	name := disk.Name(filepath.Base(source))
+	end := filepath.Ext(name)
+	if ending != "" && !strings.EqualFold(end, ending) {
+		name, end = disk.Name(name+ending), ending
 	}
-	if info.Size() > disk.MaxFile {
+	stem := strings.TrimSuffix(name, end)
+	for i := 2; c.taken[strings.ToUpper(name)] || also != nil && c.taken[strings.ToUpper(also(name))]; i++ {
+		name = disk.Name(fmt.Sprintf("%s-%d%s", stem, i, end))
+	}
+	return name
+}
+
+// tokenizerName returns the name that a checkpoint's tokenizer has beside it.
+func tokenizerName(checkpoint string) string {
+	return strings.TrimSuffix(checkpoint, filepath.Ext(checkpoint)) + ".tok"
+}
+
+// addModel adds the files of a model, with its tokenizer, if it has one of its own. It returns the names by which it is loaded,
+// "" for a tokenizer that is found without one.
+func (c *contents) addModel(source string, o run.Options) (name, tokenizer string, err error) {
+	if run.IsGGUFFile(source) {
+		if name, err = c.addGGUF(source); err == nil && o.Tokenizer != "" {
+			tokenizer = c.add(o.Tokenizer, c.unused(o.Tokenizer, "", nil))
+		}
+		return name, tokenizer, err
+	}
+	name = c.add(source, c.unused(source, ".bin", tokenizerName))
+	c.add(o.TokenizerFile(), tokenizerName(name))
+	return name, "", nil
+}
+
+// addGGUF adds the files of a GGUF model and returns the name of the first one.
+func (c *contents) addGGUF(source string) (string, error) {
+	info, err := os.Stat(source)
+	if err == nil && info.Size() > disk.MaxFile {
 		return c.divide(source)
 	}
 	h, err := run.Header(source)
 	if err != nil || len(h.Parts) < 2 { // run reports the error
-		if name := filepath.Base(source); disk.IsLongName(name) && !c.taken[strings.ToUpper(name)] {
-			return c.add(source, name), nil
-		}
-		return c.add(source, disk.ShortName(source, c.taken)), nil
+		return c.add(source, c.unused(source, ".gguf", nil)), nil
 	}
 	var sources, names []string
 	for _, p := range h.Parts {
@@ -138,17 +176,11 @@ func (c *contents) divide(source string) (string, error) {
 // characters that FAT does not have, and for a number where there is such a model.
 func (c *contents) partNames(names []string) []string {
 	const number = "-00001-of-00003.gguf"
-	stem := strings.Map(func(r rune) rune {
-		if disk.IsLongName("123456789" + string(r) + ".gguf") {
-			return r
-		}
-		return '_'
-	}, names[0][:len(names[0])-len(number)])
-	stem = strings.TrimLeft(stem[:min(len(stem), 64)], ".")
+	stem := disk.Name(names[0][:len(names[0])-len(number)])
 	end := func(name string) string { return strings.ToLower(name[len(name)-len(number):]) }
 	free := stem
-	for i := 1; c.taken[strings.ToUpper(free+end(names[0]))]; i++ {
-		free = fmt.Sprintf("%s~%d", stem, i)
+	for i := 2; c.taken[strings.ToUpper(free+end(names[0]))]; i++ {
+		free = fmt.Sprintf("%s-%d", stem, i)
 	}
 	var on []string
 	for _, name := range names {
@@ -159,10 +191,19 @@ func (c *contents) partNames(names []string) []string {
 
 // names returns the names of the files on the disk, for a message.
 func (c *contents) names() []string {
-	names := []string{"EFI/BOOT/BOOTX64.EFI", "LLAMA.TXT"}
+	names := []string{"EFI/BOOT/BOOTX64.EFI"}
+	if c.args != nil {
+		names = append(names, "LLAMA.TXT")
+	}
+	return append(names, c.listed()...)
+}
+
+// listed returns the names of the files of the host on the disk, with what they are called here, if that is something else.
+func (c *contents) listed() []string {
+	var names []string
 	for _, f := range c.files {
 		name := f.name
-		if base := filepath.Base(f.source); !strings.EqualFold(base, name) {
+		if base := filepath.Base(f.source); base != path.Base(name) {
 			name += " (" + base + ")"
 		}
 		names = append(names, name)
@@ -173,6 +214,9 @@ func (c *contents) names() []string {
 // sources are the files of the host that the disk's are copied from.
 func (c *contents) sources() []string {
 	var sources []string
+	if c.program.file != "" {
+		sources = append(sources, c.program.file)
+	}
 	for _, f := range c.files {
 		sources = append(sources, f.source)
 	}
@@ -197,16 +241,19 @@ func (c *contents) check() error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: info.Size()})
 	}
-	return disk.Check(files, disk.Options{})
+	return disk.Check(files, c.options)
 }
 
 // write builds the application and writes the disk image.
 func (c *contents) write(ctx context.Context, output string) error {
-	application, err := efi.Build(ctx, efi.Options{})
+	application, err := c.program.bytes(ctx)
 	if err != nil {
 		return err
 	}
-	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application), disk.Content("LLAMA.TXT", c.args)}
+	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}
+	if c.args != nil {
+		files = append(files, disk.Content("LLAMA.TXT", c.args))
+	}
 	for _, f := range c.files {
 		info, err := os.Stat(f.source)
 		if c.partial && errors.Is(err, fs.ErrNotExist) {
@@ -224,7 +271,7 @@ func (c *contents) write(ctx context.Context, output string) error {
 		}
 		files = append(files, disk.File{Path: f.name, Size: size, Open: f.open})
 	}
-	return disk.Write(ctx, output, files, disk.Options{})
+	return disk.Write(ctx, output, files, c.options)
 }
 
 // open opens the contents of the file.

@@ -47,7 +47,14 @@ func TestContents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, data := range map[string]string{"a.bin": builtin.Checkpoint, "b.bin": builtin.Checkpoint, "tokens.bin": builtin.Tokenizer, "b.tok": builtin.Tokenizer} {
+	if err := os.Mkdir(in("other"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	make("tiny-model", "tiny-qwen3", "Q8_0", false)
+	make("other/TINY-MODEL.gguf", "tiny-qwen3", "Q8_0", false)
+	for name, data := range map[string]string{"a.bin": builtin.Checkpoint, "b.bin": builtin.Checkpoint, "tokens.bin": builtin.Tokenizer, "b.tok": builtin.Tokenizer,
+		"c.bin": builtin.Checkpoint, "c.tok.bin": builtin.Checkpoint, "llama.txt": builtin.Checkpoint, "other/LLAMA.TXT": builtin.Tokenizer, "efi": builtin.Checkpoint,
+		"other/b.bin": builtin.Checkpoint, "other/B.q80": builtin.Checkpoint, "other/c.bin": builtin.Checkpoint, "other/c.tok": builtin.Tokenizer} {
 		if err := os.WriteFile(in(name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -56,18 +63,26 @@ func TestContents(t *testing.T) {
 		args, want string // names on the stick, and where they are from, if they are called otherwise there
 		said       string // in LLAMA.TXT
 	}{
-		{"tiny.gguf", "TINY.GGU=tiny.gguf", "console TINY.GGU"},
-		{"tiny-model.gguf tiny-model.gguf", "tiny-model.gguf TINY-MOD.GGU=tiny-model.gguf", "console tiny-model.gguf"},
+		{"tiny.gguf", "tiny.gguf", "console tiny.gguf"},
+		{"tiny-model.gguf tiny-model.gguf other/TINY-MODEL.gguf", "tiny-model.gguf tiny-model-2.gguf=tiny-model.gguf TINY-MODEL-3.gguf=TINY-MODEL.gguf", "console tiny-model.gguf -s"},
 		{"tiny-model-00001-of-00002.gguf", "tiny-model-00001-of-00002.gguf tiny-model-00002-of-00002.gguf", "console tiny-model-00001-of-00002.gguf"},
 		{"Llama-3.1-8B.Q4_K_M.gguf", "Llama-3.1-8B.Q4_K_M-00001-of-00002.gguf=Llama-3.1-8B.Q4_K_M.gguf Llama-3.1-8B.Q4_K_M-00002-of-00002.gguf=Llama-3.1-8B.Q4_K_M.gguf",
 			"console Llama-3.1-8B.Q4_K_M-00001-of-00002.gguf"},
-		{"größe-1.gguf größe-1.gguf", "gr__e_1-00001-of-00002.gguf=größe-1.gguf gr__e_1-00002-of-00002.gguf=größe-1.gguf " +
-			"gr__e_1~1-00001-of-00002.gguf=größe-1.gguf gr__e_1~1-00002-of-00002.gguf=größe-1.gguf", "console gr__e_1-00001-of-00002.gguf"},
-		{"a.bin -z tokens.bin", "A.BIN=a.bin TOKENS.BIN=tokens.bin", "console A.BIN -z TOKENS.BIN"},
-		{"b.bin", "B.BIN=b.bin B.TOK=b.tok", "console B.BIN -z B.TOK"},
-		{"b.bin -z tokens.bin", "B.BIN=b.bin TOKENS.BIN=tokens.bin", "console B.BIN -z TOKENS.BIN"},
-		{"tiny.gguf -z tokens.bin a.bin b.bin", "TINY.GGU=tiny.gguf A.BIN=a.bin A.TOK=tokens.bin B.BIN=b.bin B.TOK=b.tok", "console TINY.GGU -s"},
-		{"a.bin b.bin tiny.gguf -z tokens.bin", "A.BIN=a.bin TOKENS.BIN=tokens.bin B.BIN=b.bin B.TOK=b.tok TINY.GGU=tiny.gguf", "console A.BIN -z TOKENS.BIN"},
+		{"größe-1.gguf größe-1.gguf", "größe-1-00001-of-00002.gguf=größe-1.gguf größe-1-00002-of-00002.gguf=größe-1.gguf " +
+			"größe-1-2-00001-of-00002.gguf=größe-1.gguf größe-1-2-00002-of-00002.gguf=größe-1.gguf", "console größe 1-00001-of-00002.gguf"},
+		// Checkpoints: two with the same name, with the same but for the ending or the case of letters, with one tokenizer and with two.
+		{"a.bin -z tokens.bin", "a.bin a.tok=tokens.bin", "console a.bin -s"},
+		{"b.bin", "b.bin b.tok", "console b.bin -s"},
+		{"b.bin -z tokens.bin", "b.bin b.tok=tokens.bin", "console b.bin -s"},
+		{"b.bin other/b.bin other/B.q80 -z tokens.bin", "b.bin b.tok b-2.bin=b.bin b-2.tok=tokens.bin B.q80.bin=B.q80 B.q80.tok=tokens.bin", "console b.bin -s"},
+		{"other/c.bin c.bin -z tokens.bin", "c.bin c.tok c-2.bin=c.bin c-2.tok=tokens.bin", "console c.bin -s"},
+		{"c.tok.bin c.bin -z tokens.bin", "c.tok.bin c.tok.tok=tokens.bin c.bin c.tok=tokens.bin", "console c.tok.bin -s"},
+		{"tiny.gguf -z tokens.bin", "tiny.gguf tokens.bin", "console tiny.gguf -z tokens.bin"},
+		{"tiny.gguf -z tokens.bin a.bin b.bin", "tiny.gguf a.bin a.tok=tokens.bin b.bin b.tok", "console tiny.gguf -s"},
+		{"a.bin b.bin tiny.gguf -z tokens.bin", "a.bin a.tok=tokens.bin b.bin b.tok tiny.gguf", "console a.bin -s"},
+		{"efi tiny-model -z other/LLAMA.TXT", "efi.bin=efi efi.tok=LLAMA.TXT tiny-model.gguf=tiny-model", "console efi.bin -s"},
+		{"tiny.gguf -z other/LLAMA.TXT", "tiny.gguf LLAMA-2.TXT=LLAMA.TXT", "console tiny.gguf -z LLAMA-2.TXT"},
+		{"llama.txt efi -z tokens.bin", "llama.txt.bin=llama.txt llama.txt.tok=tokens.bin efi.bin=efi efi.tok=tokens.bin", "console llama.txt.bin -s"},
 	} {
 		var o run.Options
 		flags := flag.NewFlagSet("", flag.ContinueOnError)
@@ -95,18 +110,26 @@ func TestContents(t *testing.T) {
 		}
 		var names []string
 		for _, f := range contents.files {
-			from := filepath.Base(f.source)
-			if from == f.name {
-				names = append(names, f.name)
-			} else {
-				names = append(names, f.name+"="+strings.ReplaceAll(from, " ", "-"))
+			name := f.name
+			if from := filepath.Base(f.source); from != f.name {
+				name += "=" + from
 			}
+			names = append(names, strings.ReplaceAll(name, " ", "-"))
 			if f.piece != nil && f.piece.Size > disk.MaxFile {
 				t.Errorf("%s: %s has %d bytes", c.args, f.name, f.piece.Size)
 			}
 		}
 		if got := strings.Join(names, " "); got != c.want {
 			t.Errorf("%s: the stick has %s, want %s", c.args, got, c.want)
+		}
+		// Every checkpoint's tokenizer is where run looks for it, and no name is there twice.
+		there := map[string]bool{}
+		for _, f := range contents.files {
+			if upper := strings.ToUpper(f.name); there[upper] {
+				t.Errorf("%s: %s is there twice", c.args, f.name)
+			} else {
+				there[upper] = true
+			}
 		}
 		lines, err := run.ReadArgs(strings.NewReader(string(contents.args)))
 		if got := strings.Join(lines, " "); err != nil || !strings.HasPrefix(got, c.said) {

@@ -42,7 +42,7 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 	if len(packages) == 1 { // perhaps of another module
 		options = efi.Options{Dir: ".", Package: packages[0]}
 	}
-	if err := checkOutput(ctx, file.Check, *output, options, nil); err != nil {
+	if err := checkOutput(ctx, file.Check, *output, program{build: options}, nil); err != nil {
 		return err
 	}
 	given := false

@@ -215,7 +215,7 @@ func TestImage(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "stick.img")
 	stdout, stderr, status := invoke(t, "", "image", models+"stories260K.bin", "-o", output, "-z", models+"tok512.bin", "-t", "0",
 		models+"stories260K.bin")
-	if status != 0 || stdout != "" || !strings.Contains(stderr, "STORIES2.BIN (stories260K.bin)") ||
+	if status != 0 || stdout != "" || !strings.Contains(stderr, "stories260K.bin, stories260K.tok (tok512.bin), stories260K-2.bin (stories260K.bin), stories260K-2.tok (tok512.bin)") ||
 		!strings.Contains(stderr, "of=/dev/sdX") || !strings.Contains(stderr, "right disk") {
 		t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 	}
@@ -239,13 +239,14 @@ func TestImage(t *testing.T) {
 	var o run.Options
 	o.Register(flags)
 	operands, err := run.ParseFlags(flags, args[1:])
-	if err != nil || o.Complete(operands) != nil || o.Model != "STORIES2.BIN" || o.Tokenizer != "TOK512.BIN" || o.Temperature != 0 {
+	if err != nil || o.Complete(operands) != nil || o.Model != "stories260K.bin" || o.Tokenizer != "" || o.Temperature != 0 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if !strings.Contains(string(text), "\n#   STORIE~1.BIN") {
+	if !strings.Contains(string(text), "\n#   \"stories260K-2.bin (stories260K.bin)\"") {
 		t.Errorf("the second model is not in %q", text)
 	}
-	for name, source := range map[string]string{"STORIES2.BIN": "stories260K.bin", "STORIE~1.BIN": "stories260K.bin", "TOK512.BIN": "tok512.bin"} {
+	for name, source := range map[string]string{"stories260K.bin": "stories260K.bin", "stories260K.tok": "tok512.bin",
+		"stories260K-2.bin": "stories260K.bin", "stories260K-2.tok": "tok512.bin"} {
 		want, err := os.ReadFile(models + source)
 		if err != nil || !bytes.Equal(read(name), want) {
 			t.Errorf("%s is not %s (%v)", name, source, err)

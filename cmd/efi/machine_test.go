@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,12 +61,11 @@ type script struct {
 	files []disk.File
 	lines []string
 	want  string
-	short map[string]string // path on the host: name on the volume
-	taken map[string]bool   // names on the volume
+	names map[string]string // path on the host: name on the volume
 }
 
 func newScript() *script {
-	return &script{short: map[string]string{}, taken: map[string]bool{}}
+	return &script{names: map[string]string{}}
 }
 
 // add adds a command line, in which files are named by their paths, and what llama2.c
@@ -88,11 +88,11 @@ func (s *script) add(t *testing.T, args []string, want string) {
 // name returns the name on the volume of a file of the host.
 func (s *script) name(t *testing.T, path string) string {
 	t.Helper()
-	if s.short[path] == "" {
-		s.short[path] = disk.ShortName(filepath.Base(path), s.taken)
-		s.files = append(s.files, vmtest.Copy(t, s.short[path], path))
+	if s.names[path] == "" {
+		s.names[path] = strconv.Itoa(len(s.names)) + "-" + filepath.Base(path)
+		s.files = append(s.files, vmtest.Copy(t, s.names[path], path))
 	}
-	return s.short[path]
+	return s.names[path]
 }
 
 // TestGoldensOnMetal: the bare machine and the host write the bytes that llama2.c wrote,

@@ -1,85 +1,110 @@
 package disk
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/diskfs/go-diskfs/backend"
-	"github.com/diskfs/go-diskfs/filesystem/fat12"
-	"github.com/diskfs/go-diskfs/filesystem/fat32"
+	"math"
+	"slices"
+	"strings"
 )
 
-// Of go-diskfs v1.9.4, what this file works around:
-//
-//   - File.Write walks the file's whole chain, scans the FAT, writes both FATs
-//     and the folder, and writes a cluster at a time, for each call. So one Write
-//     of the last byte allocates the file, and its contents go to the ranges that
-//     GetDiskRanges then tells.
-//   - Create chooses the cluster size from the volume's size alone, may make the
-//     FAT two entries too short, and allocation may take clusters after the end
-//     of the volume that the last sector of the FAT has room for. So plan finds
-//     a size without these faults, and createVolume checks the result.
-//   - An empty file keeps a cluster; ".." in a folder of the root names cluster 2
-//     instead of 0; a new file has no ATTR_ARCHIVE; times are the clock's; the free
-//     count, the serial number, the hidden sectors and the geometry are not filled
-//     in. fsck.vfat complains about the first two. finish corrects these in place.
-//   - A folder that cannot be read is taken for an empty one, and what was in it is lost
-//     without an error. So keepingError keeps the first error of a read or write.
-//   - A file is found by name also where the entry is the volume label. So the
-//     label is set last.
+// tree is the checked list of files and the folders that they need.
+type tree struct {
+	files   []File
+	folders []*folder // parents before children; the first is the root
+	bytes   int64     // sum of all sizes
+	first   []uint32  // the first cluster of each of the files, 0 for an empty one
+}
 
-// Offsets in the boot sector, the FSInfo sector and a directory entry.
+// folder is a folder, with what is in it in the order of the files that were given.
+type folder struct {
+	path    string // "" of the root
+	parent  *folder
+	names   []string
+	files   []int     // which of the tree's files each name is, -1: a folder
+	folders []*folder // which folder each name is, or nil
+	first   uint32    // cluster
+}
+
+// maxFolder is the largest folder in bytes (FAT32 specification, section 6).
+const maxFolder = 2 * mib
+
+func newTree(files []File) (*tree, error) {
+	root := &folder{}
+	t := &tree{files: files, folders: []*folder{root}, first: make([]uint32, len(files))}
+	there := map[string]*folder{"": root} // by folded path; nil: a file
+	for i, f := range files {
+		if f.Size < 0 || f.Size > MaxFile {
+			return nil, fmt.Errorf("disk image: %s: %d bytes; a file on FAT32 has at most %d", f.Path, f.Size, int64(MaxFile))
+		}
+		elements := strings.Split(f.Path, "/")
+		parent := root
+		for n, name := range elements {
+			if err := checkName(name); err != nil {
+				return nil, fmt.Errorf("disk image: path %q: %w", f.Path, err)
+			}
+			path := strings.Join(elements[:n+1], "/")
+			old, is := there[fold(path)]
+			isFile := n == len(elements)-1
+			switch {
+			case is && isFile:
+				return nil, fmt.Errorf("disk image: %s is there twice", f.Path)
+			case is && old == nil:
+				return nil, fmt.Errorf("disk image: %s is a file and a folder of %s", path, f.Path)
+			case is:
+				parent = old
+				continue
+			}
+			entry, file := (*folder)(nil), i
+			if !isFile {
+				entry, file = &folder{path: path, parent: parent}, -1
+				t.folders = append(t.folders, entry)
+			}
+			there[fold(path)] = entry
+			parent.names, parent.files, parent.folders = append(parent.names, name), append(parent.files, file), append(parent.folders, entry)
+			parent = entry
+		}
+		t.bytes += f.Size
+	}
+	for _, d := range t.folders {
+		if n := d.bytes(); n > maxFolder {
+			return nil, fmt.Errorf("disk image: folder /%s: its %d files are too many, or their names too long: a folder on FAT32 has at most %d entries", d.path, len(d.names), maxFolder/dirEntrySize)
+		}
+	}
+	return t, nil
+}
+
+// bytes is the size of the folder.
+func (d *folder) bytes() int64 {
+	n := 1 // the volume's label
+	if d.parent != nil {
+		n = 2 // . and ..
+	}
+	for _, name := range d.names {
+		n += 1 + longEntries(name)
+	}
+	return int64(n) * dirEntrySize
+}
+
 const (
-	bpbBytsPerSec = 11
-	bpbSecPerClus = 13
-	bpbRsvdSecCnt = 14
-	bpbNumFATs    = 16
-	bpbSecPerTrk  = 24
-	bpbNumHeads   = 26
-	bpbHiddSec    = 28
-	bpbTotSec32   = 32
-	bpbFATSz32    = 36
-	bpbRootClus   = 44
-	bpbFSInfo     = 48
-	bpbBkBootSec  = 50
-	bsVolID       = 67
-
-	fsiFreeCount = 488
-	fsiNxtFree   = 492
-
-	dirAttr         = 11
-	dirCrtTimeTenth = 13
-	dirCrtTime      = 14
-	dirCrtDate      = 16
-	dirLstAccDate   = 18
-	dirFstClusHI    = 20
-	dirWrtTime      = 22
-	dirWrtDate      = 24
-	dirFstClusLO    = 26
-	dirFileSize     = 28
-	dirEntrySize    = 32
-
-	attrVolumeID  = 0x08
-	attrDirectory = 0x10
-	attrArchive   = 0x20
-	attrLongName  = 0x0f
-)
-
-const (
-	reservedSectors = 32 // before the first FAT
+	reservedSectors = 32 // before the first FAT, at least
+	numFATs         = 2
 	rootCluster     = 2
-	// minClusters makes a volume FAT32; with fewer it is FAT16 by definition.
-	minClusters = 65525
-	// maxVolume stays within go-diskfs's 16-bit count of FAT sectors.
-	maxVolume = 128 << 30
+	backupBoot      = 6 // sector
+	// minClusters makes a volume FAT32; with fewer than 65525 it is FAT16 by definition. 16 more are for who counts wrongly,
+	// as the specification advises.
+	minClusters = 65525 + 16
+	// maxVolume is what 32 bits of sectors of 512 bytes count, less 1 MiB.
+	maxVolume = 2<<40 - mib
+	// endOfChain is the entry of a file's last cluster.
+	endOfChain = 0x0fffffff
 )
 
-// clusterSizes are go-diskfs's (and mkfs.fat's) for volumes up to a size.
+// clusterSizes are the specification's, Windows's and mkfs.fat's for volumes up to a size.
 var clusterSizes = []struct{ cluster, upTo int64 }{
 	{512, 260 * mib},
 	{4 << 10, 8 << 30},
@@ -88,191 +113,309 @@ var clusterSizes = []struct{ cluster, upTo int64 }{
 	{32 << 10, maxVolume},
 }
 
-// layout is the geometry of the volume.
+// layout is the geometry of the disk. All but sector and clusters are bytes.
 type layout struct {
-	size     int64 // of the partition, bytes, a multiple of 1 MiB
-	cluster  int64 // bytes
+	sector   int64 // of the disk
+	size     int64 // of the partition, a multiple of 1 MiB
+	reserved int64 // before the first FAT
+	fat      int64 // of one FAT
+	cluster  int64
 	clusters int64
-	fat      int64 // bytes of one FAT
 }
 
-// fatStart is the offset of the first FAT in the partition.
-const fatStart = reservedSectors * sectorSize
+// disk is the size of the whole disk.
+func (l layout) disk() int64 { return partitionStart + l.size + gptBackup }
 
-// plan finds the smallest layout for the files and free bytes. The smallest of
-// all is 33 MiB: FAT32 has no fewer clusters, and none smaller than a sector.
-func plan(t *tree, free int64) (layout, error) {
+// data is where the clusters begin, in the partition.
+func (l layout) data() int64 { return l.reserved + numFATs*l.fat }
+
+// plan finds the smallest layout for the files and free bytes. The smallest of all is 33 MiB, or 257 MiB with sectors of 4096
+// bytes: FAT32 has no fewer clusters, and none smaller than a sector.
+func plan(t *tree, sector, free int64) (layout, error) {
 	above := int64(0)
 	for _, c := range clusterSizes {
-		need := max(t.clusters(c.cluster)+free/c.cluster+1, minClusters)
-		for size := max(above, need*c.cluster) / mib * mib; size <= c.upTo; size += mib {
-			if l := layoutOf(size, c.cluster); size > above && l.clusters >= need && l.fat/4 >= l.clusters+2 {
+		cluster := max(c.cluster, sector)
+		need := max(t.clusters(cluster)+(min(free, maxVolume)+cluster-1)/cluster+1, minClusters)
+		for size := max(above, need*cluster) / mib * mib; size <= c.upTo; size += mib {
+			if l := layoutOf(size, sector, cluster); size > above && l.clusters >= need {
 				return l, nil
 			}
 		}
 		above = c.upTo
 	}
-	return layout{}, fmt.Errorf("disk image: %d bytes of files and %d free are too much: the largest volume is %d GiB", t.bytes, free, int64(maxVolume>>30))
+	return layout{}, fmt.Errorf("disk image: %d bytes of files and %d free are too much: the largest volume of FAT32 is %d GiB", t.bytes, free, int64((maxVolume+mib)>>30))
 }
 
-// layoutOf is what go-diskfs makes of a size.
-func layoutOf(size, cluster int64) layout {
-	l := layout{size: size, cluster: cluster}
-	sectors := size/sectorSize - reservedSectors
-	if sectors <= 0 {
-		return l
-	}
-	fatSectors := (4*sectors + cluster + 7) / (cluster + 8)
-	l.fat = fatSectors * sectorSize
-	l.clusters = (sectors - 2*fatSectors) * sectorSize / cluster
+// layoutOf is the layout of a partition's size. The FATs have room for a few more clusters than there are. The clusters begin
+// at a multiple of their size, as the blocks of flash do.
+func layoutOf(size, sector, cluster int64) layout {
+	l := layout{sector: sector, size: size, cluster: cluster, reserved: reservedSectors * sector}
+	most := max(0, size-l.reserved) / cluster
+	l.fat = (4*(most+rootCluster) + sector - 1) / sector * sector
+	l.reserved += (cluster - l.data()%cluster) % cluster
+	l.clusters = max(0, size-l.data()) / cluster
 	return l
 }
 
-// clusters counts the clusters of all files and folders. An empty file takes one
-// while it is written.
+// clusters counts the clusters of all files and folders.
 func (t *tree) clusters(size int64) int64 {
 	n := int64(0)
-	for _, f := range t.files {
-		n += max(1, (f.Size+size-1)/size)
+	for _, d := range t.folders {
+		n += (d.bytes() + size - 1) / size
 	}
-	for _, entries := range t.entries {
-		n += (int64(entries+2)*dirEntrySize + size - 1) / size // with . and .., or the label
+	for _, f := range t.files {
+		n += (f.Size + size - 1) / size
 	}
 	return n
+}
+
+// place gives all folders and then all files their clusters, one after the other, and returns how many each chain has.
+func (t *tree) place(l layout) (chains []int64) {
+	next := uint32(rootCluster)
+	place := func(bytes int64) (first uint32) {
+		n := (bytes + l.cluster - 1) / l.cluster
+		if n > 0 {
+			first = next
+			next += uint32(n)
+			chains = append(chains, n)
+		}
+		return first
+	}
+	for _, d := range t.folders {
+		d.first = place(d.bytes())
+	}
+	for i, f := range t.files {
+		t.first[i] = place(f.Size)
+	}
+	return chains
 }
 
 // volume is the file system while it is written.
 type volume struct {
 	layout
-	fs  *fat32.FileSystem
-	out backend.WritableFile
+	out io.WriterAt
 }
 
-// createVolume makes the file system and checks that it has the planned layout.
-func createVolume(storage backend.Storage, l layout) (*volume, error) {
-	fs, err := fat32.Create(storage, l.size, partitionStart, sectorSize, "", true)
-	if err != nil {
-		return nil, err
+// writeVolume writes the file system to w, the partition.
+func writeVolume(ctx context.Context, w io.WriterAt, t *tree, l layout) error {
+	v := volume{l, w}
+	chains := t.place(l)
+	used := int64(0)
+	for _, n := range chains {
+		used += n
 	}
-	out, err := storage.Writable()
-	if err != nil {
-		return nil, err
+	if err := v.writeHeaders(used); err != nil {
+		return err
 	}
-	v := &volume{layout: l, fs: fs, out: out}
-	boot, err := v.read(0, sectorSize)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range []struct {
-		field     string
-		got, want int64
-	}{
-		{"BPB_BytsPerSec", int64(le.Uint16(boot[bpbBytsPerSec:])), sectorSize},
-		{"BPB_SecPerClus", int64(boot[bpbSecPerClus]), l.cluster / sectorSize},
-		{"BPB_RsvdSecCnt", int64(le.Uint16(boot[bpbRsvdSecCnt:])), reservedSectors},
-		{"BPB_NumFATs", int64(boot[bpbNumFATs]), 2},
-		{"BPB_TotSec32", int64(le.Uint32(boot[bpbTotSec32:])), l.size / sectorSize},
-		{"BPB_FATSz32", int64(le.Uint32(boot[bpbFATSz32:])), l.fat / sectorSize},
-		{"BPB_RootClus", int64(le.Uint32(boot[bpbRootClus:])), rootCluster},
-		{"BPB_FSInfo", int64(le.Uint16(boot[bpbFSInfo:])), 1},
-		{"BPB_BkBootSec", int64(le.Uint16(boot[bpbBkBootSec:])), 6},
-	} {
-		if c.got != c.want {
-			return nil, fmt.Errorf("go-diskfs made a FAT32 with %s %d, want %d: this version is not known here", c.field, c.got, c.want)
+	for i := range int64(numFATs) {
+		if err := v.writeFAT(l.reserved+i*l.fat, chains); err != nil {
+			return err
 		}
 	}
-	return v, nil
+	for _, d := range t.folders {
+		if _, err := w.WriteAt(t.entries(d), v.offset(d.first)); err != nil {
+			return err
+		}
+	}
+	for i, f := range t.files {
+		if err := v.writeFile(ctx, f, t.first[i]); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	return nil
 }
 
-// keepingError is a storage that keeps the first error of a read or write.
-type keepingError struct {
-	backend.Storage
-	err error
-}
+// offset is where a cluster lies in the partition.
+func (v volume) offset(cluster uint32) int64 { return v.data() + int64(cluster-rootCluster)*v.cluster }
 
-func (s *keepingError) keep(err error) error {
-	if s.err == nil && err != io.EOF {
-		s.err = err
+// writeHeaders writes the boot sector and FSInfo, of a volume of which that many clusters are used, and their copies.
+func (v volume) writeHeaders(used int64) error {
+	b := make([]byte, 2*v.sector)
+	copy(b, "\xeb\x58\x90MSWIN4.1") // a jump to the code; the name that the specification recommends
+	le.PutUint16(b[11:], uint16(v.sector))
+	b[13] = byte(v.cluster / v.sector)
+	le.PutUint16(b[14:], uint16(v.reserved/v.sector))
+	b[16] = numFATs
+	b[21] = 0xf8 // BPB_Media
+	le.PutUint16(b[24:], sectorsPerTrack)
+	le.PutUint16(b[26:], heads)
+	le.PutUint32(b[28:], uint32(partitionStart/v.sector)) // BPB_HiddSec
+	le.PutUint32(b[32:], uint32(v.size/v.sector))         // BPB_TotSec32
+	le.PutUint32(b[36:], uint32(v.fat/v.sector))          // BPB_FATSz32
+	le.PutUint32(b[44:], rootCluster)
+	le.PutUint16(b[48:], 1) // BPB_FSInfo
+	le.PutUint16(b[50:], backupBoot)
+	b[64] = 0x80 // BS_DrvNum
+	b[66] = 0x29 // BS_BootSig: the three fields that follow are there
+	le.PutUint32(b[67:], serial)
+	name := volumeLabel()
+	copy(b[71:], name[:])
+	copy(b[82:], "FAT32   ")
+	copy(b[90:510], biosCode)
+	le.PutUint16(b[510:], 0xaa55)
+
+	info := b[v.sector:]
+	copy(info, "RRaA")
+	copy(info[484:], "rrAa")
+	le.PutUint32(info[488:], uint32(v.clusters-used)) // FSI_Free_Count
+	next := uint32(math.MaxUint32)                    // FSI_Nxt_Free: unknown
+	if used < v.clusters {
+		next = uint32(rootCluster + used)
+	}
+	le.PutUint32(info[492:], next)
+	le.PutUint16(info[510:], 0xaa55)
+	_, err := v.out.WriteAt(b, 0)
+	if err == nil {
+		_, err = v.out.WriteAt(b, backupBoot*v.sector)
 	}
 	return err
 }
 
-func (s *keepingError) ReadAt(b []byte, off int64) (int, error) {
-	n, err := s.Storage.ReadAt(b, off)
-	return n, s.keep(err)
+// writeFAT writes a FAT at an offset in the partition, as far as it is not zero.
+func (v volume) writeFAT(off int64, chains []int64) error {
+	w := bufio.NewWriterSize(io.NewOffsetWriter(v.out, off), mib)
+	put := func(entry uint32) { w.Write(le.AppendUint32(w.AvailableBuffer(), entry)) } // Flush returns its error
+	put(endOfChain&^0xff | 0xf8)                                                       // BPB_Media
+	put(endOfChain)                                                                    // with the bits that say that the volume was left clean and has had no error
+	cluster := uint32(rootCluster)
+	for _, n := range chains {
+		for ; n > 1; n-- {
+			cluster++
+			put(cluster)
+		}
+		cluster++
+		put(endOfChain)
+	}
+	return w.Flush()
 }
 
-func (s *keepingError) Writable() (backend.WritableFile, error) {
-	w, err := s.Storage.Writable()
-	return keepingErrorFile{w, s}, s.keep(err)
+// Offsets in a directory entry, and its attributes.
+const (
+	dirAttr      = 11
+	dirCrtDate   = 16
+	dirLstAccDat = 18
+	dirFstClusHI = 20
+	dirWrtDate   = 24
+	dirFstClusLO = 26
+	dirFileSize  = 28
+	dirEntrySize = 32
+
+	attrVolumeID  = 0x08
+	attrDirectory = 0x10
+	attrArchive   = 0x20
+	attrLongName  = 0x0f
+)
+
+// entries are the contents of a folder.
+func (t *tree) entries(d *folder) []byte {
+	var b []byte
+	if d.parent == nil {
+		b = appendEntry(b, volumeLabel(), attrVolumeID, 0, 0)
+	} else {
+		up := d.parent.first
+		if up == rootCluster {
+			up = 0 // by the specification
+		}
+		b = appendEntry(b, shortName(".", ""), attrDirectory, d.first, 0)
+		b = appendEntry(b, shortName("..", ""), attrDirectory, up, 0)
+	}
+	for i, alias := range aliases(d.names) {
+		b = appendLongName(b, longUnits(d.names[i]), alias)
+		if sub := d.folders[i]; sub != nil {
+			b = appendEntry(b, alias, attrDirectory, sub.first, 0)
+		} else {
+			b = appendEntry(b, alias, attrArchive, t.first[d.files[i]], t.files[d.files[i]].Size)
+		}
+	}
+	return b
 }
 
-// keepingErrorFile is its file.
-type keepingErrorFile struct {
-	backend.WritableFile
-	s *keepingError
+// appendEntry appends the entry of an alias. Its times are 1980-01-01 00:00, the earliest that FAT has.
+func appendEntry(b []byte, alias [11]byte, attr byte, first uint32, size int64) []byte {
+	const date = 0<<9 | 1<<5 | 1 // years since 1980, month, day
+	var e [dirEntrySize]byte
+	copy(e[:], alias[:])
+	e[dirAttr] = attr
+	for _, at := range []int{dirCrtDate, dirLstAccDat, dirWrtDate} {
+		le.PutUint16(e[at:], date)
+	}
+	le.PutUint16(e[dirFstClusHI:], uint16(first>>16))
+	le.PutUint16(e[dirFstClusLO:], uint16(first))
+	le.PutUint32(e[dirFileSize:], uint32(size))
+	return append(b, e[:]...)
 }
 
-func (f keepingErrorFile) ReadAt(b []byte, off int64) (int, error) { return f.s.ReadAt(b, off) }
-
-func (f keepingErrorFile) WriteAt(b []byte, off int64) (int, error) {
-	n, err := f.WritableFile.WriteAt(b, off)
-	return n, f.s.keep(err)
+// appendLongName appends the entries of a long name, the last part of it first, which come before that of its alias.
+func appendLongName(b []byte, units []uint16, alias [11]byte) []byte {
+	const inEntry, lastEntry = 13, 0x40
+	sum := byte(0)
+	for _, c := range alias {
+		sum = sum>>1 | sum<<7
+		sum += c
+	}
+	parts := slices.Collect(slices.Chunk(units, inEntry))
+	for i := len(parts) - 1; i >= 0; i-- {
+		var e [dirEntrySize]byte
+		e[0] = byte(i + 1)
+		if i == len(parts)-1 {
+			e[0] |= lastEntry
+		}
+		e[dirAttr], e[13] = attrLongName, sum
+		for n := range inEntry {
+			unit := uint16(0xffff) // behind the zero at the end
+			switch {
+			case n < len(parts[i]):
+				unit = parts[i][n]
+			case n == len(parts[i]):
+				unit = 0
+			}
+			at := 1 + 2*n
+			switch {
+			case n >= 11:
+				at = 28 + 2*(n-11)
+			case n >= 5:
+				at = 14 + 2*(n-5)
+			}
+			le.PutUint16(e[at:], unit)
+		}
+		b = append(b, e[:]...)
+	}
+	return b
 }
 
-var le = binary.LittleEndian
-
-// read returns n bytes at an offset in the partition.
-func (v *volume) read(off, n int64) ([]byte, error) {
-	b := make([]byte, n)
-	_, err := v.out.ReadAt(b, partitionStart+off)
-	return b, err
+// volumeLabel is the label as it lies on the disk.
+func volumeLabel() (b [11]byte) {
+	copy(b[:], fmt.Sprintf("%-11s", label))
+	return b
 }
 
-// write writes b at an offset in the partition.
-func (v *volume) write(off int64, b []byte) error {
-	_, err := v.out.WriteAt(b, partitionStart+off)
-	return err
-}
-
-// writeFile creates a file and copies its contents.
-func (v *volume) writeFile(ctx context.Context, f File) (err error) {
+// writeFile copies a file's contents to its clusters.
+func (v volume) writeFile(ctx context.Context, f File, first uint32) (err error) {
 	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	ranges, err := v.allocate(f)
-	if err != nil {
-		return err
-	}
 	buf := make([]byte, min(f.Size, mib))
 	zero := make([]byte, len(buf))
-	done := int64(0)
-	for _, g := range ranges {
-		off, left := int64(g.Offset), min(int64(g.Length), f.Size-done)
-		for left > 0 {
-			if err := ctx.Err(); err != nil {
+	for done := int64(0); done < f.Size; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b := buf[:min(f.Size-done, int64(len(buf)))]
+		n, err := io.ReadFull(r, b)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return fmt.Errorf("the source ended after %d of %d bytes", done+int64(n), f.Size)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the source: %w", err)
+		}
+		if !bytes.Equal(b, zero[:n]) { // zeros remain holes
+			if _, err := v.out.WriteAt(b, v.offset(first)+done); err != nil {
 				return err
 			}
-			b := buf[:min(left, int64(len(buf)))]
-			n, err := io.ReadFull(r, b)
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
-				return fmt.Errorf("the source ended after %d of %d bytes", done+int64(n), f.Size)
-			}
-			if err != nil {
-				return fmt.Errorf("reading the source: %w", err)
-			}
-			if !bytes.Equal(b, zero[:n]) { // zeros remain holes
-				if err := v.write(off, b); err != nil {
-					return err
-				}
-			}
-			off, left, done = off+int64(n), left-int64(n), done+int64(n)
 		}
-	}
-	if done != f.Size {
-		return fmt.Errorf("go-diskfs allocated %d of %d bytes", done, f.Size)
+		done += int64(n)
 	}
 	switch _, err := io.ReadFull(r, make([]byte, 1)); err {
 	case io.EOF:
@@ -282,128 +425,4 @@ func (v *volume) writeFile(ctx context.Context, f File) (err error) {
 	default:
 		return fmt.Errorf("reading the source: %w", err)
 	}
-}
-
-// allocate creates a file of its full size and returns where its contents lie,
-// offsets in the partition. (An empty file has a cluster until finish.)
-func (v *volume) allocate(f File) ([]fat12.DiskRange, error) {
-	h, err := v.fs.OpenFile(f.Path, os.O_CREATE|os.O_RDWR)
-	if err != nil {
-		return nil, err
-	}
-	if f.Size > 0 {
-		if _, err := h.Seek(f.Size-1, io.SeekStart); err != nil {
-			return nil, err
-		}
-		if _, err := h.Write([]byte{0}); err != nil {
-			return nil, err
-		}
-	}
-	ranges, err := diskRanges(h)
-	return ranges, errors.Join(err, h.Close())
-}
-
-// diskRanges returns where the contents of a file or folder lie.
-func diskRanges(h any) ([]fat12.DiskRange, error) {
-	f, ok := h.(*fat12.File)
-	if !ok {
-		return nil, fmt.Errorf("go-diskfs opened a %T, want %T", h, f)
-	}
-	return f.GetDiskRanges()
-}
-
-// finish sets the label and corrects what go-diskfs leaves.
-func (v *volume) finish(t *tree) error {
-	if err := v.fs.SetLabel(label); err != nil {
-		return err
-	}
-	fat, err := v.read(fatStart, v.fat)
-	if err != nil {
-		return err
-	}
-	for _, dir := range append([]string{""}, t.dirs...) {
-		if err := v.finishFolder(dir, fat); err != nil {
-			return fmt.Errorf("folder /%s: %w", dir, err)
-		}
-	}
-	return errors.Join(v.write(fatStart, fat), v.write(fatStart+v.fat, fat), v.finishHeaders(fat))
-}
-
-// finishFolder corrects the entries of one folder, and fat, the allocation table.
-func (v *volume) finishFolder(dir string, fat []byte) error {
-	h, err := v.fs.OpenFile("/"+dir, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	ranges, err := diskRanges(h)
-	if err := errors.Join(err, h.Close()); err != nil {
-		return err
-	}
-	for _, g := range ranges {
-		b, err := v.read(int64(g.Offset), int64(g.Length))
-		if err != nil {
-			return err
-		}
-		for e := b; len(e) > 0 && e[0] != 0; e = e[dirEntrySize:] {
-			if e[dirAttr] != attrLongName {
-				finishEntry(e[:dirEntrySize], fat)
-			}
-		}
-		if err := v.write(int64(g.Offset), b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// finishEntry sets an entry's times to 1980-01-01 00:00, the earliest that FAT has,
-// and corrects its attributes and its cluster.
-func finishEntry(e, fat []byte) {
-	const date, clock = 0<<9 | 1<<5 | 1, 0 // years since 1980, month, day
-	e[dirCrtTimeTenth] = 0
-	le.PutUint16(e[dirCrtTime:], clock)
-	le.PutUint16(e[dirCrtDate:], date)
-	le.PutUint16(e[dirLstAccDate:], date)
-	le.PutUint16(e[dirWrtTime:], clock)
-	le.PutUint16(e[dirWrtDate:], date)
-	cluster := uint32(le.Uint16(e[dirFstClusHI:]))<<16 | uint32(le.Uint16(e[dirFstClusLO:]))
-	parentIsRoot := string(e[:11]) == "..         " && cluster == rootCluster
-	isFile := e[dirAttr]&(attrVolumeID|attrDirectory) == 0
-	if isFile {
-		e[dirAttr] |= attrArchive
-	}
-	empty := isFile && le.Uint32(e[dirFileSize:]) == 0
-	if empty && cluster != 0 {
-		le.PutUint32(fat[4*cluster:], 0)
-	}
-	if parentIsRoot || empty {
-		le.PutUint16(e[dirFstClusHI:], 0)
-		le.PutUint16(e[dirFstClusLO:], 0)
-	}
-}
-
-// finishHeaders fills in the boot sector and FSInfo, and their copies.
-func (v *volume) finishHeaders(fat []byte) error {
-	free, next := uint32(0), uint32(0)
-	for i := uint32(v.clusters + 1); i >= rootCluster; i-- {
-		if le.Uint32(fat[4*i:]) == 0 {
-			free, next = free+1, i
-		}
-	}
-	boot, err := v.read(0, sectorSize)
-	if err != nil {
-		return err
-	}
-	le.PutUint16(boot[bpbSecPerTrk:], sectorsPerTrack)
-	le.PutUint16(boot[bpbNumHeads:], heads)
-	le.PutUint32(boot[bpbHiddSec:], partitionStart/sectorSize)
-	le.PutUint32(boot[bsVolID:], serial)
-	info, err := v.read(sectorSize, sectorSize)
-	if err != nil {
-		return err
-	}
-	le.PutUint32(info[fsiFreeCount:], free)
-	le.PutUint32(info[fsiNxtFree:], next)
-	both := append(boot, info...)
-	return errors.Join(v.write(0, both), v.write(6*sectorSize, both))
 }
