@@ -91,19 +91,27 @@ func licences(folder string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var texts []byte
+	var names []string
 	for _, f := range files {
 		switch name, _, _ := strings.Cut(strings.ToUpper(f.Name()), "."); name {
 		case "LICENSE", "LICENCE", "COPYING", "NOTICE", "PATENTS":
-			text, err := os.ReadFile(filepath.Join(folder, f.Name()))
-			if err != nil {
-				return nil, err
-			}
-			texts = append(append(texts, text...), '\n')
+			names = append(names, f.Name())
 		}
 	}
-	if len(texts) == 0 {
+	if names == nil {
 		return nil, fmt.Errorf("%s has none", folder)
+	}
+	fonts := filepath.Join("font", "gofont", "ttfs", "README") // of golang.org/x/image: its fonts have another owner
+	if _, err := os.Stat(filepath.Join(folder, fonts)); err == nil {
+		names = append(names, fonts)
+	}
+	var texts []byte
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		texts = append(append(texts, text...), '\n')
 	}
 	return texts, nil
 }
