@@ -27,7 +27,10 @@ func (s *Session) RunTerminal(ctx context.Context, t *Terminal) error {
 	err = s.sit(ctx, t)
 	stop()
 	t.editor.complete = nil
-	return errors.Join(err, t.put(bracketedPaste+"l"))
+	if e := t.put(bracketedPaste + "l"); err == nil {
+		err = e
+	}
+	return err
 }
 
 // interruptsAreKeys makes Ctrl-C of each interrupt, until stop is called.
@@ -56,29 +59,28 @@ func (s *Session) sit(ctx context.Context, t *Terminal) error {
 		return err
 	}
 	if s.First != nil {
-		if err := errors.Join(t.say(stylePerson, "%s%s", Prompt, *s.First), s.reply(ctx, t, func(ctx context.Context) error { return s.first(ctx, t) })); err != nil {
+		err := t.say(stylePerson, "%s%s", Prompt, *s.First)
+		if err == nil {
+			err = s.reply(ctx, t, func(ctx context.Context) error { return s.first(ctx, t) })
+		}
+		if err != nil {
 			return err
 		}
 	}
-	for dropped := 0; ; {
+	for {
 		text, err := t.edit(ctx, Prompt)
 		switch {
-		case errors.Is(err, errDropped):
-			if dropped++; dropped == 2 {
-				err = t.say(styleDim, "Ctrl-D or /quit leaves.")
-			} else {
-				err = nil
-			}
-		case err == io.EOF:
-			return nil
+		case err == errDropped && text == "":
+			err = t.say(styleDim, "Ctrl-D or /quit leaves.")
+		case err == errDropped:
+			err = nil
 		case err == nil:
-			dropped = 0
 			err = s.line(ctx, t, text)
 		}
-		if errors.Is(err, errQuit) {
+		switch {
+		case err == io.EOF || err == errQuit:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
@@ -99,9 +101,9 @@ func (s *Session) line(ctx context.Context, t *Terminal, text string) error {
 		return s.command(ctx, t, word)
 	}
 	switch strings.ToLower(word) {
-	case "help", "?":
+	case "help":
 		return t.say(styleDim, "/help lists the commands. What begins with no slash is for the model.")
-	case "quit", "exit", "bye", ":q":
+	case "quit", "exit":
 		return t.say(styleDim, "/quit leaves, and so does Ctrl-D.")
 	}
 	return s.reply(ctx, t, func(ctx context.Context) error { return s.Engine.Reply(ctx, t, text) })

@@ -19,16 +19,17 @@ import (
 // person sits at a terminal in a bubble of synctest: what she types is done when press returns, and she sees the cells of
 // a vt.Terminal.
 type person struct {
-	t        *testing.T
-	vt       *vt.Terminal
-	keyboard *io.PipeWriter
-	terminal *Terminal
-	resized  chan os.Signal
-	raw      int
-	written  strings.Builder
-	fails    int           // this write from now on fails; 0: none
-	ended    chan struct{} // closed when the session has
-	err      error         // of the session
+	t         *testing.T
+	vt        *vt.Terminal
+	keyboard  *io.PipeWriter
+	terminal  *Terminal
+	resized   chan os.Signal
+	interrupt chan os.Signal
+	raw       int
+	written   strings.Builder
+	fails     int           // this write from now on fails; 0: none
+	ended     chan struct{} // closed when the session has
+	err       error         // of the session
 }
 
 var errScreen = errors.New("broken screen")
