@@ -1,13 +1,14 @@
 # make run    boots a virtual PC without an operating system: it tells a tale
 # make model  trains the built-in model again, from nothing, and compares: 36 minutes on two cores
 # make test   vet, unit, golden and boot tests, of every module, and make race
+# make release  in build/release, what a person takes who has no Go: programs for six platforms, a stick's image, sums
 # make race   the tests of what has goroutines, and of what they call, with the race detector
 #
 # All install what they miss with the system's package manager, where they may.
 
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: run console model test race fmt-check
+.PHONY: run console model release test race fmt-check
 
 # MODEL=FILE and TOKENIZER=FILE choose another model than the one that is built in.
 BOOT = go run ./cmd/bootllama boot $(if $(MODEL),"$(MODEL)") $(if $(TOKENIZER),-z "$(TOKENIZER)")
@@ -27,6 +28,11 @@ model:
 	build/train -o build/model
 	cmp build/model/model-q8.bin models/tales.bin
 	cmp build/model/tokenizer.bin models/tok1024.bin
+
+# VERSION=v1.2.3 names the version; else it is the tag of the commit.
+release:
+	@sh scripts/setup build
+	go run ./scripts/release -o build/release $(if $(VERSION),-version "$(VERSION)")
 
 # The root comes last: what its tests skipped is then at the end of what is printed.
 MODULES = $(dir $(wildcard */go.mod) go.mod)

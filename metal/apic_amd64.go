@@ -29,7 +29,7 @@ const (
 	wakeVector     = 0xF0
 	spuriousVector = 0xFF
 
-	apicWindow = userTop // address at which the registers are mapped: above all of mmap's
+	apicWindow = 0x7FFF_FFFF_0000 // address at which the registers are mapped: above all of mmap's
 )
 
 // mapAPIC maps the registers and reads the boot processor's APIC ID; false without an APIC

@@ -5,9 +5,9 @@ package metal
 // What the kernel needs of an architecture. These functions are in its assembly; in Go
 // (files that end in _amd64) are
 //
-//	registers     of a thread, with callNumber, arguments, result, setResult, setStackPointer, setTLS, begin; archPrctl
+//	registers     of a thread, with callNumber, arguments, result, sixthArgument, setResult, setStackPointer, setTLS, begin; archPrctl
 //	processor     of a core; initCPU, initTraps, enterKernelWorld, changed, restoreCPU
-//	page tables   tableEntry, textEntry, constantEntry, dataEntry, isLarge, entryAddress, hasHugePages, usePageTables
+//	page tables   tableEntry, textEntry, constantEntry, dataEntry, writeCombiningEntry, isLarge, entryAddress, hasHugePages, usePageTables
 //	signals       deliver, sigreturn
 //	other cores   startCores, awaitReturn, returnCore, sendWake, reach, reachPending
 //	the machine   counterRate, hasHardwareRandom, findDebugChannels, hasDebugChannel, debugWrite
@@ -26,7 +26,7 @@ func runtimeEntry() uintptr
 func getCore() *core
 
 // callFirmware calls a firmware function in the firmware's world.
-func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
+func callFirmware(fn uintptr, args *[10]uintptr) (status uintptr)
 
 // leaveTo returns from entry, or on another processor from where the firmware called it.
 func leaveTo(c *core, status uintptr)

@@ -22,7 +22,7 @@ func StartedByShell() bool { return startedByShell }
 // load options, which have no name of the program.
 func (p *initialStack) arguments() (n uint64) {
 	argv, argc := shellArguments()
-	if startedByShell = argc > 0; startedByShell {
+	if startedByShell {
 		if argc > maxArguments {
 			fail("the shell has passed more than 255 arguments", efiInvalidParameter)
 		}

@@ -2,47 +2,105 @@
 
 package metal
 
+import "bootllama/metal/vt"
+
 // What the program writes: standard output and error, and messages of the kernel. Input is
-// in tty.go.
+// in tty.go. All of it goes through one terminal, which keeps what a person should see. In
+// text mode the kernel draws that with the firmware's console (textmode.go), in graphics mode
+// the program draws it itself, from /dev/vcs (vcs.go). Serial lines get what the program has
+// written (serial.go).
 
 const (
 	stdin         = 0
 	stdout        = 1
 	stderr        = 2
 	statusChannel = 3 // not a descriptor: the debug channel for exit statuses
+
+	// The size of a screen that nobody knows: a serial line's.
+	serialColumns, serialRows = 80, 24
 )
 
 var (
-	conOut       uintptr
-	cursorHidden bool // the firmware had hidden it, and the kernel shows it, for a person who types
+	conOut   uintptr // *efiSimpleTextOutput: the firmware's console, which may be several devices
+	terminal vt.Terminal
 
-	decoders       [4]utf8Decoder
-	outputText     [256]uint16 // UTF-16 for the next OutputString
-	outputTextSize int
+	outputNewLine = true  // a line feed begins a new line (OPOST and ONLCR of termios)
+	graphics      = false // KD_GRAPHICS: the program draws the screen
 )
 
-// initConsole finds the firmware's console and, in a virtual machine, the debug channels.
+// initConsole finds the devices that are the firmware's console and, in a virtual machine,
+// the debug channels. What stood on the screen before goes, unless the UEFI shell has started
+// the program: then the program's text stands below the shell's.
 func initConsole() {
 	conOut = systemTable().conOut
 	findDebugChannels()
-}
-
-func closeConsole() {
-	if cursorHidden {
-		firmware(at[efiSimpleTextOutput](conOut).enableCursor, conOut, 0)
-		cursorHidden = false
+	findConsoles()
+	_, argc := shellArguments()
+	startedByShell = argc > 0
+	initText()
+	if textOut == 0 {
+		terminal.Resize(serialColumns, serialRows)
+		if conOut != 0 && startedByShell {
+			mode := consoleMode(conOut)
+			terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
+		}
+	}
+	if !startedByShell {
+		clearSerial()
 	}
 }
 
-// showCursor shows the cursor from the program's first wait for a line until its end. A
-// console that has no cursor returns EFI_UNSUPPORTED, which changes nothing.
-func showCursor() {
-	if conOut == 0 || cursorHidden {
+// findConsoles finds the serial lines among the devices of ConOut. EDK2's ConOut passes on
+// what it is told to each of its devices, which are handles of their own. If there are serial
+// lines and one screen, the screen's own console is used from here on. If there are more
+// screens, whose modes may differ, ConOut remains, and the serial lines get what the
+// firmware's terminal makes of the text: on a terminal of type PC-ANSI (the default of EDK2),
+// ASCII and line drawing.
+func findConsoles() {
+	textOut = conOut
+	if conOut == 0 {
 		return
 	}
-	out := at[efiSimpleTextOutput](conOut)
-	if !at[efiSimpleTextOutputMode](out.mode).cursorVisible {
-		cursorHidden = firmware(out.enableCursor, conOut, 1) == efiSuccess
+	handlesSize = uintptr(len(handles)) * 8
+	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleOutDeviceGUID), 0, address(&handlesSize), address(&handles)) != efiSuccess {
+		return
+	}
+	screen, screens := uintptr(0), 0
+	for i := range min(handlesSize/8, uintptr(len(handles))) {
+		out := handleProtocol(handles[i], &simpleTextOutputGUID)
+		path := handleProtocol(handles[i], &devicePathGUID)
+		switch {
+		case out == 0 || path == 0 || out == conOut: // ConOut itself has no path
+		case serialCount < len(serialLines) && findSerialLine(path):
+			serialCount++
+		default:
+			screen = out
+			screens++
+		}
+	}
+	switch {
+	case serialCount == 0:
+	case screens > 1:
+		serialCount = 0
+	default:
+		textOut = screen
+	}
+}
+
+var (
+	handles     [64]uintptr // EFI_HANDLE
+	handlesSize uintptr     // in bytes
+)
+
+// closeConsole leaves the console as the firmware had it. If the program has failed, what
+// stands on the screen remains.
+func closeConsole(failed bool) {
+	closeText(failed)
+	if serialCount > 0 && conOut != 0 {
+		// EDK2's terminals and its ConOut have not seen what went to the line, and the shell asks
+		// ConOut where the cursor is.
+		x, y, _ := terminal.Cursor()
+		firmware(at[efiSimpleTextOutput](conOut).setCursorPosition, conOut, uintptr(x), uintptr(y))
 	}
 }
 
@@ -51,19 +109,31 @@ func reportStatus(code byte) {
 	debugWrite(statusChannel, address(&code), 1)
 }
 
-// consoleWrite writes text to the firmware's console, and the same bytes to the debug
-// channel. UTF-8 sequences may be split over several calls.
+// consoleWrite writes text to the terminal, and the same bytes to the debug channel. UTF-8
+// and escape sequences may be split over several calls.
 func consoleWrite(stream int, p, n uintptr) {
+	feed(stream, p, n)
+	flushSerial()
+	drawText()
+}
+
+// feed is consoleWrite without what makes the text visible.
+func feed(stream int, p, n uintptr) {
 	debugWrite(stream, p, n)
-	d := &decoders[stream]
 	for ; n > 0; p, n = p+1, n-1 {
-		for again := true; again; {
-			var r uint32
-			r, again = d.decode(*at[byte](p))
-			putRune(r)
+		b := *at[byte](p)
+		if b == '\n' && outputNewLine {
+			feedByte('\r')
 		}
+		feedByte(b)
 	}
-	flushText()
+}
+
+func feedByte(b byte) {
+	terminal.Write(b)
+	if serialCount > 0 {
+		serialByte(b)
+	}
 }
 
 // outputQueue holds what threads on other cores have written, until the boot processor's
@@ -91,6 +161,9 @@ func queueOutput(stream int, p, n uintptr) bool {
 
 // drainOutput writes the texts of the queue.
 func drainOutput() {
+	if queuedSize == 0 {
+		return
+	}
 	for queuedSize > 0 {
 		acquire(&kernelLock)
 		if queuedWritten == queuedSize {
@@ -98,49 +171,72 @@ func drainOutput() {
 		}
 		release(&kernelLock)
 		if queuedSize == 0 {
-			return
+			break
 		}
 		header := outputQueue[queuedWritten : queuedWritten+outputHeader]
 		n := int(header[1]) | int(header[2])<<8
-		consoleWrite(int(header[0]), address(&outputQueue)+uintptr(queuedWritten+outputHeader), uintptr(n))
+		feed(int(header[0]), address(&outputQueue)+uintptr(queuedWritten+outputHeader), uintptr(n))
 		queuedWritten += outputHeader + n
 	}
+	flushSerial()
+	drawText()
 }
 
-func putRune(r uint32) {
-	switch {
-	case r == noRune:
-	case r == '\n':
-		putUnit('\r')
-		putUnit('\n')
-	case r == '\r', r == '\b', r == '\t':
-		putUnit(uint16(r))
-	case r < ' ' || r >= 0x7F && r < 0xA0:
-		// EFI consoles know no other control characters (C0, DEL, C1), and a VT-UTF8 one passes C1 on to its terminal.
-	case r > 0xFFFF: // their UCS-2 has no surrogate pairs
-		putUnit(replacementRune)
+// winsize is Linux's struct winsize (asm-generic/termios.h).
+type winsize struct{ rows, columns, xPixels, yPixels uint16 }
+
+// Requests of ioctl (asm-generic/ioctls.h, linux/kd.h).
+const (
+	tiocGWinSz = 0x5413
+	tiocSWinSz = 0x5414
+	kdSetMode  = 0x4B3A
+	kdGetMode  = 0x4B3B
+
+	kdText     = 0
+	kdGraphics = 1
+)
+
+// displayIoctl carries out the requests that concern the terminal's screen.
+func displayIoctl(request, argument uintptr) uint64 {
+	switch request {
+	case tiocGWinSz:
+		columns, rows := terminal.Size()
+		*at[winsize](argument) = winsize{rows: uint16(rows), columns: uint16(columns)}
+	case tiocSWinSz:
+		size := *at[winsize](argument)
+		if size.columns == 0 || size.rows == 0 {
+			return errno(einval)
+		}
+		resizeTerminal(int(size.columns), int(size.rows))
+	case kdGetMode:
+		*at[uint32](argument) = kdText
+		if graphics {
+			*at[uint32](argument) = kdGraphics
+		}
+	case kdSetMode:
+		switch argument {
+		case kdText:
+			showText()
+		case kdGraphics:
+			hideText()
+		default:
+			return errno(einval)
+		}
 	default:
-		putUnit(uint16(r))
+		return errno(enotty)
 	}
+	return 0
 }
 
-func putUnit(u uint16) {
-	outputText[outputTextSize] = u
-	if outputTextSize++; outputTextSize == len(outputText)-1 {
-		flushText()
+// resizeTerminal changes the size of the terminal, which the program hears of.
+func resizeTerminal(columns, rows int) {
+	beforeColumns, beforeRows := terminal.Size()
+	terminal.Resize(columns, rows)
+	if columns, rows = terminal.Size(); columns != beforeColumns || rows != beforeRows {
+		if textStarted && !graphics {
+			clearText()
+			drawText()
+		}
+		signalProcess(sigWINCH)
 	}
 }
-
-// flushText calls OutputString. Its warnings (unknown glyphs) and errors are ignored: the
-// only place to report them is the console itself.
-func flushText() {
-	outputText[outputTextSize] = 0
-	if outputTextSize > 0 && conOut != 0 {
-		firmware(at[efiSimpleTextOutput](conOut).outputString, conOut, address(&outputText))
-	}
-	outputTextSize = 0
-}
-
-// displayIoctl carries out the requests that concern the terminal's screen: TIOCGWINSZ,
-// TIOCSWINSZ, KDGETMODE, KDSETMODE.
-func displayIoctl(request, argument uintptr) uint64 { return errno(enotty) }

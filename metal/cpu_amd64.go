@@ -15,6 +15,7 @@ type processor struct {
 
 	apicID, x2APIC             uint64 // x2APIC: not 0 if the local APIC is in that mode
 	cr0, cr3, cr4, xcr0        uint64 // the kernel's; xcr0 is 0 without OSXSAVE
+	pat, patEntry              uint64 // the kernel's IA32_PAT, 0 without; the entry in it for write-combining
 	codeSelector, dataSelector uint64
 	gdtr, idtr                 tableRegister
 	firmware                   firmwareState
@@ -35,6 +36,7 @@ type firmwareState struct {
 	gdtr, idtr    tableRegister
 
 	efer, star, lstar, fmask, xcr0 uint64
+	pat                            uint64
 	spuriousVector, taskPriority   uint32 // of the local APIC, except on the boot processor
 }
 
@@ -58,10 +60,12 @@ func loadTables(gdtr, idtr *tableRegister, ss uint64)
 func loadTaskRegister(selector uint64)
 func inb(port uint16) byte
 func outsb(port uint16, p, n uintptr)
+func writeBackCaches()
 
 // Model-specific registers and their bits (Intel SDM volume 4), control register bits
 // (volume 3, 2.5) and CPUID bits.
 const (
+	msrPAT   = 0x277
 	msrEFER  = 0xC0000080
 	msrSTAR  = 0xC0000081
 	msrLSTAR = 0xC0000082
@@ -77,7 +81,10 @@ const (
 	cr0TS = 1 << 3
 	cr0NE = 1 << 5
 	cr0WP = 1 << 16 // read-only pages are read-only for ring 0, too
+	cr0NW = 1 << 29
+	cr0CD = 1 << 30
 
+	cr4PGE        = 1 << 7
 	cr4OSFXSR     = 1 << 9
 	cr4OSXMMEXCPT = 1 << 10
 	cr4LA57       = 1 << 12
@@ -123,6 +130,72 @@ func initCPU(c *core) {
 		noExecute = 1 << 63
 		wrmsr(msrEFER, fw.efer|eferNXE)
 	}
+	initPAT(c)
+}
+
+const (
+	patReset          = 0x0007040600070406 // write-back, write-through, uncached-, uncached, and again
+	patWriteCombining = 1
+)
+
+// initPAT gives the page attribute table (Intel SDM volume 3, 11.12) an entry for
+// write-combining, the same on every core. It stays during calls of the firmware, whose page
+// tables are used then, so it must be one that they do not use: after a reset, entries 4 to 7
+// are the same as 0 to 3, and nobody needs the bit of a page that selects them. Entry 6 is then
+// "uncached-", which is as good for a device. If the firmware has changed the table, an entry
+// for write-combining that it may have is used; if it has none, the table stays.
+func initPAT(c *core) {
+	_, _, _, features := cpuid(1, 0)
+	c.patEntry = 3 // uncached
+	if features>>16&1 == 0 {
+		return
+	}
+	c.firmware.pat = rdmsr(msrPAT)
+	if c.isBoot() {
+		c.pat, c.patEntry = withWriteCombining(c.firmware.pat)
+	} else {
+		c.pat, c.patEntry = bootCore.pat, bootCore.patEntry
+	}
+	writePAT(c.firmware.pat, c.pat)
+}
+
+// withWriteCombining returns a page attribute table with an entry for write-combining, and its
+// number, or that of the entry for uncached memory if there must be no such entry.
+func withWriteCombining(pat uint64) (with, entry uint64) {
+	for i := range uint64(8) {
+		if pat>>(8*i)&0xFF == patWriteCombining {
+			return pat, i
+		}
+	}
+	if pat != patReset {
+		return pat, 3
+	}
+	return pat&^(0xFF<<48) | patWriteCombining<<48, 6
+}
+
+// writePAT changes the page attribute table as 11.12.4 and 11.11.8 want: without caches and
+// without translations that have been made with the old one. Where a processor looks into its
+// own caches (self-snoop), they need not be written back.
+func writePAT(old, value uint64) {
+	if old == value {
+		return
+	}
+	_, _, _, features := cpuid(1, 0)
+	selfSnoop := features>>27&1 != 0
+	cr0, _, cr3, cr4 := controlRegisters()
+	writeCR0(cr0&^cr0NW | cr0CD)
+	if !selfSnoop {
+		writeBackCaches()
+	}
+	writeCR4(cr4 &^ cr4PGE)
+	writeCR3(cr3)
+	wrmsr(msrPAT, value)
+	if !selfSnoop {
+		writeBackCaches()
+	}
+	writeCR3(cr3)
+	writeCR0(cr0)
+	writeCR4(cr4)
 }
 
 // isFit says whether a core can take part. The program and the kernel move from core to
@@ -150,6 +223,7 @@ type Registers struct {
 	CR0, CR3, CR4, XCR0          uint64
 	EFER, STAR, LSTAR, FMASK     uint64
 	FSBase, GSBase               uint64
+	PAT                          uint64
 	GDTBase, IDTBase             uintptr
 	SpuriousVector, TaskPriority uint32 // of the local APIC, where the kernel changes them
 }
@@ -168,7 +242,7 @@ func FirmwareRegisters(number int) Registers {
 	}
 	fw := &c.firmware
 	return Registers{fw.cr0, fw.cr3, fw.cr4, fw.xcr0, fw.efer, fw.star, fw.lstar, fw.fmask, fw.fs, fw.gs,
-		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
+		fw.pat, fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
 
 // restoreCPU gives the registers the firmware's values again. The task register stays: it
@@ -176,6 +250,7 @@ func FirmwareRegisters(number int) Registers {
 func restoreCPU(c *core) {
 	fw := &c.firmware
 	writeCR3(fw.cr3) // first: our tables may not map the firmware's
+	writePAT(c.pat, fw.pat)
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)

@@ -140,6 +140,11 @@ TEXT ·outsb(SB),NOSPLIT,$0-24
 	OUTSB
 	RET
 
+// func writeBackCaches()
+TEXT ·writeBackCaches(SB),NOSPLIT,$0
+	WBINVD
+	RET
+
 // func hardwareRandom() (value uint64, ok bool)
 TEXT ·hardwareRandom(SB),NOSPLIT,$0-9
 	RDRANDQ AX

@@ -60,7 +60,7 @@
 //	console.go      what is written, the screen; tty.go: what is typed; device.go: names in /dev
 //	unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
-//	exit.go         the end of the program
+//	exit.go         the end of the program; end.go: and of the machine's work
 //
 // # Rules of kernel code
 //
@@ -166,7 +166,8 @@
 // os.Exit, a return from main, a fatal error and a kernel fault all end in leave: files
 // are closed, tables, control registers and MSRs get the firmware's values again, every
 // page is given back, and the firmware receives a status: EFI_SUCCESS, or
-// 0xC000000000000000 + the exit status. One thing stays: the task register, which
+// 0xC000000000000000 + the exit status. Where a person would not see any more what a program
+// wrote that has failed, it waits for a key before that (AtEnd). One thing stays: the task register, which
 // cannot be loaded with the null selector that it had; nothing uses it before something
 // loads it again.
 //

@@ -53,8 +53,11 @@ type efiBootServices struct {
 
 // efiRuntimeServices is the part of EFI_RUNTIME_SERVICES (4.5) that is used.
 type efiRuntimeServices struct {
-	header  efiTableHeader
-	getTime uintptr
+	header                                         efiTableHeader
+	getTime, setTime, getWakeupTime, setWakeupTime uintptr
+	setVirtualAddressMap, convertPointer           uintptr
+	getVariable, getNextVariableName, setVariable  uintptr
+	getNextHighMonotonicCount, resetSystem         uintptr
 }
 
 // efiMemoryDescriptor is EFI_MEMORY_DESCRIPTOR (7.2.3). The firmware's stride is
@@ -76,6 +79,8 @@ const (
 	efiMemorySP = 1 << 18 // specific-purpose memory, reserved for drivers that know it
 
 	efiAllocateAddress = 2
+
+	efiByProtocol = 2 // EFI_LOCATE_SEARCH_TYPE (7.3.15)
 )
 
 // efiSimpleTextInput is EFI_SIMPLE_TEXT_INPUT_PROTOCOL (12.3).
@@ -86,6 +91,20 @@ type efiSimpleTextInput struct {
 // efiInputKey is EFI_INPUT_KEY (12.3.3).
 type efiInputKey struct {
 	scanCode, unicodeChar uint16
+}
+
+// efiSimpleTextInputEx is EFI_SIMPLE_TEXT_INPUT_EX_PROTOCOL (12.2).
+type efiSimpleTextInputEx struct {
+	reset, readKeyStrokeEx, waitForKeyEx, setState uintptr
+	registerKeyNotify, unregisterKeyNotify         uintptr
+}
+
+// efiKeyData is EFI_KEY_DATA with its EFI_KEY_STATE (12.2.3).
+type efiKeyData struct {
+	efiInputKey
+	shiftState  uint32
+	toggleState byte
+	_           [3]byte
 }
 
 // efiSimpleTextOutput is EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL (12.4).
@@ -101,6 +120,25 @@ type efiSimpleTextOutputMode struct {
 	maxMode, mode, attribute, cursorColumn, cursorRow int32
 	cursorVisible                                     bool
 }
+
+// efiSerialIO is the part of EFI_SERIAL_IO_PROTOCOL (12.8) that is used.
+type efiSerialIO struct {
+	revision                            uint32
+	_                                   uint32
+	reset, setAttributes                uintptr
+	setControl, getControl, write, read uintptr
+}
+
+// efiDevicePathNode is EFI_DEVICE_PATH_PROTOCOL (10.2): the header of a node of a device path.
+type efiDevicePathNode struct {
+	typ, subtype byte
+	length       [2]byte // little-endian, with the header
+}
+
+const (
+	efiMessagingDevicePath = 3  // 10.3.4
+	efiMessagingUART       = 14 // 10.3.4.17
+)
 
 // efiLoadedImage is EFI_LOADED_IMAGE_PROTOCOL (9.1).
 type efiLoadedImage struct {
@@ -191,6 +229,7 @@ const (
 
 	efiEventTimer    = 0x80000000
 	efiTPLCallback   = 8
+	efiTPLNotify     = 16
 	efiTimerCancel   = 0
 	efiTimerRelative = 2
 )
@@ -199,6 +238,44 @@ const (
 type efiMPServices struct {
 	getNumberOfProcessors, getProcessorInfo, startupAllAPs uintptr
 	startupThisAP, switchBSP, enableDisableAP, whoAmI      uintptr
+}
+
+// efiGraphicsOutput is EFI_GRAPHICS_OUTPUT_PROTOCOL (12.9.2).
+type efiGraphicsOutput struct {
+	queryMode, setMode, blt uintptr
+	mode                    uintptr // *efiGraphicsOutputMode
+}
+
+// efiGraphicsOutputMode is EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE.
+type efiGraphicsOutputMode struct {
+	maxMode, mode    uint32
+	info, sizeOfInfo uintptr // *efiGraphicsOutputModeInformation
+	frameBufferBase  uint64
+	frameBufferSize  uintptr
+}
+
+// efiGraphicsOutputModeInformation is EFI_GRAPHICS_OUTPUT_MODE_INFORMATION.
+type efiGraphicsOutputModeInformation struct {
+	version                                  uint32
+	horizontalResolution, verticalResolution uint32
+	pixelFormat                              uint32
+	redMask, greenMask, blueMask             uint32 // EFI_PIXEL_BITMASK
+	reservedMask, pixelsPerScanLine          uint32
+}
+
+// EFI_GRAPHICS_PIXEL_FORMAT: in bytes of a pixel, from the first one. A mode may have another
+// one, without a framebuffer.
+const (
+	efiPixelRGB     = 0
+	efiPixelBGR     = 1
+	efiPixelBitMask = 2
+)
+
+// efiEDID is EFI_EDID_ACTIVE_PROTOCOL and EFI_EDID_DISCOVERED_PROTOCOL (12.9.3).
+type efiEDID struct {
+	size uint32
+	_    uint32
+	data uintptr
 }
 
 // efiRNG is EFI_RNG_PROTOCOL (37.5).
@@ -214,15 +291,25 @@ type guid struct {
 }
 
 var (
-	loadedImageGUID      = guid{0x5B1B31A1, 0x9562, 0x11D2, [8]byte{0x8E, 0x3F, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
-	shellParametersGUID  = guid{0x752F3136, 0x4E16, 0x4FDC, [8]byte{0xA2, 0x2A, 0xE5, 0xF4, 0x68, 0x12, 0xF4, 0xCA}}
-	shellInterfaceGUID   = guid{0x47C7B223, 0xC42A, 0x11D2, [8]byte{0x8E, 0x57, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
-	shellGUID            = guid{0x6302D008, 0x7F9B, 0x4F30, [8]byte{0x87, 0xAC, 0x60, 0xC9, 0xFE, 0xF5, 0xDA, 0x4E}}
-	simpleFileSystemGUID = guid{0x964E5B22, 0x6459, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
-	fileInfoGUID         = guid{0x09576E92, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
-	fileSystemInfoGUID   = guid{0x09576E93, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	loadedImageGUID       = guid{0x5B1B31A1, 0x9562, 0x11D2, [8]byte{0x8E, 0x3F, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	shellParametersGUID   = guid{0x752F3136, 0x4E16, 0x4FDC, [8]byte{0xA2, 0x2A, 0xE5, 0xF4, 0x68, 0x12, 0xF4, 0xCA}}
+	shellInterfaceGUID    = guid{0x47C7B223, 0xC42A, 0x11D2, [8]byte{0x8E, 0x57, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	shellGUID             = guid{0x6302D008, 0x7F9B, 0x4F30, [8]byte{0x87, 0xAC, 0x60, 0xC9, 0xFE, 0xF5, 0xDA, 0x4E}}
+	simpleFileSystemGUID  = guid{0x964E5B22, 0x6459, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	fileInfoGUID          = guid{0x09576E92, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	fileSystemInfoGUID    = guid{0x09576E93, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	simpleTextInputExGUID = guid{0xDD9E7534, 0x7762, 0x4698, [8]byte{0x8C, 0x14, 0xF5, 0x85, 0x17, 0xA6, 0x25, 0xAA}}
+	// consoleInDeviceGUID is EDK2's mark of the devices that ConIn joins (MdeModulePkg, ConsoleInDevice.h).
+	consoleInDeviceGUID  = guid{0xD3B36F2B, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}}
+	simpleTextOutputGUID = guid{0x387477C2, 0x69C7, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	graphicsOutputGUID   = guid{0x9042A9DE, 0x23DC, 0x4A38, [8]byte{0x96, 0xFB, 0x7A, 0xDE, 0xD0, 0x80, 0x51, 0x6A}}
+	edidDiscoveredGUID   = guid{0x1C0C34F6, 0xD380, 0x41FA, [8]byte{0xA0, 0x49, 0x8A, 0xD0, 0x6C, 0x1A, 0x66, 0xAA}}
+	edidActiveGUID       = guid{0xBD8C1056, 0x9F36, 0x44EC, [8]byte{0x92, 0xA8, 0xA6, 0x33, 0x7F, 0x81, 0x79, 0x86}}
+	consoleOutDeviceGUID = guid{0xD3B36F2C, 0xD551, 0x11D4, [8]byte{0x9A, 0x46, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0x4D}} // EDK2's EFI_CONSOLE_OUT_DEVICE_GUID
 	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
+	devicePathGUID       = guid{0x09576E91, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	serialIOGUID         = guid{0xBB25CF6F, 0xF1D4, 0x11D2, [8]byte{0x9A, 0x0C, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0xFD}}
 )
 
 // Status codes (UEFI appendix D): errors have the top bit set, warnings do not.
@@ -243,6 +330,7 @@ const (
 	efiMediaChanged      = efiError | 13
 	efiNotFound          = efiError | 14
 	efiAccessDenied      = efiError | 15
+	efiTimeout           = efiError | 18
 	efiAborted           = efiError | 21
 	efiOEM               = efiError | 1<<62 // appendix D: the range reserved for the maker of a program
 )
@@ -280,6 +368,8 @@ func statusName(status uintptr) string {
 		return "EFI_NOT_FOUND"
 	case efiAccessDenied:
 		return "EFI_ACCESS_DENIED"
+	case efiTimeout:
+		return "EFI_TIMEOUT"
 	case efiAborted:
 		return "EFI_ABORTED"
 	}
@@ -291,7 +381,7 @@ var (
 	systemTableAddress uintptr // *efiSystemTable
 	worldEntered       bool    // enterKernelWorld has run: callFirmware must change worlds
 	inFirmware         uint64  // 1 during a call
-	callArgs           [8]uintptr
+	callArgs           [10]uintptr
 )
 
 // firmware calls a firmware function, on the boot processor. What the function reads or

@@ -326,7 +326,7 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
-// func callFirmware(fn uintptr, args *[8]uintptr) (status uintptr)
+// func callFirmware(fn uintptr, args *[10]uintptr) (status uintptr)
 //
 // callFirmware calls a firmware function in the Microsoft x64 convention, in the
 // firmware's own world: its page tables, descriptor tables, CR4, segment bases and
@@ -340,7 +340,7 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ args+8(FP), SI
 	MOVQ SP, BX
 	MOVQ ·bootCore+FIRMWARE+firmwareState_sp(SB), SP
-	SUBQ $64, SP              // 32 bytes of shadow space, four stack arguments
+	SUBQ $80, SP              // 32 bytes of shadow space, six stack arguments
 	CMPB ·worldEntered(SB), $0
 	JEQ call
 	MOVQ ·bootCore+FIRMWARE+firmwareState_fs(SB), AX
@@ -364,6 +364,10 @@ call:
 	MOVQ AX, 48(SP)
 	MOVQ 56(SI), AX
 	MOVQ AX, 56(SP)
+	MOVQ 64(SI), AX
+	MOVQ AX, 64(SP)
+	MOVQ 72(SI), AX
+	MOVQ AX, 72(SP)
 	MOVQ 0(SI), CX
 	MOVQ 8(SI), DX
 	MOVQ 16(SI), R8

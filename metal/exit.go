@@ -98,6 +98,7 @@ func stop() {
 		swap(&bootStopping, 1)
 		awaitReach()
 		returnCores()
+		restoreGraphics()
 		printCrash()
 		leave(endStatus, endCode)
 	}
@@ -155,18 +156,20 @@ func sayRefused() {
 // leave restores the state of the machine and returns to the firmware. It runs on the
 // boot processor, when no other core runs any more.
 func leave(efiStatus uintptr, status uint64) {
+	restoreGraphics()
 	drainOutput()
 	if status == statusFatal && refusedSize != 0 {
 		sayRefused()
 	}
 	closeFiles()
+	attend(status)
 	closeInput()
-	closeConsole()
 	if bootCore.changed() {
 		restoreCPU(&bootCore)
 		worldEntered = false
 	}
 	freeMemory()
+	closeConsole(efiStatus != efiSuccess)
 	reportStatus(byte(status))
 	leaveTo(&bootCore, efiStatus)
 }

@@ -18,6 +18,7 @@ const (
 	kindFile
 	kindDirectory
 	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
+	kindFramebuffer
 )
 
 // file is an open descriptor.
@@ -33,9 +34,7 @@ type file struct {
 	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
 	unlinked uint64 // the file has no name any more: the number of its stand-in (unlinkOpen)
 
-	count     uint64 // value of an eventfd
-	watched   bool
-	watchData epollEvent
+	count uint64 // value of an eventfd
 }
 
 // Only the boot processor uses descriptors, except those of events: other cores use them,
@@ -70,7 +69,7 @@ func (i *namedInfo) nameSize() (n int) {
 // initFiles opens the standard descriptors and the volume that the image was loaded from.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
-		files[fd].kind = kindConsole
+		files[fd] = file{kind: kindConsole, flags: 2} // O_RDWR
 	}
 	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
@@ -93,8 +92,15 @@ func closeFiles() {
 
 func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
 
-func isConsoleOutput(fd uintptr) bool {
-	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
+func isConsole(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindConsole }
+
+// outputStream is the stream to which a descriptor of the terminal writes: standard error, or
+// for all others standard output.
+func outputStream(fd uintptr) int {
+	if fd == stderr {
+		return stderr
+	}
+	return stdout
 }
 
 func isOpen(fd uintptr) bool { return fd < maxFiles && files[fd].kind != kindClosed }
@@ -161,6 +167,7 @@ const (
 	oExclusive = 0x80
 	oTruncate  = 0x200
 	oAppend    = 0x400
+	oNonblock  = 0x800
 	oDataSync  = 0x1000 // O_SYNC has it, too
 )
 
@@ -172,7 +179,12 @@ func openat(directory, name, flags uintptr) uint64 {
 	if flags&oCreate != 0 && flags&oDirectory != 0 {
 		return errno(einval)
 	}
-	if kind := deviceKind(name); kind != kindClosed {
+	if kind := deviceKind(name); kind == kindFramebuffer {
+		if e := openFramebuffer(&files[fd], flags); e != 0 {
+			return errno(e)
+		}
+		return uint64(fd)
+	} else if kind != kindClosed {
 		files[fd] = file{kind: kind, flags: flags}
 		return uint64(fd)
 	}
@@ -264,7 +276,12 @@ func closeFile(fd uintptr) uint64 {
 	if f.handle != 0 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
+	kind := f.kind
 	f.kind, f.handle = kindClosed, 0
+	forgetWatches(fd)
+	if kind == kindFramebuffer {
+		closeFramebuffer()
+	}
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--
@@ -282,10 +299,12 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		return consoleRead(t, p, n)
+		return consoleRead(t, f, p, n)
+	case kindVCS:
+		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
 		return errno(eisdir)
-	case kindFile:
+	case kindFile, kindFramebuffer:
 		return transferNext(f, p, n, false)
 	}
 	return errno(einval)
@@ -298,12 +317,11 @@ func write(fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		if fd == stdin {
-			return errno(ebadf)
-		}
 		drainOutput() // other cores have written that before
-		consoleWrite(int(fd), p, n)
+		consoleWrite(outputStream(fd), p, n)
 		return uint64(n)
+	case kindVCS:
+		return errno(ebadf)
 	case kindFile:
 		if f.flags&oAppend != 0 {
 			info, e := getInfo(f.handle)
@@ -313,13 +331,21 @@ func write(fd, p, n uintptr) uint64 {
 			f.offset = info.fileSize
 		}
 		return transferNext(f, p, n, true)
+	case kindFramebuffer:
+		return transferNext(f, p, n, true)
 	case kindDirectory:
 		return errno(ebadf)
 	}
 	return errno(einval)
 }
 
-func pread(fd, p, n, offset uintptr) uint64  { return positioned(fd, p, n, offset, false) }
+func pread(t *thread, fd, p, n, offset uintptr) uint64 {
+	if isOpen(fd) && files[fd].kind == kindVCS {
+		return vcsRead(t, fd, p, n, offset)
+	}
+	return positioned(fd, p, n, offset, false)
+}
+
 func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
 
 func positioned(fd, p, n, offset uintptr, out bool) uint64 {
@@ -331,7 +357,7 @@ func positioned(fd, p, n, offset uintptr, out bool) uint64 {
 		return errno(ebadf) // no directory is open for writing
 	case files[fd].kind == kindDirectory:
 		return errno(eisdir)
-	case files[fd].kind != kindFile:
+	case files[fd].kind != kindFile && files[fd].kind != kindFramebuffer:
 		return errno(espipe)
 	case int64(offset) < 0:
 		return errno(einval)
@@ -351,6 +377,9 @@ func transferNext(f *file, p, n uintptr, out bool) uint64 {
 // transfer reads or writes a file from an offset on. If an error comes after some bytes
 // were transferred, it returns their number; the error will come again with the next call.
 func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
+	if f.kind == kindFramebuffer {
+		return fbTransfer(f, p, n, offset, out)
+	}
 	done, e := transferChunks(f, p, n, offset, out)
 	if e == 0 && out && f.flags&oDataSync != 0 {
 		if e = flush(f); e != 0 {
@@ -479,6 +508,9 @@ func lseek(fd, offset, whence uintptr) uint64 {
 		f.offset = 0
 		return 0
 	}
+	if f.kind == kindFramebuffer {
+		return fbSeek(f, offset, whence)
+	}
 	if f.kind != kindFile {
 		return errno(espipe)
 	}
@@ -510,19 +542,19 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	return f.offset
 }
 
-func fcntl(fd, command uintptr) uint64 {
+func fcntl(fd, command, argument uintptr) uint64 {
 	const getFD, setFD, getFL, setFL = 1, 2, 3, 4
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
 	switch command {
-	case getFD, setFD, setFL: // they matter for exec and non-blocking files, which do not exist here
+	case getFD, setFD: // they matter for exec
+		return 0
+	case setFL: // only the terminal has reads that wait
+		files[fd].flags = files[fd].flags&^oNonblock | argument&oNonblock
 		return 0
 	case getFL:
-		if files[fd].kind == kindConsole {
-			return 2 // O_RDWR
-		}
-		return uint64(files[fd].flags & (oAccess | oAppend))
+		return uint64(files[fd].flags & (oAccess | oAppend | oNonblock))
 	}
 	return errno(einval)
 }
@@ -534,6 +566,9 @@ func fsync(fd uintptr) uint64 {
 		return errno(ebadf)
 	}
 	f := &files[fd]
+	if f.kind == kindFramebuffer {
+		return errno(showPicture())
+	}
 	if f.handle == 0 {
 		return errno(einval)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"bootllama/metal/vt"
 )
 
 // TestSpans compares the table of address ranges with a map of pages.
@@ -166,35 +168,34 @@ func TestUnicode(t *testing.T) {
 	}
 }
 
-// TestControls: of the control characters, in UTF-8 or as single bytes, only those of EFI consoles reach one.
-func TestControls(t *testing.T) {
-	defer func() { outputTextSize = 0 }()
-	shown := func(s string) string {
-		outputTextSize = 0
-		var d utf8Decoder
-		for i := range len(s) {
-			for again := true; again; {
-				var r uint32
-				r, again = d.decode(s[i])
-				putRune(r)
-			}
+// TestConsoleCells: what the firmware's console shows of a cell.
+func TestConsoleCells(t *testing.T) {
+	for _, c := range []struct {
+		cell      vt.Cell
+		unit      uint16
+		attribute uint16 // UEFI 2.10, 12.4.5: text in bits 0 to 3, ground in 4 to 6
+	}{
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default}, 'a', 0x07},
+		{vt.Cell{Rune: 'é', Fg: 1, Bg: 4}, 'é', 0x14},
+		{vt.Cell{Rune: 'a', Fg: 3, Bg: 6}, 'a', 0x36},
+		{vt.Cell{Rune: 'a', Fg: 9, Bg: 12}, 'a', 0x1C},
+		{vt.Cell{Rune: 0, Fg: vt.Default, Bg: vt.Default}, ' ', 0x07},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Bold}, 'a', 0x0F},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x08},
+		{vt.Cell{Rune: 'a', Fg: 9, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x04},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Reverse}, 'a', 0x70},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim | vt.Reverse}, 'a', 0x07}, // 8 is no colour of the ground
+		{vt.Cell{Rune: 'a', Fg: 2, Bg: 10}, 'a', 0x27},
+		{vt.Cell{Rune: 'a', Fg: 0, Bg: 0}, 'a', 0x00},
+		{vt.Cell{Rune: 'a', Fg: 16, Bg: 231}, 'a', 0x70},
+		{vt.Cell{Rune: 'a', Fg: 196, Bg: 21}, 'a', 0x1C},
+		{vt.Cell{Rune: 'a', Fg: 255, Bg: 232}, 'a', 0x0F},
+		{vt.Cell{Rune: 'a', Fg: vt.RGB | 0x00FF00, Bg: vt.RGB | 0x000090}, 'a', 0x1A},
+		{vt.Cell{Rune: 'a', Fg: vt.RGB | 0xA0A0A0, Bg: vt.RGB | 0x303030}, 'a', 0x07},
+	} {
+		if got := consoleCell(c.cell); got != (shownCell{c.unit, c.attribute}) {
+			t.Errorf("%+v: %q, %#x, want %q, %#x", c.cell, rune(got.unit), got.attribute, rune(c.unit), c.attribute)
 		}
-		return string(utf16.Decode(outputText[:outputTextSize]))
-	}
-	for r := range rune(0x100) {
-		want := string(r)
-		switch {
-		case r == '\n':
-			want = "\r\n"
-		case (r < ' ' || r >= 0x7F && r < 0xA0) && r != '\r' && r != '\b' && r != '\t':
-			want = ""
-		}
-		if got := shown(string(r)); got != want {
-			t.Errorf("%U is shown as %q, want %q", r, got, want)
-		}
-	}
-	if got := shown("\x1b[31m\x9b31m"); got != "[31m\uFFFD31m" {
-		t.Errorf("%q", got)
 	}
 }
 

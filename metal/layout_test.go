@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 	"unsafe"
+
+	"bootllama/metal/vt"
 )
 
 // layout is a size or an offset, and what a specification says it is.
@@ -54,6 +56,7 @@ func TestLayouts(t *testing.T) {
 		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
 		{"BootServices.LocateProtocol", unsafe.Offsetof(boot.locateProtocol), 320},
 		{"RuntimeServices.GetTime", unsafe.Offsetof(runtime.getTime), 24},
+		{"RuntimeServices.ResetSystem", unsafe.Offsetof(runtime.resetSystem), 104},
 		{"EFI_MEMORY_DESCRIPTOR", unsafe.Sizeof(memory), 40},
 		{"MemoryDescriptor.PhysicalStart", unsafe.Offsetof(memory.physicalStart), 8},
 		{"MemoryDescriptor.NumberOfPages", unsafe.Offsetof(memory.numberOfPages), 24},
@@ -65,6 +68,15 @@ func TestLayouts(t *testing.T) {
 		{"SimpleTextOutput.Mode", unsafe.Offsetof(output.mode), 72},
 		{"SimpleTextOutputMode.CursorVisible", unsafe.Offsetof(efiSimpleTextOutputMode{}.cursorVisible), 20},
 		{"EFI_INPUT_KEY", unsafe.Sizeof(efiInputKey{}), 4},
+		{"SimpleTextInputEx.ReadKeyStrokeEx", unsafe.Offsetof(efiSimpleTextInputEx{}.readKeyStrokeEx), 8},
+		{"SimpleTextInputEx.SetState", unsafe.Offsetof(efiSimpleTextInputEx{}.setState), 24},
+		{"EFI_KEY_DATA", unsafe.Sizeof(efiKeyData{}), 12},
+		{"KeyState.KeyShiftState", unsafe.Offsetof(efiKeyData{}.shiftState), 4},
+		{"KeyState.KeyToggleState", unsafe.Offsetof(efiKeyData{}.toggleState), 8},
+		{"BootServices.RaiseTPL", unsafe.Offsetof(boot.raiseTPL), 24},
+		{"BootServices.RestoreTPL", unsafe.Offsetof(boot.restoreTPL), 32},
+		{"BootServices.LocateHandle", unsafe.Offsetof(boot.locateHandle), 176},
+		{"RuntimeServices.ResetSystem", unsafe.Offsetof(runtime.resetSystem), 104},
 		{"LoadedImage.DeviceHandle", unsafe.Offsetof(image.deviceHandle), 24},
 		{"LoadedImage.LoadOptionsSize", unsafe.Offsetof(image.loadOptionsSize), 48},
 		{"LoadedImage.LoadOptions", unsafe.Offsetof(image.loadOptions), 56},
@@ -95,6 +107,21 @@ func TestLayouts(t *testing.T) {
 		{"FileInfo.Attribute", unsafe.Offsetof(info.attribute), 72},
 		{"FileInfo.FileName", unsafe.Sizeof(info), 80},
 		{"fileInfo.name", unsafe.Offsetof(infoBuffer.name), 80},
+		{"SimpleTextOutput.TestString", unsafe.Offsetof(output.testString), 16},
+		{"SimpleTextOutput.QueryMode", unsafe.Offsetof(output.queryMode), 24},
+		{"SimpleTextOutput.SetMode", unsafe.Offsetof(output.setMode), 32},
+		{"SimpleTextOutput.SetAttribute", unsafe.Offsetof(output.setAttribute), 40},
+		{"SimpleTextOutput.ClearScreen", unsafe.Offsetof(output.clearScreen), 48},
+		{"SimpleTextOutput.SetCursorPosition", unsafe.Offsetof(output.setCursorPosition), 56},
+		{"SimpleTextOutputMode.Attribute", unsafe.Offsetof(efiSimpleTextOutputMode{}.attribute), 8},
+		{"SimpleTextOutputMode.CursorColumn", unsafe.Offsetof(efiSimpleTextOutputMode{}.cursorColumn), 12},
+		{"SimpleTextOutputMode.CursorRow", unsafe.Offsetof(efiSimpleTextOutputMode{}.cursorRow), 16},
+		{"SystemTable.ConsoleOutHandle", unsafe.Offsetof(system.consoleOutHandle), 56},
+		{"BootServices.LocateHandle", unsafe.Offsetof(boot.locateHandle), 176},
+		{"SerialIo.Write", unsafe.Offsetof(efiSerialIO{}.write), 40},
+		{"EFI_DEVICE_PATH_PROTOCOL", unsafe.Sizeof(efiDevicePathNode{}), 4},
+		{"winsize", unsafe.Sizeof(winsize{}), 8},
+		{"vt.Cell", unsafe.Sizeof(vt.Cell{}), vt.CellSize},
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
 		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
@@ -128,7 +155,13 @@ func TestGUIDs(t *testing.T) {
 		"964e5b22-6459-11d2-8e39-00a0c969723b": simpleFileSystemGUID,
 		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
 		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,
+		"09576e91-6d3f-11d2-8e39-00a0c969723b": devicePathGUID,
+		"387477c2-69c7-11d2-8e39-00a0c969723b": simpleTextOutputGUID,
+		"bb25cf6f-f1d4-11d2-9a0c-0090273fc1fd": serialIOGUID,
+		"d3b36f2c-d551-11d4-9a46-0090273fc14d": consoleOutDeviceGUID,
 		"3fdda605-a76e-4f46-ad29-12f4531b3d08": mpServicesGUID,
+		"dd9e7534-7762-4698-8c14-f58517a625aa": simpleTextInputExGUID,
+		"d3b36f2b-d551-11d4-9a46-0090273fc14d": consoleInDeviceGUID,
 	} {
 		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
 			t.Errorf("%s, want %s", got, want)

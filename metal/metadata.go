@@ -40,9 +40,7 @@ func fstat(fd, p uintptr) uint64 {
 	}
 	f := &files[fd]
 	if f.handle == 0 {
-		s := at[stat](p)
-		*s = stat{}
-		s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, uint64(fd)+1, 1, modeCharacter|0o600, 1024
+		storeDeviceStat(at[stat](p), f.kind, uint64(fd)+1)
 		return 0
 	}
 	flushWritten(f.inode)
@@ -56,9 +54,24 @@ func fstat(fd, p uintptr) uint64 {
 	return errno(e)
 }
 
+func storeDeviceStat(s *stat, kind, inode uint64) {
+	*s = stat{}
+	s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, inode, 1, modeCharacter|0o600, 1024
+	if kind == kindFramebuffer {
+		s.rdev = fbDevice
+	}
+}
+
 func fstatat(directory, name, p, flags uintptr) uint64 {
 	if flags&atEmptyPath != 0 && *at[byte](name) == 0 {
 		return fstat(uintptr(uint32(directory)), p)
+	}
+	if kind := deviceKind(name); kind != kindClosed {
+		if kind == kindFramebuffer && !hasDisplay() {
+			return errno(enoent)
+		}
+		storeDeviceStat(at[stat](p), kind, kind)
+		return 0
 	}
 	info, e := source.existing(directory, name)
 	if e == 0 {

@@ -4,7 +4,7 @@ package metal
 
 const (
 	userBase = 0x6000_0000_0000 // first address for mmap without a hint: above the hints that Go gives
-	userTop  = 0x7FFF_FFFF_0000
+	userTop  = 0x7F00_0000_0000 // above it are fbWindow and apicWindow
 
 	maxSpans = 1024
 )

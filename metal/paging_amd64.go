@@ -4,11 +4,15 @@ package metal
 
 // Page table entry bits (Intel SDM volume 3, 4.5).
 const (
-	entryPresent  = 1 << 0
-	entryWritable = 1 << 1
-	entryUncached = 1<<3 | 1<<4 // PWT, PCD
-	entryLarge    = 1 << 7
-	entryAddress  = 0x000F_FFFF_FFFF_F000
+	entryPresent      = 1 << 0
+	entryWritable     = 1 << 1
+	entryWriteThrough = 1 << 3
+	entryCacheDisable = 1 << 4
+	entryUncached     = entryWriteThrough | entryCacheDisable
+	entryPAT          = 1 << 7 // of a page of 4 KiB
+	entryPATLarge     = 1 << 12
+	entryLarge        = 1 << 7
+	entryAddress      = 0x000F_FFFF_FFFF_F000
 )
 
 var noExecute uint64 // the no-execute bit, where the processor has it
@@ -22,6 +26,27 @@ func dataEntry(p uintptr, large bool) uint64 {
 	e := uint64(p) | entryPresent | entryWritable | noExecute
 	if large {
 		e |= entryLarge
+	}
+	return e
+}
+
+// writeCombiningEntry is the entry for a framebuffer: stores are collected, and may arrive in
+// another order; reads go to the device. Without a page attribute table it is not cached.
+func writeCombiningEntry(p uintptr, large bool) uint64 {
+	e := dataEntry(p, large)
+	i := bootCore.patEntry
+	if i&1 != 0 {
+		e |= entryWriteThrough
+	}
+	if i&2 != 0 {
+		e |= entryCacheDisable
+	}
+	switch {
+	case i&4 == 0:
+	case large:
+		e |= entryPATLarge
+	default:
+		e |= entryPAT
 	}
 	return e
 }

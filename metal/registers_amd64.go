@@ -19,10 +19,14 @@ func (r *registers) arguments() (a, b, c, d, e uintptr) {
 	return uintptr(r.di), uintptr(r.si), uintptr(r.dx), uintptr(r.r10), uintptr(r.r8)
 }
 
+func (r *registers) sixthArgument() uintptr     { return uintptr(r.r9) }
 func (r *registers) result() uint64             { return r.ax }
 func (r *registers) setResult(v uint64)         { r.ax = v }
 func (r *registers) setStackPointer(sp uintptr) { r.sp = uint64(sp) }
 func (r *registers) setTLS(base uintptr)        { r.fs = uint64(base) }
+
+// repeatCall makes the thread execute its SYSCALL again, which has two bytes.
+func (r *registers) repeatCall(number uint64) { r.ax, r.ip = number, r.ip-2 }
 
 // begin makes a thread start at instruction ip with stack pointer sp.
 func (r *registers) begin(ip, sp uintptr) {

@@ -14,6 +14,7 @@ const (
 	eagain       = 11
 	enomem       = 12
 	eacces       = 13
+	efault       = 14
 	ebusy        = 16
 	eexist       = 17
 	exdev        = 18
@@ -78,7 +79,7 @@ func syscall() {
 // out its system call (serveNext), unless the call writes text for the console that fits
 // in the queue.
 func queueBootCall(c *core, t *thread) {
-	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(int(fd), p, n) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsole(fd) && queueOutput(outputStream(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
@@ -119,9 +120,13 @@ func ownCall(t *thread) (result uint64, made bool) {
 	case sysClockGettime:
 		return clockGettime(a, b), true
 	case sysMmap:
-		return mmap(a, b, c, d), true
+		if d&mapAnonymous != 0 {
+			return mmap(a, b, c, d), true
+		}
 	case sysMunmap:
-		return munmap(a, b), true
+		if !isFramebuffer(a) {
+			return munmap(a, b), true
+		}
 	case sysMadvise:
 		return madvise(a, b, c), true
 	case sysSysinfo:
@@ -178,13 +183,24 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		return epollCtl(a, b, c, d), true
 	case sysEpollPwait:
 		return epollWait(t, a, b, c, d), true
+	case sysPoll:
+		if deadline, any := pollDeadline(c); any {
+			return pollCall(t, deadline), true
+		}
+		return pollCall(t, 0), true
+	case sysPpoll:
+		return pollCall(t, timeoutAt(c, 1)), true
+	case sysSelect:
+		return pollCall(t, timeoutAt(e, 1000)), true
+	case sysPselect6:
+		return pollCall(t, timeoutAt(e, 1)), true
 	case sysRead:
 		if isEvent(a) {
 			return readEvent(&files[a], b, c), true
 		}
 	case sysWrite:
 		if isEvent(a) {
-			return writeEvent(&files[a], b, c), true
+			return writeEvent(a, b, c), true
 		}
 	}
 	return 0, false
@@ -207,7 +223,7 @@ func bootCall(t *thread) uint64 {
 	case sysWrite:
 		return write(a, b, c)
 	case sysPread64:
-		return pread(a, b, c, d)
+		return pread(t, a, b, c, d)
 	case sysPwrite64:
 		return pwrite(a, b, c, d)
 	case sysLseek:
@@ -219,7 +235,7 @@ func bootCall(t *thread) uint64 {
 	case sysNewfstatat:
 		return fstatat(a, b, c, d)
 	case sysFcntl:
-		return fcntl(a, b)
+		return fcntl(a, b, c)
 	case sysFsync, sysFdatasync:
 		return fsync(a)
 	case sysSync:
@@ -275,8 +291,15 @@ func bootCall(t *thread) uint64 {
 		return chdir(a)
 	case sysFchdir:
 		return fchdir(a)
+	case sysMmap: // of a file
+		return mmapFramebuffer(b, c, d, uintptr(uint32(e)), t.sixthArgument())
+	case sysMunmap:
+		return munmapFramebuffer(a, b)
 	case sysIoctl:
 		return ioctl(a, b, c)
+
+	case sysReboot:
+		return reboot(a, b, c)
 
 	case sysGetrandom:
 		return getrandom(a, b)

@@ -10,10 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
 
+	"bootllama/internal/efi"
+	"bootllama/internal/flags"
 	"bootllama/internal/run"
 	"bootllama/internal/stdio"
 )
@@ -33,6 +36,9 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a ma
 
 Without MODEL, it is a small one that is built in and tells children's tales.
 ` + "`bootllama help COMMAND` lists a command's options.\n"
+
+// statusUsage is the exit status of a command line that is wrong, as of run.Main.
+const statusUsage = 2
 
 // statusSignal plus the number of a signal is the exit status of a command that the signal ended, as in shells. run.Main
 // lists the other statuses.
@@ -66,8 +72,9 @@ func command(ctx context.Context, args []string, s streams) int {
 }
 
 func dispatch(ctx context.Context, args []string, s streams) error {
-	if len(args) == 0 {
-		return run.Usagef("no command (`bootllama help` lists them)")
+	if len(args) == 0 { // as go does: help, but a script that forgot the command fails
+		_, err := io.WriteString(s.stderr, help)
+		return errors.Join(err, exit(statusUsage))
 	}
 	name, args := args[0], args[1:]
 	if len(args) == 1 && (args[0] == "-version" || args[0] == "--version") {
@@ -97,6 +104,20 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 		return showHelp(args, s)
 	case "version", "-version", "--version":
 		return showVersion(s)
+	}
+	return unknown(name)
+}
+
+// commands are the names of all commands.
+var commands = []string{"run", "console", "boot", "image", "efi", "bench", "info", "tokenize", "help", "version"}
+
+// unknown is the error of a command that does not exist, with what was probably meant.
+func unknown(name string) error {
+	if meant := flags.Nearest(name, commands); meant != "" {
+		return run.Usagef("unknown command %q: did you mean %s? (`bootllama help` lists all)", name, meant)
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		return run.Usagef("unknown command %[1]q: if that is a model, `bootllama console %[1]s` starts it (`bootllama help` lists the commands)", name)
 	}
 	return run.Usagef("unknown command %q (`bootllama help` lists them)", name)
 }
@@ -158,24 +179,34 @@ func showHelp(args []string, s streams) error {
 			text = tokenizeHelp
 		case "help", "-h", "-help", "--help", "version", "-version", "--version":
 		default:
-			return run.Usagef("unknown command %q (`bootllama help` lists them)", args[0])
+			return unknown(args[0])
 		}
 	}
 	_, err := io.WriteString(s.stdout, text)
 	return err
 }
 
+// version and commit are of a release, whose build sets them (-ldflags -X main.version=…); else go build knows.
+var version, commit string
+
 func showVersion(s streams) error {
-	version := "bootllama"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version += " " + info.Main.Version + " " + info.GoVersion
+	name, revision := version, commit
+	if info, ok := debug.ReadBuildInfo(); ok && name == "" {
+		name = info.Main.Version
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" || s.Key == "GOOS" || s.Key == "GOARCH" {
-				version += " " + s.Value
+			if s.Key == "vcs.revision" {
+				revision = s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintln(s.stdout, version)
+	if revision != "" {
+		name += " (commit " + revision + ")"
+	}
+	application := "built from source, with Go"
+	if efi.Inside() {
+		application = "inside"
+	}
+	_, err := fmt.Fprintf(s.stdout, "bootllama %s, %s, %s/%s, EFI application: %s\n", name, runtime.Version(), runtime.GOOS, runtime.GOARCH, application)
 	return err
 }
 

@@ -18,8 +18,8 @@ import (
 
 const models = "../../../shared/models/"
 
-// Exit statuses, as in run.Main.
-const statusFailed, statusUsage = 1, 2
+// statusFailed is an exit status, as of run.Main.
+const statusFailed = 1
 
 // needModels skips the test where the small models of a development machine are not.
 func needModels(t *testing.T) {
@@ -66,9 +66,12 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string // in the one line
 	}{
-		{[]string{}, "no command"},
 		{[]string{"fly"}, `unknown command "fly"`},
 		{[]string{"help", "fly"}, `unknown command "fly"`},
+		{[]string{"imgae", "m.bin"}, `unknown command "imgae": did you mean image?`},
+		{[]string{"help", "imgae"}, `unknown command "imgae": did you mean image?`},
+		{[]string{"main.go"}, "unknown command \"main.go\": if that is a model, `bootllama console main.go` starts it"},
+		{[]string{"boot", "--framware", "x"}, "not defined: --framware (did you mean --firmware?) (`bootllama help boot` lists the options)"},
 		{[]string{"run", "--fly"}, "fly"},
 		{[]string{"console", ""}, "MODEL is empty"},
 		{[]string{"boot", ""}, "MODEL is empty"},
@@ -106,6 +109,21 @@ func TestUsage(t *testing.T) {
 		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
 			!strings.HasPrefix(stderr, "bootllama: ") || !strings.Contains(stderr, c.want) {
 			t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", c.args, status, stdout, stderr, c.want)
+		}
+	}
+}
+
+// TestNoCommand: the help, and a status for scripts.
+func TestNoCommand(t *testing.T) {
+	if stdout, stderr, status := invoke(t, ""); status != statusUsage || stdout != "" || stderr != help {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	for _, name := range commands {
+		if !strings.Contains(help, "\n  bootllama "+name+" ") && !strings.Contains(help, "\n  bootllama "+name+"\n") {
+			t.Errorf("the help has no line for %s", name)
+		}
+		if _, stderr, _ := invoke(t, "", name, "--no-such-option"); strings.Contains(stderr, `unknown command "`+name) {
+			t.Errorf("%s: %q", name, stderr)
 		}
 	}
 }

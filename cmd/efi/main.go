@@ -9,16 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
 	"bootllama/internal/run"
+	"bootllama/internal/start"
 	"bootllama/internal/tty"
 	"bootllama/metal"
+	"bootllama/metal/keyboard"
+	"bootllama/session"
 )
 
 const help = `bootllama runs a LLaMA model (a llama2.c checkpoint) on a machine with no operating system.
@@ -30,13 +31,10 @@ const help = `bootllama runs a LLaMA model (a llama2.c checkpoint) on a machine 
   version
 
 Without MODEL, it is a small one that is built in and tells children's tales.
-Without a command, LLAMA.TXT on the volume of this program is the command, one
-argument a line, or else it is console. help COMMAND lists a command's options.
+Without a command, it does what LLAMA.TXT on the volume of this program says, a
+file of lines such as temperature = 0.7; without that, it is console, with a
+menu if there are several models. help COMMAND lists a command's options.
 `
-
-// argumentsFile holds the arguments if the firmware started the application from a stick or
-// disk, without any, and not a user from the UEFI shell.
-const argumentsFile = "/LLAMA.TXT"
 
 // On the bare machine only thread 1 can call the firmware directly; other threads wait for it
 // to do so. The main goroutine, which reads files and writes text, therefore stays on it.
@@ -47,23 +45,55 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bootllama: this program runs on UEFI; on an operating system use the bootllama command")
 		os.Exit(2)
 	}
-	args := os.Args[1:]
+	os.Exit(program(os.Args[1:]))
+}
+
+// program does what the arguments say or, without any that are meant for it, what LLAMA.TXT says, and returns the exit
+// status. What a person should see at the end stays until a key is pressed (metal.AtEnd).
+func program(args []string) int {
+	var notice string
 	if !metal.StartedByShell() && len(args) > 0 && !isCommand(args) {
 		// A person's mistake, or what the firmware keeps for itself: it must not hinder the machine from starting.
-		fmt.Fprintf(os.Stderr, "bootllama: the load options are ignored: %q is no command (help lists them)\n", args[0])
+		notice = fmt.Sprintf("bootllama: the load options are ignored: %q is no command (help lists them)\n", args[0])
 		args = nil
 	}
+	var s start.Settings
+	if len(args) == 0 || !metal.StartedByShell() {
+		s = start.ReadSettings(volume, keyboard.Names())
+	}
+	end := endings[s.End]
+	metal.AtEnd(end, true)
+	setUp(&s)
+	fmt.Fprint(os.Stderr, notice)
+	host := run.Host{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: run.Screen{Writer: os.Stderr}, Terminal: tty.Open(os.Stdin, os.Stdout, os.Stdout),
+		Models: func() ([]session.Model, error) { return start.Models(volume, s.Options) }, Power: power,
+	}
+	ctx := context.Background()
 	if len(args) == 0 {
-		var err error
-		if args, err = storedArguments(); err != nil {
-			os.Exit(run.Report(err, os.Stderr))
+		model, err := s.Choose(ctx, volume, host.Terminal)
+		for _, p := range s.Problems {
+			fmt.Fprintln(os.Stderr, p)
 		}
+		if errors.Is(err, start.ErrLeft) {
+			return 0
+		}
+		if err == nil {
+			err = os.Chdir(volume) // names in LLAMA.TXT are relative to it
+		}
+		if err != nil {
+			return run.Report(err, os.Stderr)
+		}
+		args = s.Command(model)
 	}
-	stderr := io.Writer(run.Screen{Writer: os.Stderr})
-	if len(args) > 0 && args[0] == run.NoBar {
-		args, stderr = args[1:], os.Stderr
+	if args[0] == run.NoBar {
+		args, host.Stderr = args[1:], os.Stderr
 	}
-	os.Exit(command(args, stderr))
+	status := command(ctx, args, host)
+	if len(args) > 0 && args[0] == "console" {
+		metal.AtEnd(end, end == metal.AskPerson) // a person has ended it, and has read it
+	}
+	return status
 }
 
 // Words for help and version, as the host's command takes them.
@@ -82,16 +112,15 @@ func isCommand(args []string) bool {
 }
 
 // command runs a command and returns the exit status.
-func command(args []string, stderr io.Writer) int {
+func command(ctx context.Context, args []string, host run.Host) int {
 	switch {
 	case len(args) > 0 && slices.Contains(versionWords, args[0]), len(args) == 2 && slices.Contains(versionWords[1:], args[1]):
 		fmt.Printf("bootllama for UEFI, %s %s\n", runtime.Version(), runtime.GOARCH)
 		return 0
 	case len(args) > 0 && slices.Contains(helpWords, args[0]):
-		return showHelp(args[1:], stderr)
+		return showHelp(args[1:], host.Stderr)
 	}
-	host := run.Host{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: stderr, Terminal: tty.Open(os.Stdin, os.Stdout, os.Stdout)}
-	return host.Main(context.Background(), args)
+	return host.Main(ctx, args)
 }
 
 func showHelp(args []string, stderr io.Writer) int {
@@ -104,27 +133,4 @@ func showHelp(args []string, stderr io.Writer) int {
 	}
 	_, err := io.WriteString(os.Stdout, text)
 	return run.Report(err, stderr)
-}
-
-// storedArguments reads the arguments, and makes the folder of their file the current one, to
-// which the names in it are relative. If the file does not exist, the application is alone on
-// the volume: it then holds a session with the built-in model.
-func storedArguments() ([]string, error) {
-	var f *os.File
-	err := os.Chdir(filepath.Dir(argumentsFile))
-	if err == nil {
-		f, err = os.Open(argumentsFile)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return []string{"console"}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	args, err := run.ReadArgs(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", argumentsFile, err)
-	}
-	return args, nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"bootllama/internal/disk"
 	"bootllama/internal/run"
@@ -64,14 +62,14 @@ func TestStarted(t *testing.T) {
 		noWord = "bootllama: the load options are ignored: %q is no command (help lists them)\n"
 	)
 	guid := []byte{0x81, 0xAC, 0x08, 0x81, 0x11, 0x9F, 0x59, 0x4D, 0x85, 0x0E, 0xE2, 0x1A, 0x52, 0x2C, 0x59, 0xB2}
-	windows := slices.Concat([]byte("WINDOWS\x00\x01\x00\x00\x00\x88\x00\x00\x00x\x00\x00\x00"), ucs("BCDOBJECT={9dea862c}"), []byte{0, 0, 1, 0})
+	windows := slices.Concat([]byte("WINDOWS\x00\x01\x00\x00\x00\x88\x00\x00\x00x\x00\x00\x00"), vmtest.UTF16("BCDOBJECT={9dea862c}"), []byte{0, 0, 1, 0})
 	// All fail: the firmware would not go on to the next after success.
 	entries := []started{
-		absent(ucs("run UTF16.BIN"), "UTF16.BIN"),
-		absent(append(ucs(`run "two words.bin"`), 0, 0), "two words.bin"),
-		absent(ucs("\uFEFFrun BOM.BIN"), "BOM.BIN"),
+		absent(vmtest.UTF16("run UTF16.BIN"), "UTF16.BIN"),
+		absent(append(vmtest.UTF16(`run "two words.bin"`), 0, 0), "two words.bin"),
+		absent(vmtest.UTF16("\uFEFFrun BOM.BIN"), "BOM.BIN"),
 		absent([]byte("run ASCII.BIN"), "ASCII.BIN"),
-		ignored(ucs("rnu X.BIN"), fmt.Sprintf(noWord, "rnu")),
+		ignored(vmtest.UTF16("rnu X.BIN"), fmt.Sprintf(noWord, "rnu")),
 		ignored([]byte("RC"), fmt.Sprintf(noWord, "RC")),
 		ignored(windows, fmt.Sprintf(noWord, "WINDOWS")),
 		ignored([]byte{0x81}, fmt.Sprintf(noText, 1)),
@@ -117,14 +115,11 @@ func TestStarted(t *testing.T) {
 	files := []disk.File{application, vmtest.Content("LLAMA.TXT", []byte("run\nSTORED.BIN\n")),
 		vmtest.Copy(t, "SUB/RANDOM.BIN", random), vmtest.Copy(t, "SUB/TOK.BIN", tokenizer)}
 	lines := []string{"if not exist MADE then", "echo made > MADE"}
-	const setVariable = "setvar %s -guid 8BE4DF61-93CA-11D2-AA0D-00E098032B8C -nv -bs -rt =%x" // of EFI_GLOBAL_VARIABLE
-	var order []byte
-	for i, e := range entries {
-		number := 0xB000 + i
-		order = binary.LittleEndian.AppendUint16(order, uint16(number))
-		lines = append(lines, fmt.Sprintf(setVariable, fmt.Sprintf("Boot%04X", number), loadOption(`\LLAMA.EFI`, e.options)))
+	var options [][]byte
+	for _, e := range entries {
+		options = append(options, e.options)
 	}
-	lines = append(lines, fmt.Sprintf(setVariable, "BootOrder", order), "reset", "endif", "cd SUB")
+	lines = append(append(lines, vmtest.BootEntries(`\LLAMA.EFI`, options...)...), "endif", "cd SUB")
 	for _, s := range shell {
 		lines = append(lines, s.line)
 	}
@@ -164,23 +159,6 @@ func TestStarted(t *testing.T) {
 	b := vmtest.New(t, files, 16<<20, lines...)
 	b.Restart, b.Second = true, second
 	checkStarts(t, b, starts, menu)
-}
-
-// ucs is UTF-16, as the firmware has it.
-func ucs(s string) (b []byte) {
-	for _, u := range utf16.Encode([]rune(s)) {
-		b = binary.LittleEndian.AppendUint16(b, u)
-	}
-	return b
-}
-
-// loadOption is an EFI_LOAD_OPTION (UEFI 2.10, 3.1.3), active, of a file by its path alone.
-func loadOption(path string, optional []byte) []byte {
-	name := append(ucs(path), 0, 0)
-	nodes := binary.LittleEndian.AppendUint16([]byte{4, 4}, uint16(4+len(name))) // media, file path
-	nodes = slices.Concat(nodes, name, []byte{0x7F, 0xFF, 4, 0})
-	head := binary.LittleEndian.AppendUint16([]byte{1, 0, 0, 0}, uint16(len(nodes)))
-	return slices.Concat(head, ucs("entry"), []byte{0, 0}, nodes, optional)
 }
 
 // checkStarts runs a machine and compares what each start of the application did. From menu on,

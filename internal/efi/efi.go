@@ -1,6 +1,7 @@
 // Package efi builds a Go program as a UEFI application with the stock Go
 // toolchain and nothing else: go build for linux/amd64 with metal's entry point,
-// then internal/pe.
+// then internal/pe. A program built with the tag release, see scripts/release, has the
+// one of this project in it and needs no toolchain for that.
 package efi
 
 import (
@@ -50,9 +51,15 @@ type Options struct {
 	Symbols bool
 }
 
+// Inside reports whether this program has the EFI application in it that the zero Options ask for.
+func Inside() bool { return application != "" }
+
 // Build returns the package as an EFI application. The same source and
 // toolchain give the same bytes wherever and by whomever it is built.
 func Build(ctx context.Context, opt Options) ([]byte, error) {
+	if opt == (Options{}) && Inside() {
+		return []byte(application), nil
+	}
 	elf, err := Link(ctx, opt)
 	if err != nil {
 		return nil, err
@@ -108,6 +115,9 @@ func Link(ctx context.Context, opt Options) (elf []byte, err error) {
 
 // Sources are the files that Build reads, as far as they are of modules: source, embedded files, and what go.mod says.
 func Sources(ctx context.Context, opt Options) ([]string, error) {
+	if opt == (Options{}) && Inside() {
+		return nil, nil
+	}
 	goTool, dir, env, err := opt.environment(ctx)
 	if err != nil {
 		return nil, err
@@ -190,7 +200,7 @@ func (o Options) environment(ctx context.Context) (goTool, dir string, env []str
 			return "", "", nil, err
 		}
 	}
-	if env, err = environ(ctx, goTool, dir); err != nil {
+	if env, err = Environ(ctx, goTool, dir, "linux", "amd64"); err != nil {
 		return "", "", nil, err
 	}
 	if o.Toolchain != "" {
@@ -199,10 +209,10 @@ func (o Options) environment(ctx context.Context) (goTool, dir string, env []str
 	return goTool, dir, env, nil
 }
 
-// environ is the environment for go build. The settings of go env -w count too
-// (an empty variable would not override them), so that file is switched off and
-// what is passed is asked for.
-func environ(ctx context.Context, goTool, dir string) ([]string, error) {
+// Environ is the environment for a go build in dir whose result depends on source and toolchain only. goTool is the go
+// command. The settings of go env -w count too (an empty variable would not override
+// them), so that file is switched off and what is passed is asked for.
+func Environ(ctx context.Context, goTool, dir, goos, goarch string) ([]string, error) {
 	stdout, stderr, err := run(ctx, dir, os.Environ(), goTool, append([]string{"env", "-json"}, passed...)...)
 	if err != nil {
 		return nil, fmt.Errorf("go env in %s: %w\n%s", dir, err, strings.TrimRight(stderr, "\n"))
@@ -222,7 +232,7 @@ func environ(ctx context.Context, goTool, dir string) ([]string, error) {
 		env = append(env, name+"="+settings[name])
 	}
 	return append(env, "GOENV=off", "GOWORK=off", "GOFIPS140=off", "CGO_ENABLED=0",
-		"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1"), nil
+		"GOOS="+goos, "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0"), nil
 }
 
 // run runs a command; when ctx ends the command, its error is ctx's.
@@ -262,7 +272,7 @@ func sourceDir() (string, error) {
 			return dir, err
 		}
 	}
-	return "", fmt.Errorf("building the EFI application needs the source of %s: run this inside its checkout (%s is not)", module, wd)
+	return "", fmt.Errorf("building the EFI application needs the source of %s: run this inside its checkout (%s is not), or take a released %[1]s", module, wd)
 }
 
 // isModule reports whether dir holds the go.mod of this module.

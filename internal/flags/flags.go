@@ -1,5 +1,5 @@
 // Package flags parses a command line with package flag, as people write it: flags stand wherever they like, and errors
-// quote them as they were typed.
+// quote them as they were typed and suggest what was meant.
 package flags
 
 import (
@@ -31,7 +31,7 @@ func Parse(flags *flag.FlagSet, args []string) (operands []string, err error) {
 		case errors.Is(err, flag.ErrHelp):
 			return nil, err
 		case err != nil:
-			return nil, UsageError{asTyped(err, args[:n])}
+			return nil, UsageError{suggest(flags, asTyped(err, args[:n]))}
 		case len(rest) == 0:
 			return operands, nil
 		// Parse stops at an operand or after "--". A "--" may also be the value of an
@@ -57,6 +57,24 @@ func asTyped(err error, args []string) error {
 			before, after := text[:i+1], text[i+len(" -"+name):]
 			return errors.New(strings.TrimSuffix(before+typed+after, ":"))
 		}
+	}
+	return err
+}
+
+// suggest adds to an error of Parse about a flag that is not defined the one that was meant.
+func suggest(flags *flag.FlagSet, err error) error {
+	typed, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !ok {
+		return err
+	}
+	var long []string
+	flags.VisitAll(func(f *flag.Flag) {
+		if len(f.Name) > 1 {
+			long = append(long, f.Name)
+		}
+	})
+	if name := Nearest(strings.TrimLeft(typed, "-"), long); name != "" {
+		return fmt.Errorf("%w (did you mean --%s?)", err, name)
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
+	"path/filepath"
 	"sort"
 	"strings"
 
@@ -19,25 +19,35 @@ import (
 )
 
 // TokenizerFile returns the name of the tokenizer's file, "" for the one that is built in or in
-// the model's file.
+// the model's file. Of a checkpoint it is the one beside it that has its name, or tokenizer.bin,
+// or else, as in run.c, the tokenizer.bin of the current folder.
 func (o Options) TokenizerFile() string {
-	switch {
-	case o.Tokenizer != "" || o.Model == "" || IsGGUFFile(o.Model):
+	if o.Tokenizer != "" || o.Model == "" || IsGGUFFile(o.Model) {
 		return o.Tokenizer
-	case OwnTokenizer(o.Model) != "":
-		return OwnTokenizer(o.Model)
 	}
-	return "tokenizer.bin" // as in run.c
+	const common = "tokenizer.bin"
+	if own := OwnTokenizer(o.Model); own != "" {
+		return own
+	}
+	if beside := filepath.Join(filepath.Dir(o.Model), common); isThere(beside) {
+		return beside
+	}
+	return common
 }
 
 // OwnTokenizer returns the name of a tokenizer's file beside a model's: with the ending .tok in
 // place of the model's. It is "" if there is none.
 func OwnTokenizer(model string) string {
-	name := strings.TrimSuffix(model, path.Ext(model)) + ".tok"
-	if _, err := os.Stat(name); err != nil {
+	name := strings.TrimSuffix(model, filepath.Ext(model)) + ".tok"
+	if !isThere(name) {
 		return ""
 	}
 	return name
+}
+
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // IsGGUFFile reports whether a file is a GGUF file, which has its tokenizer in it.
@@ -234,6 +244,23 @@ func Check(o Options) (llama.Header, error) {
 	return h, err
 }
 
+// Need checks the options' model as Check does, and returns the memory that a session with it takes, in bytes. The error says
+// why there can be none, that there is too little memory for it included.
+func (o Options) Need() (h llama.Header, bytes int64, err error) {
+	if h, err = o.Header(); err != nil {
+		return h, 0, err
+	}
+	fits, tooLarge := checkMemory(h, o.TokenizerFile())
+	if tooLarge != nil && fits > 0 { // a session takes that
+		h.Config.SeqLen, tooLarge = fits, nil
+	}
+	bytes = h.Memory().Total()
+	if _, err = loadTokenizer(o, h); err == nil && tooLarge != nil {
+		err = fmt.Errorf("needs %d MiB of memory, there are %d", mib(bytes), arena.Limit()>>20)
+	}
+	return h, bytes, err
+}
+
 // Vocab reads the tokenizer of the options' model, and nothing else of it but the header. A GGUF
 // file need not be a model that runs here, nor have tensors.
 func Vocab(o Options) (llama.Vocab, error) {
@@ -271,7 +298,7 @@ func loadTokenizer(o Options, h llama.Header) (llama.Vocab, error) {
 	}
 	tok, err := llama.LoadTokenizer(name, h.Config.VocabSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: %w (-z names the model's tokenizer)", err)
+		return nil, fmt.Errorf("tokenizer: %w, nor is one beside %s (-z names the model's tokenizer)", err, o.Model)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)

@@ -39,8 +39,9 @@ checkpoint, such as stories15M.bin. Without it, a small one that is built in
 tells a tale.
 
   -h, --help             print this
-  -z, --tokenizer FILE   the MODEL's tokenizer (default: a file with
-                         MODEL's name but for the end, .tok, or tokenizer.bin)
+  -z, --tokenizer FILE   the MODEL's tokenizer (default: beside MODEL the file
+                         with its name and the end .tok, or tokenizer.bin; or
+                         tokenizer.bin here)
   -t, --temperature T    0: always the likeliest token; 1: the model's own
                          distribution; above: wilder (default 1.0)
   -p, --topp P           0 to 1: choose among the likeliest tokens that have
@@ -169,6 +170,19 @@ func (o *Options) Complete(operands []string) (err error) {
 	}
 	if o.Mode == "chat" && o.Special {
 		return Usagef("--special is for mode generate: in a chat the model's format has them")
+	}
+	return nil
+}
+
+// Allowed returns an error if the command run or console does not take the options together.
+func (o Options) Allowed(command string) error {
+	switch {
+	case command == "console" && (o.Prompt != nil || o.IDs || o.Special):
+		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
+	case command == "console" && o.Mode == "chat":
+		return Usagef("console has no mode %s: it is one of run", o.Mode)
+	case command == "run" && o.Mode != "chat" && o.Think:
+		return Usagef("--think is for conversations (-m chat)")
 	}
 	return nil
 }

@@ -89,15 +89,11 @@ func (h Host) command(ctx context.Context, args []string) error {
 		return Usagef("unknown command %q: run, console or bench", name)
 	}
 	o, err := parse(args)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = o.Allowed(name)
+	}
+	if err != nil {
 		return err
-	case name == "console" && (o.Prompt != nil || o.IDs || o.Special):
-		return Usagef("console takes no prompt, no --ids and no --special: they are options of run")
-	case name == "console" && o.Mode == "chat":
-		return Usagef("console has no mode %s: it is one of run", o.Mode)
-	case name == "run" && o.Mode != "chat" && o.Think:
-		return Usagef("--think is for conversations (-m chat)")
 	}
 	var resume func()
 	h.Stdin, resume = collectAtPrompts(h.Stdin)

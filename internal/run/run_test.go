@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bootllama/internal/golden"
+	"bootllama/models"
 )
 
 const (
@@ -417,6 +418,48 @@ func FuzzArgs(f *testing.F) {
 			t.Errorf("%q, %v, want %q", got, err, args)
 		}
 	})
+}
+
+// TestTokenizerFile: a checkpoint's tokenizer is looked for beside it, under its own name, then as tokenizer.bin, and then
+// in the current folder as run.c does.
+func TestTokenizerFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	model := filepath.Join("folder", "m.bin")
+	own, beside := filepath.Join("folder", "m.tok"), filepath.Join("folder", "tokenizer.bin")
+	if err := os.Mkdir("folder", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, data string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want string, o Options) {
+		t.Helper()
+		if got := o.TokenizerFile(); got != want {
+			t.Errorf("%+v: %q, want %q", o, got, want)
+		}
+	}
+	write(model, models.Checkpoint)
+	check("tokenizer.bin", Options{Model: model})
+	status, _, stderr := runMain("", "run", model)
+	if status != 1 || !strings.Contains(stderr, "tokenizer.bin") || !strings.Contains(stderr, "nor is one beside "+model) {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	write("tokenizer.bin", "another model's")
+	check("tokenizer.bin", Options{Model: model})
+	write(beside, models.Tokenizer)
+	check(beside, Options{Model: model})
+	if status, stdout, stderr := runMain("", "run", model, "-s", "10"); status != 0 || !strings.HasPrefix(stdout, "In a little hut") {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+	check("tokenizer.bin", Options{Model: "m.bin"})
+	check("x", Options{Model: model, Tokenizer: "x"})
+	check("", Options{})
+	write(own, models.Tokenizer)
+	check(own, Options{Model: model})
 }
 
 // TestNoBar: what loads in no time shows nothing, on a screen either.

@@ -3,13 +3,17 @@ package vm
 import (
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
 
 // qmp is QEMU's control channel (QEMU Machine Protocol specification): a JSON object per command and per answer, with
-// events between them. Three commands do not justify a library; the best known one depends on libvirt.
+// events between them. Four commands do not justify a library; the best known one depends on libvirt.
 type qmp struct {
 	mu   sync.Mutex
 	conn net.Conn
@@ -63,4 +67,18 @@ func (r *Running) Registers() (string, error) {
 	var text string
 	err = json.Unmarshal(answer, &text)
 	return text, err
+}
+
+// Screenshot returns what the machine's first display shows.
+func (r *Running) Screenshot() (image.Image, error) {
+	name := filepath.Join(r.dir, "screen.png")
+	if _, err := r.qmp.execute("screendump", map[string]any{"filename": name, "format": "png"}); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return png.Decode(f)
 }

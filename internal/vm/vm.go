@@ -43,11 +43,13 @@ type Machine struct {
 	CPUs      int      // 0: 1
 	MemoryMiB int      // 0: 512
 	CPU       string   // QEMU's -cpu; "": max
+	VGA       string   // QEMU's -vga; "": std
 	Devices   []string // more of QEMU's -device
 	Accel     string   // auto, kvm or tcg; "": auto
 	Firmware  string   // path of an OVMF or edk2 image; "": where distributions put it
 
 	Screen  bool          // show the machine's screen in a window
+	Person  bool          // nobody reads the programs' exit statuses: they end as on a PC, at which a person sits
 	Timeout time.Duration // 0: none
 
 	Stdout io.Writer // nil: io.Discard
@@ -95,6 +97,7 @@ type Running struct {
 	backlogs [streams]*backlog
 	started  chan struct{} // closed at the program's first byte on stdout, stderr or status
 	once     sync.Once     // of started
+	dump     sync.Mutex    // of the file of Screendump
 	copies   sync.WaitGroup
 
 	done      chan struct{}
@@ -263,7 +266,7 @@ func startLocked(cmd *exec.Cmd) (<-chan error, error) {
 // args are QEMU's arguments.
 func (r *Running) args(display string, flash, accel []string) []string {
 	m := r.machine
-	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", "std", "-nic", "none"}
+	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", cmp.Or(m.VGA, "std"), "-nic", "none"}
 	if !m.Restart {
 		args = append(args, "-no-reboot")
 	}
@@ -288,6 +291,9 @@ func (r *Running) args(display string, flash, accel []string) []string {
 		args = append(args, "-chardev", "socket,id="+name+",path="+escape(filepath.Join(r.dir, name)))
 	}
 	for _, p := range [][2]string{{"stdout", "0xe9"}, {"stderr", "0xea"}, {"status", "0xeb"}} {
+		if p[0] == "status" && m.Person {
+			continue
+		}
 		args = append(args, "-device", "isa-debugcon,iobase="+p[1]+",readback="+p[1]+",chardev="+p[0])
 	}
 	return append(args, "-serial", "chardev:console", "-mon", "chardev=qmp,mode=control")

@@ -239,7 +239,7 @@ func (t *Terminal) controlByte(b byte) {
 		}
 		t.parameters[t.count] = 0
 		if b == ':' {
-			t.colons |= 1 << t.count
+			t.colons |= 1 << uint(t.count)
 		}
 		t.count++
 	default: // '<' to '?'

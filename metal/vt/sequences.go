@@ -363,7 +363,7 @@ func (t *Terminal) graphicRendition() {
 	for i := 0; i < t.count; {
 		p := int(t.parameters[i])
 		end := i + 1 // of its subparameters
-		for end < t.count && t.colons&(1<<end) != 0 {
+		for end < t.count && t.colons>>uint(end)&1 != 0 {
 			end++
 		}
 		switch {

@@ -93,6 +93,15 @@ func (t *Terminal) Cell(x, y int) Cell {
 	return t.cells[t.screen][t.at(x, y)]
 }
 
+// Row returns the cells of a row of the screen; nothing if there is no such row.
+func (t *Terminal) Row(y int) []Cell {
+	if y < 0 || y >= t.rows {
+		return nil
+	}
+	i := t.at(0, y)
+	return t.cells[t.screen][i : i+t.columns]
+}
+
 // Cursor returns where the next character goes, and whether a cursor is to be seen there.
 func (t *Terminal) Cursor() (x, y int, visible bool) { return t.x, t.y, t.modes&modeCursor != 0 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,11 +129,35 @@ func Copy(t testing.TB, name, path string) disk.File {
 	return disk.File{Path: name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
-// utf16File encodes a script so that the shell takes it for UTF-16.
-func utf16File(s string) []byte {
-	var b []byte
-	for _, u := range utf16.Encode([]rune("\uFEFF" + s)) {
+// BootEntries are lines of the shell that make boot entries, which start the program in a file with optional data, and
+// restart the machine, which then tries one after the other.
+func BootEntries(path string, options ...[]byte) (lines []string) {
+	const setVariable = "setvar %s -guid 8BE4DF61-93CA-11D2-AA0D-00E098032B8C -nv -bs -rt =%x" // of EFI_GLOBAL_VARIABLE
+	var order []byte
+	for i, o := range options {
+		number := 0xB000 + i
+		order = binary.LittleEndian.AppendUint16(order, uint16(number))
+		lines = append(lines, fmt.Sprintf(setVariable, fmt.Sprintf("Boot%04X", number), loadOption(path, o)))
+	}
+	return append(lines, fmt.Sprintf(setVariable, "BootOrder", order), "reset")
+}
+
+// loadOption is an EFI_LOAD_OPTION (UEFI 2.10, 3.1.3), active, of a file by its path alone.
+func loadOption(path string, optional []byte) []byte {
+	name := append(UTF16(path), 0, 0)
+	nodes := binary.LittleEndian.AppendUint16([]byte{4, 4}, uint16(4+len(name))) // media, file path
+	nodes = slices.Concat(nodes, name, []byte{0x7F, 0xFF, 4, 0})
+	head := binary.LittleEndian.AppendUint16([]byte{1, 0, 0, 0}, uint16(len(nodes)))
+	return slices.Concat(head, UTF16("entry"), []byte{0, 0}, nodes, optional)
+}
+
+// UTF16 is a text as the firmware has it.
+func UTF16(s string) (b []byte) {
+	for _, u := range utf16.Encode([]rune(s)) {
 		b = binary.LittleEndian.AppendUint16(b, u)
 	}
 	return b
 }
+
+// utf16File encodes a script so that the shell takes it for UTF-16.
+func utf16File(s string) []byte { return UTF16("\uFEFF" + s) }

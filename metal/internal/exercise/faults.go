@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"unsafe"
+
+	"bootllama/metal"
 )
 
 //go:noinline
@@ -91,12 +93,23 @@ func faultBelow(depth int) int {
 	return faultBelow(depth-1) + 1
 }
 
+// exit ends with a status, and what the machine is to do then.
 func exit(args []string) error {
+	if len(args) > 1 {
+		metal.AtEnd(map[string]metal.Ending{"off": metal.PowerOff, "restart": metal.Restart, "firmware": metal.ToFirmware}[args[1]], len(args) > 2)
+	}
 	os.Exit(number(args, 0, 0))
 	return nil
 }
 
-func panicking([]string) error { panic("as asked") }
+// panicking panics; with an argument another goroutine does.
+func panicking(args []string) error {
+	if len(args) > 0 {
+		go panic("as asked, elsewhere")
+		select {}
+	}
+	panic("as asked")
+}
 
 // throw ends in an error that Go programs cannot recover from.
 func throw([]string) error {

@@ -1,0 +1,251 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// Of linux/fb.h, as a program has them that does not know metal: 32-bit words of the two structs.
+const (
+	fbioGetVScreenInfo = 0x4600
+	fbioPutVScreenInfo = 0x4601
+	fbioGetFScreenInfo = 0x4602
+	fbioPanDisplay     = 0x4606
+)
+
+// framebuffer is an open /dev/fb0.
+type framebuffer struct {
+	*os.File
+	variable [40]uint32 // struct fb_var_screeninfo
+	fixed    [20]uint32 // struct fb_fix_screeninfo
+	pixels   []byte
+}
+
+func openFramebuffer() (*framebuffer, error) {
+	f, err := os.OpenFile("/dev/fb0", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	b := &framebuffer{File: f}
+	return b, errors.Join(b.ioctl(fbioGetVScreenInfo, unsafe.Pointer(&b.variable)), b.ioctl(fbioGetFScreenInfo, unsafe.Pointer(&b.fixed)))
+}
+
+func (b *framebuffer) ioctl(request uintptr, argument unsafe.Pointer) error {
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, b.Fd(), request, uintptr(argument)); e != 0 {
+		return fmt.Errorf("ioctl %#x: %w", request, e)
+	}
+	return nil
+}
+
+func (b *framebuffer) width() int  { return int(b.variable[0]) }
+func (b *framebuffer) height() int { return int(b.variable[1]) }
+func (b *framebuffer) stride() int { return int(b.fixed[12]) }
+func (b *framebuffer) size() int   { return int(b.fixed[6]) }
+
+// set stores a pixel at an offset.
+func (b *framebuffer) set(pixels []byte, x int, colour uint32) {
+	v := colour >> 16 & 0xFF << b.variable[8]
+	v |= colour >> 8 & 0xFF << b.variable[11]
+	v |= colour & 0xFF << b.variable[14]
+	*(*uint32)(unsafe.Pointer(&pixels[4*x])) = v
+}
+
+// testPicture is what the tests compare the screen with: 0xRRGGBB.
+func testPicture(x, y, seed int) uint32 {
+	return uint32(x*x+3*y*y+x*y*7+seed*99) * 2654435761 >> 8
+}
+
+// framebufferTest draws on /dev/fb0:
+//
+//	fb map        through mmap
+//	fb write      through pwrite
+//	fb set W H    through mmap, in the mode of a size
+//	fb panic      the same, and panics
+//	fb none       there is none
+//	fb ioctl      what the calls refuse
+//
+// Each prints the size and waits for a line on standard input, so that a test can look.
+func framebufferTest(args []string) error {
+	if len(args) == 0 {
+		return errors.New("which one?")
+	}
+	b, err := openFramebuffer()
+	if args[0] == "none" {
+		_, statErr := os.Stat("/dev/fb0")
+		if !errors.Is(err, syscall.ENODEV) || !errors.Is(statErr, os.ErrNotExist) {
+			return fmt.Errorf("open: %v, stat: %v", err, statErr)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := b.Stat()
+	named, namedErr := os.Stat("/dev/fb0")
+	if err = errors.Join(err, namedErr); err != nil || info.Mode()&os.ModeCharDevice == 0 || named.Mode() != info.Mode() || info.Sys().(*syscall.Stat_t).Rdev != 29<<8 {
+		return fmt.Errorf("stat: %v, %v", info, err)
+	}
+	if args[0] == "set" {
+		b.variable[0], b.variable[1] = uint32(number(args, 1, 0)), uint32(number(args, 2, 0))
+		b.variable[2], b.variable[3] = b.variable[0], b.variable[1]
+		if err := errors.Join(b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&b.variable)), b.ioctl(fbioGetFScreenInfo, unsafe.Pointer(&b.fixed))); err != nil {
+			return err
+		}
+	}
+	if b.width() == 0 || b.height() == 0 || b.variable[6] != 32 || b.stride() < 4*b.width() || b.size() < b.stride()*b.height() {
+		return fmt.Errorf("%v %v", b.variable, b.fixed)
+	}
+	fmt.Printf("fb: %q %dx%d, %d bytes a row, at %#x\n", (*[8]byte)(unsafe.Pointer(&b.fixed))[:], b.width(), b.height(), b.stride(), uint64(b.fixed[5])<<32|uint64(b.fixed[4]))
+	if args[0] == "ioctl" {
+		return b.refusals()
+	}
+	if err := b.draw(args[0] == "write", 1); err != nil {
+		return err
+	}
+	fmt.Printf("fb: drawn %d %d\n", b.width(), b.height())
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	if args[0] == "panic" {
+		panic("as asked")
+	}
+	return b.close()
+}
+
+func (b *framebuffer) close() error {
+	if b.pixels != nil {
+		if err := syscall.Munmap(b.pixels); err != nil {
+			return fmt.Errorf("munmap: %w", err)
+		}
+	}
+	return b.Close()
+}
+
+// draw draws the test's picture and shows it.
+func (b *framebuffer) draw(byWrite bool, seed int) (err error) {
+	if byWrite {
+		row := make([]byte, 4*b.width())
+		for y := range b.height() {
+			for x := range b.width() {
+				b.set(row, x, testPicture(x, y, seed))
+			}
+			if n, err := b.WriteAt(row, int64(y*b.stride())); err != nil || n != len(row) {
+				return fmt.Errorf("row %d: %d, %w", y, n, err)
+			}
+		}
+		return nil
+	}
+	b.pixels, err = syscall.Mmap(int(b.Fd()), 0, b.size(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("mmap: %w", err)
+	}
+	for y := range b.height() {
+		row := b.pixels[y*b.stride():]
+		for x := range b.width() {
+			b.set(row, x, testPicture(x, y, seed))
+		}
+	}
+	return b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable))
+}
+
+// refusals checks what the calls refuse, and what else a file does.
+func (b *framebuffer) refusals() error {
+	fail := func(what string, got error, want syscall.Errno) error {
+		if !errors.Is(got, want) || got == nil {
+			return fmt.Errorf("%s: %v, want %v", what, got, want)
+		}
+		return nil
+	}
+	mapping := func(fd, offset, n, prot, flags int) error {
+		p, err := syscall.Mmap(fd, int64(offset), n, prot, flags)
+		if err == nil {
+			return errors.Join(errors.New("it was mapped"), syscall.Munmap(p))
+		}
+		return err
+	}
+	put := func(word int, value uint32) error {
+		v := b.variable
+		v[word] = value
+		return b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&v))
+	}
+	pan := b.variable
+	pan[5] = 1
+	reader, err := os.Open("/dev/fb0")
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	const read, write, shared = syscall.PROT_READ, syscall.PROT_READ | syscall.PROT_WRITE, syscall.MAP_SHARED
+	end := (b.size() + 4095) &^ 4095
+	_, seekErr := b.Seek(0, 2)
+	_, writeErr := reader.WriteAt([]byte{1}, 0)
+	_, farErr := b.WriteAt([]byte{1}, int64(b.size())+1)
+	_, fullErr := b.WriteAt([]byte{1}, int64(b.size()))
+	return errors.Join(
+		fail("a size that no mode has", put(0, 12345), syscall.EINVAL),
+		fail("16 bits", put(6, 16), syscall.EINVAL),
+		fail("a larger virtual screen", put(3, 100000), syscall.EINVAL),
+		fail("a pan", b.ioctl(fbioPanDisplay, unsafe.Pointer(&pan)), syscall.EINVAL),
+		fail("an unknown request", b.ioctl(0x4699, unsafe.Pointer(&pan)), syscall.ENOTTY),
+		fail("a private mapping", mapping(int(b.Fd()), 0, 4096, write, syscall.MAP_PRIVATE), syscall.EINVAL),
+		fail("a mapping of too much", mapping(int(b.Fd()), 0, end+1, write, shared), syscall.EINVAL),
+		fail("a mapping behind the end", mapping(int(b.Fd()), end, 4096, write, shared), syscall.EINVAL),
+		fail("a mapping for writing of a descriptor for reading", mapping(int(reader.Fd()), 0, 4096, write, shared), syscall.EACCES),
+		fail("a mapping of standard input", mapping(0, 0, 4096, read, shared), syscall.ENODEV),
+		fail("a mapping of no descriptor", mapping(77, 0, 4096, read, shared), syscall.EBADF),
+		fail("a directory", func() error { _, err := os.OpenFile("/dev/fb0", syscall.O_DIRECTORY, 0); return err }(), syscall.ENOTDIR),
+		fail("a seek from the end", seekErr, syscall.EINVAL),
+		fail("a write without permission", writeErr, syscall.EBADF),
+		fail("a write far behind the end", farErr, syscall.EFBIG),
+		fail("a write behind the end", fullErr, syscall.ENOSPC),
+		b.twoMappings(), b.readBack(), reader.Sync())
+}
+
+// twoMappings maps the framebuffer twice, and often: both show the same bytes, and an address that
+// has been given back can be got again.
+func (b *framebuffer) twoMappings() error {
+	for round := range 200 {
+		one, err := syscall.Mmap(int(b.Fd()), 0, b.size(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+		if err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		two, err := syscall.Mmap(int(b.Fd()), 4096, 4096, syscall.PROT_READ, syscall.MAP_SHARED)
+		if err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		one[4096+round] = byte(round) | 1
+		same := two[round] == byte(round)|1
+		if err := errors.Join(syscall.Munmap(one), syscall.Munmap(two)); err != nil || !same {
+			return fmt.Errorf("round %d: the same in both mappings: %v; munmap: %v", round, same, err)
+		}
+	}
+	return nil
+}
+
+// readBack reads what it has written, to the end and no further.
+func (b *framebuffer) readBack() error {
+	text := []byte("0123456789")
+	if n, err := syscall.Pwrite(int(b.Fd()), text, int64(b.size()-4)); n != 4 || err != nil {
+		return fmt.Errorf("a write over the end: %d, %w", n, err)
+	}
+	got := make([]byte, 10)
+	if n, _ := b.ReadAt(got, int64(b.size()-4)); n != 4 || string(got[:4]) != "0123" {
+		return fmt.Errorf("read back %d bytes, %q", n, got)
+	}
+	if at, err := b.Seek(8, 0); at != 8 || err != nil {
+		return fmt.Errorf("seek: %d, %w", at, err)
+	}
+	if _, err := b.Write(text[:8]); err != nil {
+		return err
+	}
+	if n, err := b.ReadAt(got[:8], 8); n != 8 || err != nil || string(got[:8]) != "01234567" {
+		return fmt.Errorf("read back %d bytes, %q, %w", n, got, err)
+	}
+	return nil
+}
