@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bootllama/internal/flags"
 )
 
 // RunTerminal holds the session on a terminal. It ends when the person leaves it, at the end of
@@ -164,7 +166,8 @@ func commands() []command {
 func (s *Session) command(ctx context.Context, t *Terminal, line string) error {
 	word, operand, _ := strings.Cut(line, " ")
 	operand = strings.TrimSpace(operand)
-	nearest, distance := "", 3 // more differs than is a slip
+	var names []string
+	nearest := ""
 	for _, c := range commands() {
 		if c.name == word {
 			if c.operand == "" && operand != "" {
@@ -172,39 +175,17 @@ func (s *Session) command(ctx context.Context, t *Terminal, line string) error {
 			}
 			return c.run(s, ctx, t, operand)
 		}
-		d := distanceOf(strings.ToLower(word), c.name)
-		if len(word) > 1 && strings.HasPrefix(c.name, strings.ToLower(word)) {
-			d = 0
+		if names = append(names, c.name); nearest == "" && word != "/" && strings.HasPrefix(c.name, strings.ToLower(word)) {
+			nearest = c.name
 		}
-		if d < distance {
-			nearest, distance = c.name, d
-		}
+	}
+	if nearest == "" {
+		nearest = flags.Nearest(word, names)
 	}
 	if nearest == "" {
 		return t.say(styleError, "There is no command %s: /help lists them. (What begins with // is said with one slash.)", word)
 	}
 	return t.say(styleError, "There is no command %s. Did you mean %s?", word, nearest)
-}
-
-// distanceOf returns how many letters differ (Levenshtein 1965).
-func distanceOf(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // complete returns what a text that begins as a command may become.
