@@ -13,6 +13,7 @@ import (
 	"bootllama/internal/disk"
 	"bootllama/internal/gengguf"
 	"bootllama/internal/run"
+	"bootllama/internal/settings"
 	builtin "bootllama/models"
 )
 
@@ -131,8 +132,8 @@ func TestContents(t *testing.T) {
 				there[upper] = true
 			}
 		}
-		lines, err := run.ReadArgs(strings.NewReader(string(contents.args)))
-		if got := strings.Join(lines, " "); err != nil || !strings.HasPrefix(got, c.said) {
+		said := settings.Keys{Flags: flags, Commands: []string{"console"}}.Read(contents.args)
+		if got := strings.Join(said.Args, " "); said.Problems != nil || !strings.HasPrefix(got, c.said) {
 			t.Errorf("%s: LLAMA.TXT says %s, %v, want %s", c.args, got, err, c.said)
 		}
 	}
