@@ -73,7 +73,7 @@ func all(o run.Options) []setting {
 		{"font-size", "The height of a character in dots. Without this line: by the size of the screen.", "16", ""},
 		{"font", "The file of a font (TTF) on this stick, for example for Chinese. Without this line: FONT.TTF, or the built-in one.", "FONT.TTF", ""},
 		{"text", "yes: the screen is left to the firmware (if nothing else can be read).", "no", ""},
-		{"end", "What happens at the end: wait (you are asked), off, reboot, or firmware (it goes on, to the next boot entry).", "wait", ""},
+		{"end", "What happens at the end: wait (you are asked), off, reboot, or firmware (its boot menu,\nor the next boot entry).", "wait", ""},
 	}
 }
 
