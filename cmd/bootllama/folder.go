@@ -35,7 +35,7 @@ func inFolder(ctx context.Context, args []string, host *run.Host) ([]string, err
 	if !isFolder {
 		return args, nil
 	}
-	if found, _ := start.Find(folder, s.Options); len(found) == 0 {
+	if found, _ := start.Find(folder, s.Options, nil); len(found) == 0 {
 		return nil, fmt.Errorf("%s: there is no model in this folder", folder)
 	}
 	model, err := s.Choose(ctx, folder, host.Terminal)

@@ -71,7 +71,7 @@ func TestFind(t *testing.T) {
 	if _, err := f.CreateSplit(filepath.Join(root, "split"), 3); err != nil {
 		t.Fatal(err)
 	}
-	found, notes := Find(root, run.Options{Temperature: -1, TopP: -1, Steps: -1})
+	found, notes := Find(root, run.Options{Temperature: -1, TopP: -1, Steps: -1}, nil)
 	var got []string
 	for _, m := range found {
 		state := m.Reason
@@ -128,17 +128,17 @@ func TestFindBounds(t *testing.T) {
 		files[fmt.Sprintf("a/%03d.bin", i)] = models.Checkpoint[:100]
 	}
 	root := volume(t, files)
-	if _, notes := Find(root, run.Options{}); len(notes) != 1 || !strings.Contains(notes[0], "only 4096 of its files") {
+	if _, notes := Find(root, run.Options{}, nil); len(notes) != 1 || !strings.Contains(notes[0], "only 4096 of its files") {
 		t.Errorf("%q", notes)
 	}
-	if _, notes := Find(filepath.Join(root, "absent"), run.Options{}); notes != nil {
+	if _, notes := Find(filepath.Join(root, "absent"), run.Options{}, nil); notes != nil {
 		t.Errorf("%q", notes)
 	}
 	many := map[string]any{}
 	for i := range maxFolders + 5 {
 		many[fmt.Sprintf("d%03d/tokenizer.bin", i)] = models.Tokenizer
 	}
-	if _, notes := Find(volume(t, many), run.Options{}); len(notes) != 1 || !strings.Contains(notes[0], "folders were looked at") {
+	if _, notes := Find(volume(t, many), run.Options{}, nil); len(notes) != 1 || !strings.Contains(notes[0], "folders were looked at") {
 		t.Errorf("%q", notes)
 	}
 }
