@@ -70,21 +70,23 @@ func program(args []string) int {
 		Models: func() ([]session.Model, error) { return start.Models(volume, s.Options) }, Power: power,
 	}
 	ctx := context.Background()
+	var model session.Model
+	var err error
 	if len(args) == 0 {
-		model, err := s.Choose(ctx, volume, host.Terminal)
-		for _, p := range s.Problems {
-			fmt.Fprintln(os.Stderr, p)
-		}
-		if errors.Is(err, start.ErrLeft) {
-			return 0
-		}
-		if err == nil {
-			err = os.Chdir(volume) // names in LLAMA.TXT are relative to it
-		}
-		if err != nil {
-			return run.Report(err, os.Stderr)
-		}
+		model, err = s.Choose(ctx, volume, host.Terminal)
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintln(os.Stderr, p)
+	}
+	if errors.Is(err, start.ErrLeft) {
+		return 0
+	}
+	if len(args) == 0 && err == nil {
 		args = s.Command(model)
+		err = os.Chdir(volume) // names in LLAMA.TXT are relative to it
+	}
+	if err != nil {
+		return run.Report(err, os.Stderr)
 	}
 	if args[0] == run.NoBar {
 		args, host.Stderr = args[1:], os.Stderr
