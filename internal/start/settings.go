@@ -215,7 +215,6 @@ func (s *Settings) leaveOut(err error) bool {
 		c.reset()
 		if after := s.check(); after == nil || after.Error() != err.Error() {
 			s.problem(s.given[c.key], "%v", err)
-			delete(s.given, c.key)
 			return true
 		}
 		s.Options = before
