@@ -47,7 +47,7 @@ test: fmt-check
 		(cd $$module && go vet ./... && $(GOTESTSUM) -- -timeout 60m ./...) || failed="$$failed $$module"; \
 	done; [ -z "$$failed" ] || { echo "make test: failed in$$failed" >&2; exit 1; }
 
-RACE = . ./arena ./assistant ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./session ./simd ./tensor ./workers
+RACE = . ./arena ./assistant ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./session ./simd ./stories ./tensor ./workers
 
 race:
 	@sh scripts/setup build

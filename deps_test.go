@@ -28,7 +28,8 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/sampler           : bootllama/simd
 	bootllama/tokenizer         :
 	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
-	bootllama/session           : bootllama/internal/file
+	bootllama/session           : bootllama/internal/file bootllama/internal/flags
+	bootllama/stories           : bootllama bootllama/session
 	bootllama/chat              : bootllama bootllama/session
 	bootllama/assistant/template     :
 	bootllama/assistant         : bootllama bootllama/assistant/template bootllama/session bootllama/tokenizer
@@ -36,7 +37,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/flags    :
 	bootllama/internal/settings : bootllama/internal/flags
 	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
-	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/tokenizer bootllama/workers bootllama/internal/talk
+	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/stories bootllama/tokenizer bootllama/workers bootllama/internal/talk
 	bootllama/internal/start    : bootllama bootllama/arena bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/models bootllama/session
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
@@ -54,7 +55,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/vm       :
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
-	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
+	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/internal/start bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
 	bootllama/scripts/lines     :
 	bootllama/scripts/release   : bootllama/internal/efi bootllama/internal/file
 

@@ -1,5 +1,4 @@
-// Package chat is what people do with llama2.c's models: a Conversation is run.c's chat, in which
-// the model answers; Stories continues each line as a story.
+// Package chat is run.c's chat.
 package chat
 
 import (

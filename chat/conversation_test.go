@@ -21,7 +21,7 @@ import (
 // user is asked for everything.
 func conversation(t *testing.T, steps int) *Conversation {
 	t.Helper()
-	return &Conversation{Generator: stories(t, 0).Generator, Steps: steps}
+	return &Conversation{Generator: generator(t), Steps: steps}
 }
 
 // smallTokenizer returns a tokenizer of the given characters, without byte tokens.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bootllama/internal/flags"
 )
 
 // RunTerminal holds the session on a terminal. It ends when the person leaves it, at the end of
@@ -27,7 +29,10 @@ func (s *Session) RunTerminal(ctx context.Context, t *Terminal) error {
 	err = s.sit(ctx, t)
 	stop()
 	t.editor.complete = nil
-	return errors.Join(err, t.put(bracketedPaste+"l"))
+	if e := t.put(bracketedPaste + "l"); err == nil {
+		err = e
+	}
+	return err
 }
 
 // interruptsAreKeys makes Ctrl-C of each interrupt, until stop is called.
@@ -56,29 +61,28 @@ func (s *Session) sit(ctx context.Context, t *Terminal) error {
 		return err
 	}
 	if s.First != nil {
-		if err := errors.Join(t.say(stylePerson, "%s%s", Prompt, *s.First), s.reply(ctx, t, func(ctx context.Context) error { return s.first(ctx, t) })); err != nil {
+		err := t.say(stylePerson, "%s%s", Prompt, *s.First)
+		if err == nil {
+			err = s.reply(ctx, t, func(ctx context.Context) error { return s.first(ctx, t) })
+		}
+		if err != nil {
 			return err
 		}
 	}
-	for dropped := 0; ; {
+	for {
 		text, err := t.edit(ctx, Prompt)
 		switch {
-		case errors.Is(err, errDropped):
-			if dropped++; dropped == 2 {
-				err = t.say(styleDim, "Ctrl-D or /quit leaves.")
-			} else {
-				err = nil
-			}
-		case err == io.EOF:
-			return nil
+		case err == errDropped && text == "":
+			err = t.say(styleDim, "Ctrl-D or /quit leaves.")
+		case err == errDropped:
+			err = nil
 		case err == nil:
-			dropped = 0
 			err = s.line(ctx, t, text)
 		}
-		if errors.Is(err, errQuit) {
+		switch {
+		case err == io.EOF || err == errQuit:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
@@ -99,9 +103,9 @@ func (s *Session) line(ctx context.Context, t *Terminal, text string) error {
 		return s.command(ctx, t, word)
 	}
 	switch strings.ToLower(word) {
-	case "help", "?":
+	case "help":
 		return t.say(styleDim, "/help lists the commands. What begins with no slash is for the model.")
-	case "quit", "exit", "bye", ":q":
+	case "quit", "exit":
 		return t.say(styleDim, "/quit leaves, and so does Ctrl-D.")
 	}
 	return s.reply(ctx, t, func(ctx context.Context) error { return s.Engine.Reply(ctx, t, text) })
@@ -162,7 +166,8 @@ func commands() []command {
 func (s *Session) command(ctx context.Context, t *Terminal, line string) error {
 	word, operand, _ := strings.Cut(line, " ")
 	operand = strings.TrimSpace(operand)
-	nearest, distance := "", 3 // more differs than is a slip
+	var names []string
+	nearest := ""
 	for _, c := range commands() {
 		if c.name == word {
 			if c.operand == "" && operand != "" {
@@ -170,39 +175,17 @@ func (s *Session) command(ctx context.Context, t *Terminal, line string) error {
 			}
 			return c.run(s, ctx, t, operand)
 		}
-		d := distanceOf(strings.ToLower(word), c.name)
-		if len(word) > 1 && strings.HasPrefix(c.name, strings.ToLower(word)) {
-			d = 0
+		if names = append(names, c.name); nearest == "" && word != "/" && strings.HasPrefix(c.name, strings.ToLower(word)) {
+			nearest = c.name
 		}
-		if d < distance {
-			nearest, distance = c.name, d
-		}
+	}
+	if nearest == "" {
+		nearest = flags.Nearest(word, names)
 	}
 	if nearest == "" {
 		return t.say(styleError, "There is no command %s: /help lists them. (What begins with // is said with one slash.)", word)
 	}
 	return t.say(styleError, "There is no command %s. Did you mean %s?", word, nearest)
-}
-
-// distanceOf returns how many letters differ (Levenshtein 1965).
-func distanceOf(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // complete returns what a text that begins as a command may become.

@@ -88,14 +88,14 @@ func (e *editor) run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				err = io.EOF
 			}
-			return errors.Join(e.leave(""), err)
+			return e.end("", err)
 		}
 		if !pressed {
 			continue
 		}
 		switch done, err := e.press(key); {
-		case errors.Is(err, errDropped):
-			return errors.Join(e.leave("^C"), err)
+		case err == errDropped:
+			return e.end("^C", err)
 		case err != nil:
 			return err
 		case done:
@@ -120,7 +120,7 @@ func (e *editor) press(key Key) (done bool, err error) {
 	case key.Is(Ctrl, 'c'):
 		return false, errDropped
 	case key.Is(Ctrl, 'd') && len(e.text) == 0:
-		return false, errors.Join(e.leave(""), io.EOF)
+		return false, e.end("", io.EOF)
 	case key.Is(Ctrl, 'l'):
 		e.top, e.row = 0, 0
 		return false, e.t.put("\x1b[H\x1b[2J")
@@ -368,7 +368,7 @@ func (e *editor) rows() (rows []textRow, row, column int) {
 func (e *editor) draw() error {
 	rows, row, column := e.rows()
 	_, height := e.t.Size()
-	height = max(height, 1)
+	height = max(height-1, 1) // what stands above stays in sight
 	e.top = max(min(e.top, row, len(rows)-height), row-height+1, 0)
 	shown := rows[e.top:min(e.top+height, len(rows))]
 	var b strings.Builder
@@ -404,4 +404,12 @@ func (e *editor) leave(mark string) error {
 		return err
 	}
 	return e.t.put(e.t.styled(styleDim, mark) + "\r\n")
+}
+
+// end leaves the text with an error.
+func (e *editor) end(mark string, err error) error {
+	if failed := e.leave(mark); failed != nil {
+		return failed
+	}
+	return err
 }

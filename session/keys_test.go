@@ -142,7 +142,7 @@ func TestKeyboard(t *testing.T) {
 		interrupts := 0
 		k.Interrupts(func() { interrupts++ })
 		write("x\x03y")
-		time.Sleep(time.Second)
+		synctest.Wait()
 		if interrupts != 1 || !k.Waiting() {
 			t.Errorf("%d interrupts", interrupts)
 		}

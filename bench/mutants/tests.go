@@ -31,6 +31,7 @@ var rooms = []room{
 	{"tensor", []check{host("./tensor"), host(".")}},
 	{"session", []check{host("./session"), host("./chat", "./assistant", "./internal/run")}},
 	{"chat", []check{host("./chat"), host("./internal/run")}},
+	{"stories", []check{host("./stories"), host("./internal/run")}},
 	{"assistant", []check{host("./assistant"), host("./internal/run")}},
 	{"internal/run", []check{host("./internal/run"), host("./chat"), cmd}},
 	{"gguf", []check{host("./gguf")}},

@@ -16,6 +16,7 @@ import (
 	"bootllama"
 	"bootllama/internal/file"
 	"bootllama/internal/run"
+	"bootllama/internal/start"
 	"bootllama/internal/stdio"
 	"bootllama/internal/vm"
 )
@@ -99,7 +100,7 @@ func parseBoot(args []string) (bootOptions, error) {
 		return o, run.Usagef("--memory %d: want 64 MiB or more", o.machine.MemoryMiB)
 	case o.machine.Accel != "auto" && o.machine.Accel != "kvm" && o.machine.Accel != "tcg":
 		return o, run.Usagef("--accel %s: want auto, kvm or tcg", o.machine.Accel)
-	case o.console && o.Mode != "chat" && verb(o.Options) != "console":
+	case o.console && o.Mode != "chat" && start.Verb(o.Options) != "console":
 		return o, run.Usagef("--console takes neither -i nor --ids: a session asks for its prompts")
 	}
 	o.machine.Timeout = o.timeout
@@ -128,7 +129,7 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	}
 	terminals := openTerminals(s)
-	session := o.console || o.Mode == "chat" || terminals.in && terminals.out && verb(o.Options) == "console"
+	session := o.console || o.Mode == "chat" || terminals.in && terminals.out && start.Verb(o.Options) == "console"
 	if o.timeout < 0 {
 		o.machine.Timeout = 10 * time.Minute
 		if session && terminals.in {
@@ -141,6 +142,9 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	}
 	if !terminals.err {
 		command = append([]string{run.NoBar}, command...)
+	}
+	if !terminals.in || !terminals.out {
+		command = append([]string{run.Piped}, command...)
 	}
 	var contents *contents
 	if o.program != "" {

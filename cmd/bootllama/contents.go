@@ -15,6 +15,8 @@ import (
 	"bootllama/gguf"
 	"bootllama/internal/disk"
 	"bootllama/internal/run"
+	"bootllama/internal/settings"
+	"bootllama/internal/start"
 )
 
 // contents are the files of a disk in addition to the application.
@@ -43,7 +45,7 @@ type entry struct {
 	piece        *gguf.Piece
 }
 
-// newContents lays out a disk for a command with options o and further models.
+// newContents lays out a disk for options o and further models. LLAMA.TXT is that of a person, or a command that is not nil.
 func newContents(command []string, o run.Options, more []string) (c *contents, err error) {
 	c = &contents{taken: map[string]bool{"LLAMA.TXT": true, "EFI": true}}
 	given := o
@@ -65,20 +67,28 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, "", nil))
 	}
 	var b bytes.Buffer
-	b.WriteString("# What bootllama does when this machine starts, one argument a line.\n")
-	if o.Model == "" {
-		b.WriteString("# Without a file's name, the model is the one that is built in.\n")
+	if command != nil {
+		err = settings.WriteArgs(&b, append(command, o.Args()...))
 	} else {
-		fmt.Fprintf(&b, "# %s is the model, here are:\n", o.Model)
+		err = start.Write(&b, o, c.lines(o.Model)...)
 	}
-	for _, name := range c.listed() {
-		fmt.Fprintf(&b, "#   %q\n", name)
-	}
-	if err := run.WriteArgs(&b, append(command, o.Args()...)); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	c.args = b.Bytes()
 	return c, nil
+}
+
+// lines say in LLAMA.TXT what is on the disk.
+func (c *contents) lines(model string) []string {
+	lines := []string{"Without a file's name, the model is the one that is built in."}
+	if model != "" {
+		lines = []string{model + " is the model, here are:"}
+	}
+	for _, name := range c.listed() {
+		lines = append(lines, fmt.Sprintf("  %q", name))
+	}
+	return lines
 }
 
 // forModel returns the options with which to load one of several models, or the only one. Of several, one that has a

@@ -13,6 +13,7 @@ import (
 	"bootllama/internal/disk"
 	"bootllama/internal/gengguf"
 	"bootllama/internal/run"
+	"bootllama/internal/settings"
 	builtin "bootllama/models"
 )
 
@@ -131,9 +132,32 @@ func TestContents(t *testing.T) {
 				there[upper] = true
 			}
 		}
-		lines, err := run.ReadArgs(strings.NewReader(string(contents.args)))
-		if got := strings.Join(lines, " "); err != nil || !strings.HasPrefix(got, c.said) {
+		said := settings.Keys{Flags: flags, Commands: []string{"console"}}.Read(contents.args)
+		if got := strings.Join(said.Args, " "); said.Problems != nil || !strings.HasPrefix(got, c.said) {
 			t.Errorf("%s: LLAMA.TXT says %s, %v, want %s", c.args, got, err, c.said)
 		}
+	}
+}
+
+// TestFolder: console of a folder takes its only model, or the first of several where nobody can choose.
+func TestFolder(t *testing.T) {
+	dir, empty := t.TempDir(), t.TempDir()
+	write := func(name, data string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("tokenizer.bin", builtin.Tokenizer)
+	for _, name := range []string{"b.bin", "a.bin"} {
+		write(name, builtin.Checkpoint)
+		stdout, stderr, status := invoke(t, "Once\n", "console", dir, "-n", "9", "-s", "1")
+		want, _, _ := invoke(t, "Once\n", "console", filepath.Join(dir, name), "-n", "9", "-s", "1")
+		if status != 0 || stdout != want || len(want) < 20 {
+			t.Errorf("status %d, %q, %q, want %q", status, stdout, stderr, want)
+		}
+	}
+	if _, stderr, status := invoke(t, "", "console", empty); status != 1 || !strings.Contains(stderr, "there is no model in this folder") {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 }

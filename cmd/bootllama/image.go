@@ -29,7 +29,8 @@ const imageHelp = `Usage: image [MODEL…] -o FILE [options]             write a
                   that has such ("4Kn"; sticks do not)
 
 The machine starts with the first MODEL, or with the one that is built in: with -i it writes that text, else it holds a
-session at its keyboard. The other MODELs are there for a line of LLAMA.TXT that names one of them.
+session at its keyboard. The others are there for the session's /model. LLAMA.TXT, a text on the disk in which every line is
+explained, can be changed: without its line "model =" the machine asks which.
 
 All files keep their names. A GGUF file has its tokenizer in it; one of 4 GiB or more, too large for a file of FAT's, is
 divided into parts, and all parts of one that is in several files are taken when the first is named. A checkpoint of llama2.c's
@@ -145,7 +146,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	if o.program != "" {
 		c, err = programContents(o.program, o.files)
 	} else {
-		c, err = newContents([]string{verb(o.Options)}, o.Options, o.models[1:])
+		c, err = newContents(nil, o.Options, o.models[1:])
 	}
 	if err != nil {
 		return err
@@ -194,12 +195,4 @@ func checkOutput(ctx context.Context, check func(string, ...string) error, outpu
 		return err
 	}
 	return check(output, sources...)
-}
-
-// verb returns the machine's command: run if the options ask for one text or a chat, else console.
-func verb(o run.Options) string {
-	if o.Prompt != nil || o.IDs || o.Mode == "chat" {
-		return "run"
-	}
-	return "console"
 }

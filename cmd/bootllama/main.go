@@ -18,6 +18,7 @@ import (
 	"bootllama/internal/efi"
 	"bootllama/internal/flags"
 	"bootllama/internal/run"
+	"bootllama/internal/start"
 	"bootllama/internal/stdio"
 )
 
@@ -91,6 +92,14 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 			s.stderr = run.Screen{Writer: s.stderr}
 		}
 		host := run.Host{Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr, Terminal: direct.terminal()}
+		if name == "console" {
+			var err error
+			if args, err = inFolder(ctx, args, &host); errors.Is(err, start.ErrLeft) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
 		return status(host.Main(ctx, append([]string{name}, args...)))
 	case "image":
 		return withSignals(ctx, func(ctx context.Context) error { return image(ctx, args, s) })

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"net"
 	"os"
@@ -12,7 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"bootllama/internal/run"
+	"bootllama/internal/start"
 	"bootllama/internal/vm"
 )
 
@@ -231,16 +230,12 @@ func TestImage(t *testing.T) {
 		return text
 	}
 	text := read("LLAMA.TXT")
-	args, err := run.ReadArgs(bytes.NewReader(text))
-	if err != nil || args[0] != "console" {
-		t.Fatalf("%q, %v", args, err)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "LLAMA.TXT"), text, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	flags := flag.NewFlagSet("", flag.ContinueOnError)
-	var o run.Options
-	o.Register(flags)
-	operands, err := run.ParseFlags(flags, args[1:])
-	if err != nil || o.Complete(operands) != nil || o.Model != "stories260K.bin" || o.Tokenizer != "" || o.Temperature != 0 {
-		t.Errorf("%+v, %v", o, err)
+	if said := start.ReadSettings(dir, nil); said.Problems != nil || said.Model != "stories260K.bin" || said.Tokenizer != "" || said.Temperature != 0 {
+		t.Errorf("%+v", said)
 	}
 	if !strings.Contains(string(text), "\n#   \"stories260K-2.bin (stories260K.bin)\"") {
 		t.Errorf("the second model is not in %q", text)

@@ -70,25 +70,25 @@ func program(args []string) int {
 		Models: func() ([]session.Model, error) { return start.Models(volume, s.Options) }, Power: power,
 	}
 	ctx := context.Background()
+	var model session.Model
+	var err error
 	if len(args) == 0 {
-		model, err := s.Choose(ctx, volume, host.Terminal)
-		for _, p := range s.Problems {
-			fmt.Fprintln(os.Stderr, p)
-		}
-		if errors.Is(err, start.ErrLeft) {
-			return 0
-		}
-		if err == nil {
-			err = os.Chdir(volume) // names in LLAMA.TXT are relative to it
-		}
-		if err != nil {
-			return run.Report(err, os.Stderr)
-		}
+		model, err = s.Choose(ctx, volume, host.Terminal)
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintln(os.Stderr, p)
+	}
+	if errors.Is(err, start.ErrLeft) {
+		return 0
+	}
+	if len(args) == 0 && err == nil {
 		args = s.Command(model)
+		err = os.Chdir(volume) // names in LLAMA.TXT are relative to it
 	}
-	if args[0] == run.NoBar {
-		args, host.Stderr = args[1:], os.Stderr
+	if err != nil {
+		return run.Report(err, os.Stderr)
 	}
+	args = host.Streams(args)
 	status := command(ctx, args, host)
 	if len(args) > 0 && args[0] == "console" {
 		metal.AtEnd(end, end == metal.AskPerson) // a person has ended it, and has read it
@@ -105,9 +105,7 @@ var (
 
 // isCommand reports whether args begin with a command, or ask for help or the version.
 func isCommand(args []string) bool {
-	if args[0] == run.NoBar {
-		args = args[1:]
-	}
+	args = new(run.Host).Streams(args)
 	return len(args) > 0 && slices.Contains(slices.Concat(commands, helpWords, versionWords), args[0])
 }
 

@@ -336,6 +336,9 @@ func TestHeaders(t *testing.T) {
 	if !bytes.Equal(head, read(6*sectorSize, 2*sectorSize)) {
 		t.Error("backup boot sector and FSInfo differ from the first ones")
 	}
+	if !bytes.HasPrefix(head, []byte{0xeb, 90 - 2, 0x90}) || !bytes.HasPrefix(head[90:], append(bytes.Clone(biosCode), 0)) || head[510] != 0x55 || head[511] != 0xaa {
+		t.Error("the boot sector does not jump to the boot code")
+	}
 	if s := le.Uint32(head[67:]); s != 0xB0071A3A {
 		t.Errorf("BS_VolID %#x, want 0xB0071A3A", s)
 	}
@@ -406,6 +409,9 @@ func TestGPT(t *testing.T) {
 		}
 		if start, end := b[447:450], b[451:454]; last != c.last || !bytes.Equal(start, c.start) || !bytes.Equal(end, c.end) {
 			t.Errorf("protective MBR: last block %d, CHS % x to % x", last, start, end)
+		}
+		if !bytes.HasPrefix(b, append(bytes.Clone(biosCode), 0)) {
+			t.Error("protective MBR: no boot code")
 		}
 		// UniqueMBRDiskSignature, Unknown and the other partitions are zero, and so is the rest of the block.
 		if !bytes.Equal(b[440:446], make([]byte, 6)) || !bytes.Equal(b[462:510], make([]byte, 48)) || !bytes.Equal(b[512:c.sector], make([]byte, c.sector-512)) {

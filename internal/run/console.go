@@ -20,6 +20,7 @@ import (
 	"bootllama/sampler"
 	"bootllama/session"
 	"bootllama/simd"
+	"bootllama/stories"
 	"bootllama/workers"
 )
 
@@ -30,7 +31,7 @@ type loaded struct {
 	kernels    *simd.Kernels
 	generator  *llama.Generator
 	assistant  *assistant.Assistant // nil: it holds no conversations in a format of its own
-	stories    *chat.Stories        // else
+	stories    *stories.Teller      // else
 }
 
 // load loads the options' model. For a session, which takes a smaller context where there is not
@@ -73,7 +74,7 @@ func load(o Options, console bool, stderr io.Writer) (*loaded, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	m.stories = &chat.Stories{Generator: m.generator, Steps: o.steps()}
+	m.stories = &stories.Teller{Generator: m.generator, Steps: o.steps()}
 	return m, nil
 }
 
@@ -127,7 +128,7 @@ func (m *loaded) usage() string {
 	if m.assistant != nil {
 		return assistant.Usage
 	}
-	return chat.StoriesUsage
+	return stories.Usage
 }
 
 // sit holds a session on the terminal.

@@ -109,11 +109,6 @@ func TestReadersFail(t *testing.T) {
 			}
 		}
 	}
-	for n := range 5 {
-		if args, err := ReadArgs(io.MultiReader(strings.NewReader("run\n"[:n]), iotest.ErrReader(errBroken))); args != nil || !errors.Is(err, errBroken) {
-			t.Errorf("LLAMA.TXT, %d bytes: %q, %v", n, args, err)
-		}
-	}
 }
 
 // TestNoModel: without its model, or its tokenizer, no command and no mode succeeds.

@@ -17,7 +17,7 @@ func Help(command string) string {
 	case "bench":
 		return bench.Help
 	case "console":
-		return "Usage: console [MODEL] [options]    a session: type how a story begins, read it\n" + optionsHelp
+		return "Usage: console [MODEL] [options]    a session: type how a story begins, read it\n\nOf a folder in place of MODEL you choose one of its models.\n" + optionsHelp
 	}
 	return "Usage: run [MODEL] [options]    one text on standard output\n" + OptionsHelp
 }

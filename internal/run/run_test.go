@@ -1,19 +1,19 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	"bootllama/internal/golden"
 	"bootllama/models"
+	"bootllama/session"
 )
 
 const (
@@ -358,66 +358,11 @@ func TestArgs(t *testing.T) {
 		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7, KV: "f16"},
 		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1},
 	} {
-		var file bytes.Buffer
-		if err := WriteArgs(&file, o.Args()); err != nil {
-			t.Fatal(err)
-		}
-		args, err := ReadArgs(&file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		args := o.Args()
 		if got, err := parse(args); err != nil || !reflect.DeepEqual(got, o) {
 			t.Errorf("%q:\n got %+v, %v\nwant %+v", args, got, err, o)
 		}
 	}
-}
-
-func TestReadArgs(t *testing.T) {
-	const file = "\ufeff# what to do\r\nrun\r\n\r\nSTORIES2.BIN\n-i\n\"two\\nlines \\\"\"\n#x\n\"\"\nZoé said\n -t"
-	want := []string{"run", "STORIES2.BIN", "-i", "two\nlines \"", "", "Zoé said", " -t"}
-	if got, err := ReadArgs(strings.NewReader(file)); err != nil || !slices.Equal(got, want) {
-		t.Errorf("%q, %v, want %q", got, err, want)
-	}
-	for _, c := range []struct{ file, want string }{
-		{"run\n\"open", "line 2: not a complete quoted string"},
-		{"run\n\n\"a\" b", "line 3: not a complete quoted string"},
-		{"\xff\xfer\x00u\x00n\x00", "line 1: not UTF-8"},
-		{strings.Repeat("x", 1<<20+1), "more than 1048576 bytes"},
-	} {
-		if got, err := ReadArgs(strings.NewReader(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%.20q: %q, %v, want %s", c.file, got, err, c.want)
-		}
-	}
-}
-
-func TestWriteArgs(t *testing.T) {
-	var file strings.Builder
-	if err := WriteArgs(&file, []string{"run", "M.BIN", "", "#1", "\"", "a b", " a", "a\n", "é", "\u200b"}); err != nil {
-		t.Fatal(err)
-	}
-	const want = "run\nM.BIN\n\"\"\n\"#1\"\n\"\\\"\"\na b\n\" a\"\n\"a\\n\"\né\n\"\\u200b\"\n"
-	if file.String() != want {
-		t.Errorf("%q, want %q", file.String(), want)
-	}
-	if err := WriteArgs(&file, []string{strings.Repeat("x", 1<<20)}); err == nil {
-		t.Error("a file that ReadArgs refuses was written")
-	}
-}
-
-// FuzzArgs: what WriteArgs writes, ReadArgs reads.
-func FuzzArgs(f *testing.F) {
-	f.Add("run", "a\r", "\ufeff")
-	f.Add("", "\"", "\xff")
-	f.Fuzz(func(t *testing.T, a, b, c string) {
-		args := []string{a, b, c}
-		var file bytes.Buffer
-		if err := WriteArgs(&file, args); err != nil {
-			return
-		}
-		if got, err := ReadArgs(&file); err != nil || !slices.Equal(got, args) {
-			t.Errorf("%q, %v, want %q", got, err, args)
-		}
-	})
 }
 
 // TestTokenizerFile: a checkpoint's tokenizer is looked for beside it, under its own name, then as tokenizer.bin, and then
@@ -474,5 +419,23 @@ func TestNoBar(t *testing.T) {
 	}
 	if errs.Len() != 0 {
 		t.Errorf("on the screen: %q", errs.String())
+	}
+}
+
+// TestStreams: what stands before a command says what the streams are.
+func TestStreams(t *testing.T) {
+	for _, c := range []struct {
+		args         string
+		screen, sits bool
+		rest         string
+	}{
+		{"", true, true, ""}, {"run m", true, true, "run m"}, {"--no-bar run", false, true, "run"}, {"--piped --no-bar console", false, false, "console"},
+		{"--piped", true, false, ""}, {"run --piped", true, true, "run --piped"},
+	} {
+		h := Host{Stderr: Screen{Writer: io.Discard}, Terminal: new(session.Terminal)}
+		rest := h.Streams(strings.Fields(c.args))
+		if _, screen := h.Stderr.(Screen); screen != c.screen || (h.Terminal != nil) != c.sits || strings.Join(rest, " ") != c.rest {
+			t.Errorf("%s: %v, %v, %q", c.args, screen, h.Terminal, rest)
+		}
 	}
 }

@@ -112,6 +112,7 @@ func TestCommandLine(t *testing.T) {
 		{"run m.bin -t 0.5 -i \"Once upon a time\"", []string{"run", "m.bin", "-t", "0.5", "-i", "Once upon a time"}, ""},
 		{"console\nmy model.gguf\n-t 0.5 --think\n--think\n-t 0.7\n-i\n- not -an option", []string{"console", "my model.gguf", "-t", "0.5", "--think", "--think", "-t", "0.7", "-i", "- not -an option"}, ""},
 		{"-t 0.5", []string{"-t", "0.5"}, ""},
+		{"run\n-i\n-t\n-t 5", []string{"run", "-i", "-t", "-t", "5"}, ""},
 		{"console", []string{"console"}, ""},
 		{"run\n\"open", []string{"run"}, "F:2: not a complete quoted string: \"open"},
 		{"run\n\n-i \"a b", []string{"run"}, "F:3: a quotation mark has no other: -i \"a b"},

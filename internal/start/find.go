@@ -28,8 +28,9 @@ const (
 
 // Find returns the models in a folder and in the folders in it, those of the folder itself first, each with what is wrong
 // with it. It reads headers and tokenizers, and no weights. The options say how the models would be run. Notes tell what was
-// left out because there is too much of it.
-func Find(root string, o run.Options) (found []session.Model, notes []string) {
+// left out because there is too much of it. Progress, which may be nil, is called with the name of each model before it is
+// looked at: on a slow stick that takes a moment.
+func Find(root string, o run.Options, progress func(name string)) (found []session.Model, notes []string) {
 	folders := []string{root}
 	for i := 0; i < len(folders); i++ {
 		entries, more := list(folders[i])
@@ -45,8 +46,12 @@ func Find(root string, o run.Options) (found []session.Model, notes []string) {
 			case len(found) == maxModels:
 				return found, append(notes, fmt.Sprintf("there are more than %d models: the others were left out", maxModels))
 			default:
+				short := strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+				if progress != nil {
+					progress(short)
+				}
 				m := describe(name, o)
-				m.Name = strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+				m.Name = short
 				found = append(found, m)
 			}
 		}

@@ -58,6 +58,8 @@ func TestFind(t *testing.T) {
 		"cut.bin": good[:len(good)-9], "cut.gguf": "GGUF", "text.gguf": "not a model at all, but a text of some length", "random.bin": strings.Repeat("\x5a", 500),
 		"empty.bin": "", "notes.txt": good, "ak.bin": "24ka\x07\x00\x00\x00" + strings.Repeat("\x01", 300), "TINY.GGU": gguf("tiny-qwen3"),
 		"part-00002-of-00003.gguf": "GGUF", "part-00003-of-00003.gguf": "GGUF",
+		"separate.bin": randommodel.Shape{Dim: 64, HiddenDim: 64, NLayers: 1, NHeads: 4, NKVHeads: 4, VocabSize: 300, SeqLen: 8, Separate: true}.Create,
+		"separate.tok": string(randommodel.Tokenizer(300)),
 		"huge.gguf": func(name string) error {
 			f := gengguf.New("llama31-8b", "Q4_K_M")
 			f.Tokenizer, f.Sparse = gengguf.Qwen3(), true
@@ -71,7 +73,7 @@ func TestFind(t *testing.T) {
 	if _, err := f.CreateSplit(filepath.Join(root, "split"), 3); err != nil {
 		t.Fatal(err)
 	}
-	found, notes := Find(root, run.Options{Temperature: -1, TopP: -1, Steps: -1})
+	found, notes := Find(root, run.Options{Temperature: -1, TopP: -1, Steps: -1}, nil)
 	var got []string
 	for _, m := range found {
 		state := m.Reason
@@ -93,7 +95,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	want := []string{"ak.bin: : offset 4: version is 7", "alone.bin: " + tales + ": ok", "cut.bin: : ", "cut.gguf: : ", "huge.gguf: llama 8.0B Q4_K: ", "own.bin: " + tales + ": ok",
-		"part-00002-of-00003.gguf: : file 2 of 3 of a model: the first, part-00001-of-00003.gguf, is missing", "split-00001-of-00003.gguf: qwen3 ", "text.gguf: : ",
+		"part-00002-of-00003.gguf: : file 2 of 3 of a model: the first, part-00001-of-00003.gguf, is missing", "separate.bin: llama2.c 67K F32: ok", "split-00001-of-00003.gguf: qwen3 ", "text.gguf: : ",
 		"TINY.GGU: qwen3 ", "Zeta.gguf: qwen3 ", "models/nest.gguf: qwen3 ", "models/no-tokens.bin: " + tales + ": ", "models/wrong.bin: " + tales + ": "}
 	if len(got) != len(want) || !slices.EqualFunc(got, want, strings.HasPrefix) {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -128,17 +130,17 @@ func TestFindBounds(t *testing.T) {
 		files[fmt.Sprintf("a/%03d.bin", i)] = models.Checkpoint[:100]
 	}
 	root := volume(t, files)
-	if _, notes := Find(root, run.Options{}); len(notes) != 1 || !strings.Contains(notes[0], "only 4096 of its files") {
+	if _, notes := Find(root, run.Options{}, nil); len(notes) != 1 || !strings.Contains(notes[0], "only 4096 of its files") {
 		t.Errorf("%q", notes)
 	}
-	if _, notes := Find(filepath.Join(root, "absent"), run.Options{}); notes != nil {
+	if _, notes := Find(filepath.Join(root, "absent"), run.Options{}, nil); notes != nil {
 		t.Errorf("%q", notes)
 	}
 	many := map[string]any{}
 	for i := range maxFolders + 5 {
 		many[fmt.Sprintf("d%03d/tokenizer.bin", i)] = models.Tokenizer
 	}
-	if _, notes := Find(volume(t, many), run.Options{}); len(notes) != 1 || !strings.Contains(notes[0], "folders were looked at") {
+	if _, notes := Find(volume(t, many), run.Options{}, nil); len(notes) != 1 || !strings.Contains(notes[0], "folders were looked at") {
 		t.Errorf("%q", notes)
 	}
 }

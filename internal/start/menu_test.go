@@ -149,6 +149,13 @@ func TestMenuColours(t *testing.T) {
 			t.Errorf("line %d: reversed %v, grey %v (%+v)", y, reverse, grey, c)
 		}
 	}
+	m.Chosen = 1
+	if err := m.draw(); err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Cell(10, 3); c.Attr&vt.Reverse == 0 || c.Fg != 8 {
+		t.Errorf("the chosen one that cannot be loaded: %+v", c)
+	}
 }
 
 // TestMenuKeys: every way to choose.

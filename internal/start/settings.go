@@ -52,7 +52,7 @@ var Ends = []string{"wait", "off", "reboot", "firmware"}
 var Files = []string{"LLAMA.TXT", "LLAMA.TXT.TXT", "EFI/BOOT/LLAMA.TXT", "EFI/BOOT/LLAMA.TXT.TXT"}
 
 // commands are the words with which a command line begins.
-var commands = []string{run.NoBar, "run", "console", "bench", "help", "version"}
+var commands = []string{run.NoBar, run.Piped, "run", "console", "bench", "help", "version"}
 
 // keys defines what a file may say.
 func (s *Settings) keys(layouts []string) settings.Keys {
@@ -148,10 +148,7 @@ func (s *Settings) problem(line int, format string, a ...any) {
 
 // setArgs takes a command line, if it is one that the commands would not refuse.
 func (s *Settings) setArgs(args []string) {
-	words := args
-	if len(words) > 0 && words[0] == run.NoBar {
-		words = words[1:]
-	}
+	words := new(run.Host).Streams(args)
 	if len(words) > 0 && strings.HasPrefix(words[0], "-") { // options alone
 		words = append([]string{""}, words...)
 	}
@@ -191,6 +188,16 @@ func Verb(o run.Options) string {
 
 // checkOptions leaves out settings that are not allowed, or not beside the others, with a problem for each.
 func (s *Settings) checkOptions() {
+	for err := s.check(); err != nil; err = s.check() {
+		if !s.leaveOut(err) {
+			s.problem(0, "%v", err) // it is no key's
+			return
+		}
+	}
+}
+
+// leaveOut leaves out the setting without which an error of check is another one, or none.
+func (s *Settings) leaveOut(err error) bool {
 	for _, c := range []struct {
 		key   string
 		reset func()
@@ -198,17 +205,18 @@ func (s *Settings) checkOptions() {
 		{"ids", func() { s.IDs = false }}, {"special", func() { s.Special = false }}, {"think", func() { s.Think = false }},
 		{"kv", func() { s.KV = "" }}, {"mode", func() { s.Mode = "" }},
 	} {
-		err, before := s.check(), s.Options
-		if err == nil || s.given[c.key] == 0 {
+		if s.given[c.key] == 0 {
 			continue
 		}
+		before := s.Options
 		c.reset()
-		if after := s.check(); after != nil && after.Error() == err.Error() {
-			s.Options = before // it is not that
-			continue
+		if after := s.check(); after == nil || after.Error() != err.Error() {
+			s.problem(s.given[c.key], "%v", err)
+			return true
 		}
-		s.problem(s.given[c.key], "%v", err)
+		s.Options = before
 	}
+	return false
 }
 
 // check returns why the options cannot be those of their command.

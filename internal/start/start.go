@@ -27,7 +27,7 @@ func (s *Settings) Choose(ctx context.Context, root string, t *session.Terminal)
 	search := func() []session.Model {
 		if !searched {
 			var notes []string
-			found, notes = Find(root, s.Options)
+			found, notes = lookFor(root, s.Options, t)
 			s.Problems = append(s.Problems, notes...)
 			searched = true
 		}
@@ -55,6 +55,23 @@ func (s *Settings) Choose(ctx context.Context, root string, t *session.Terminal)
 		return found[fits], nil
 	}
 	return s.ask(ctx, t, found, fits)
+}
+
+// lookFor is Find that shows on a terminal what it does.
+func lookFor(root string, o run.Options, t *session.Terminal) (found []session.Model, notes []string) {
+	if t == nil {
+		return Find(root, o, nil)
+	}
+	columns, _ := t.Size()
+	shown := false
+	found, notes = Find(root, o, func(name string) {
+		fmt.Fprintf(t.Out, "\r\x1b[K%s", cut("Looking at "+name, columns-1)) // an error is ignored: the session reports it
+		shown = true
+	})
+	if shown {
+		fmt.Fprint(t.Out, "\r\x1b[K")
+	}
+	return found, notes
 }
 
 // builtIn are the values of the setting model for the built-in one.
@@ -113,7 +130,7 @@ func (s *Settings) ask(ctx context.Context, t *session.Terminal, found []session
 
 // Models returns the models on a volume, for a session's command /model. The built-in one comes last.
 func Models(root string, o run.Options) ([]session.Model, error) {
-	found, notes := Find(root, o)
+	found, notes := Find(root, o, nil)
 	var err error
 	if notes != nil {
 		err = errors.New(strings.Join(notes, "; "))

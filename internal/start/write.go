@@ -69,11 +69,11 @@ func all(o run.Options) []setting {
 		{"mode", "chat: the conversation of llama2.c's chat models, beginning with the prompt.", "generate", o.Mode},
 		{"special", "yes: the prompt may have special tokens, such as <|im_start|>, and they are written (GGUF).", "no", yes(o.Special)},
 		{"ids", "yes: numbers of tokens are written in place of text.", "no", yes(o.IDs)},
-		{"keyboard", "The keyboard's layout: us, de, fr, es, it, uk and others. Without this line: the firmware's, mostly us.", "us", ""},
+		{"keyboard", "The keyboard's layout: us, uk, de, fr, es, it, pt, be, ch, dk, no or se. Without this line: the firmware's, mostly us.", "us", ""},
 		{"font-size", "The height of a character in dots. Without this line: by the size of the screen.", "16", ""},
 		{"font", "The file of a font (TTF) on this stick, for example for Chinese. Without this line: FONT.TTF, or the built-in one.", "FONT.TTF", ""},
 		{"text", "yes: the screen is left to the firmware (if nothing else can be read).", "no", ""},
-		{"end", "What happens at the end: wait (you are asked), off, reboot, or firmware (it goes on, to the next boot entry).", "wait", ""},
+		{"end", "What happens at the end: wait (you are asked), off, reboot, or firmware (its boot menu,\nor the next boot entry).", "wait", ""},
 	}
 }
 

@@ -1,4 +1,4 @@
-package chat
+package stories
 
 import (
 	"context"
@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	usage   = StoriesUsage
+	usage   = Usage
 	prompt  = session.Prompt
 	maxLine = session.MaxLine
 )
 
-// teller is a session with Stories.
+// teller is a session with a Teller.
 type teller struct {
-	Stories
+	Teller
 	Interrupt <-chan os.Signal
 }
 
 func (s *teller) Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	held := session.Session{Talk: session.Talk{Engine: &s.Stories}, Usage: usage, Interrupt: s.Interrupt}
+	held := session.Session{Talk: session.Talk{Engine: &s.Teller}, Usage: usage, Interrupt: s.Interrupt}
 	return held.Run(ctx, in, out)
 }
 
@@ -45,7 +45,7 @@ func stories(t *testing.T, steps int) *teller {
 		t.Fatal(err)
 	}
 	tr := llama.NewTransformer(c, llama.Options{})
-	return &teller{Stories: Stories{Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)}, Steps: steps}}
+	return &teller{Teller: Teller{Generator: &llama.Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(0, 0, 1)}, Steps: steps}}
 }
 
 // story returns what the session's model tells.
@@ -190,19 +190,13 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestEveryWriteFails: a session and a conversation whose output breaks, at whichever write, end with that error.
+// TestEveryWriteFails: a session whose output breaks, at whichever write, end with that error.
 func TestEveryWriteFails(t *testing.T) {
 	const in = "once\nxyzxyzxyzxyxyzxyz xyzxyz\n" // the second is too long for 12 steps
 	for name, run := range map[string]func(r io.Reader, w io.Writer) error{
-		"session":      func(r io.Reader, w io.Writer) error { return stories(t, 12).Run(context.Background(), r, w) },
-		"conversation": func(r io.Reader, w io.Writer) error { return conversation(t, 0).Run(context.Background(), r, w) },
+		"session": func(r io.Reader, w io.Writer) error { return stories(t, 12).Run(context.Background(), r, w) },
 		"long lines": func(r io.Reader, w io.Writer) error {
 			return stories(t, 5).Run(context.Background(), io.MultiReader(strings.NewReader(strings.Repeat("x", 2*maxLine)+"\n"), r), w)
-		},
-		"no tokens": func(r io.Reader, w io.Writer) error {
-			c := conversation(t, 0)
-			c.Generator.Tokenizer = smallTokenizer(t, templateCharacters+"be")
-			return c.Run(context.Background(), io.MultiReader(strings.NewReader("b\nx\n"), strings.NewReader("")), w)
 		},
 	} {
 		all := failing(1 << 20)
@@ -231,13 +225,10 @@ func (w *failOnce) Write(b []byte) (int, error) {
 
 // TestReadersGone: the goroutine that reads lines ends with the session, once its Read returns.
 func TestReadersGone(t *testing.T) {
-	s, c := stories(t, 5), conversation(t, 20)
+	s := stories(t, 5)
 	before := runtime.NumGoroutine()
 	for range 5 {
 		if err := s.Run(context.Background(), strings.NewReader("once\n"), io.Discard); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Run(context.Background(), strings.NewReader("be kind\n"), io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}

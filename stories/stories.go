@@ -1,4 +1,6 @@
-package chat
+// Package stories is for models that continue texts: an Engine of a session in which each line
+// begins a story.
+package stories
 
 import (
 	"context"
@@ -10,12 +12,11 @@ import (
 	"bootllama/session"
 )
 
-// StoriesUsage tells the user how a session with Stories goes.
-const StoriesUsage = "Type how a story begins, or nothing, and press Enter. Ctrl-C stops a story, /quit leaves.\n"
+// Usage tells the user how a session with a Teller goes.
+const Usage = "Type how a story begins, or nothing, and press Enter. Ctrl-C stops a story, /quit leaves.\n"
 
-// Stories are told by a model that continues texts: it is the Engine of a session in which each
-// line begins a story.
-type Stories struct {
+// Teller tells the stories.
+type Teller struct {
 	Generator *llama.Generator
 	Steps     int // positions of a story, as in Generator.Steps
 
@@ -24,7 +25,7 @@ type Stories struct {
 }
 
 // Again tells another story with the last beginning.
-func (s *Stories) Again(ctx context.Context, out io.Writer) error {
+func (s *Teller) Again(ctx context.Context, out io.Writer) error {
 	n := len(s.told) - 2
 	if n < 0 {
 		return session.ErrNothing
@@ -35,19 +36,19 @@ func (s *Stories) Again(ctx context.Context, out io.Writer) error {
 }
 
 // Clear forgets the stories.
-func (s *Stories) Clear() error {
+func (s *Teller) Clear() error {
 	s.told, s.stats = nil, session.Stats{}
 	return nil
 }
 
 // Said returns the beginnings and the stories so far.
-func (s *Stories) Said() []session.Message { return s.told }
+func (s *Teller) Said() []session.Message { return s.told }
 
 // Stats returns figures of the last story.
-func (s *Stories) Stats() session.Stats { return s.stats }
+func (s *Teller) Stats() session.Stats { return s.stats }
 
 // Reply writes one story, or the reason why there is none.
-func (s *Stories) Reply(ctx context.Context, out io.Writer, beginning string) error {
+func (s *Teller) Reply(ctx context.Context, out io.Writer, beginning string) error {
 	s.stats = session.Stats{}
 	tokens, err := s.Generator.Tokenizer.Encode(beginning, false, false) // as run's prompt: BOS is no part of the text
 	if err != nil {
