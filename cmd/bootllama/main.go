@@ -22,10 +22,10 @@ import (
 	"bootllama/internal/stdio"
 )
 
-const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a machine with no operating system.
+const help = `bootllama runs a language model (GGUF, or a checkpoint of llama2.c), also on a machine with no operating system.
 
   bootllama run     [MODEL] [options]          one text on standard output
-  bootllama console [MODEL] [options]          a session: type how a story begins, read it
+  bootllama console [MODEL] [options]          a session: talk with an assistant, or type how a story begins
   bootllama boot    [MODEL] [options]          the same on a virtual PC that has nothing but UEFI firmware
   bootllama image   [MODEL…] -o FILE [options] a disk image for a USB stick
   bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
