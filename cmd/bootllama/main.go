@@ -75,6 +75,11 @@ func command(ctx context.Context, args []string, s streams) int {
 func dispatch(ctx context.Context, args []string, s streams) error {
 	if len(args) == 0 { // as go does: help, but a script that forgot the command fails
 		_, err := io.WriteString(s.stderr, help)
+		if alone() && stdio.IsTerminal(s.stdin) {
+			fmt.Fprint(s.stderr, "\nbootllama is a program for a terminal: open one in this folder, and type its name and a command.\n"+
+				"Enter closes this window.")
+			s.stdin.Read(make([]byte, 1)) // an error closes it, too
+		}
 		return errors.Join(err, exit(statusUsage))
 	}
 	name, args := args[0], args[1:]
