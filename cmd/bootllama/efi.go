@@ -19,7 +19,8 @@ const efiHelp = `Usage: efi [-o FILE] [PACKAGE]    build the UEFI application
 
   -o FILE   where to write it (default BOOTX64.EFI)
 
-PACKAGE is the one of bootllama, or any Go package main that imports bootllama/metal.
+PACKAGE is the one of bootllama, or any Go package main that imports bootllama/metal. A released bootllama has its own
+inside; others are built with Go.
 The firmware starts it from \EFI\BOOT\BOOTX64.EFI on a FAT volume.
 `
 
