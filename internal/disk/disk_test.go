@@ -850,7 +850,7 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-// TestBoot boots an image in QEMU, from a USB stick with sectors of 512 bytes and from an NVMe disk with 4096: the firmware
+// TestBoot boots an image in QEMU, from a USB stick with sectors of 512 bytes and from a virtio disk with 4096: the firmware
 // finds the partition, which is no System Partition, the volume and \EFI\BOOT\BOOTX64.EFI, loads it, relocates it (one
 // ImageBase cannot be had) and calls it; it says hello through a pointer in its data.
 func TestBoot(t *testing.T) {
@@ -876,7 +876,7 @@ func TestBoot(t *testing.T) {
 		devices []string
 	}{
 		{0, 512, []string{"-device", "qemu-xhci", "-device", "usb-storage,drive=disk,removable=on"}},
-		{0x10_0000_0000, 4096, []string{"-device", "nvme,serial=1" + blocks}},
+		{0x10_0000_0000, 4096, []string{"-device", "virtio-blk-pci" + blocks}},
 	} {
 		base := c.base
 		app, err := efi.Build(t.Context(), efi.Options{Dir: filepath.Join("..", "efi", "testdata", "tiny"), ImageBase: base})
