@@ -62,7 +62,7 @@
 //	keys.go         from the firmware's keys to bytes; keymap.go: layouts; tty.go: the line
 //	                discipline, reads; termios.go: its settings and the other ioctls
 //	unicode.go, message.go
-//	poll.go         epoll, poll, select, eventfd; clock.go, random.go
+//	poll.go         epoll, poll, select, eventfd; pipe.go; clock.go, random.go
 //	exit.go         the end of the program; reboot.go: and of the machine
 //
 // # Rules of kernel code
@@ -109,7 +109,7 @@
 //     a byte order mark, and end at the first zero. What is no text, or longer than 255 words or
 //     about 32,000 bytes, is ignored as a whole, with a line on standard error. A program that
 //     must not take the firmware's data for a person's words asks StartedByShell.
-//   - epoll, poll and select wait for eventfd and the terminal; other files are always ready, and
+//   - epoll, poll and select wait for eventfd, pipes (16, of 4 KiB) and the terminal; other files are always ready, and
 //     EPERM for epoll. The signal masks of ppoll and pselect are ignored.
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.

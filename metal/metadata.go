@@ -8,6 +8,7 @@ const (
 	modeDirectory = 0o040000
 	modeRegular   = 0o100000
 	modeCharacter = 0o020000
+	modeFIFO      = 0o010000
 )
 
 func storeStat(p uintptr, info *namedInfo, volume int, inode uint64) {
@@ -43,6 +44,9 @@ func fstat(fd, p uintptr) uint64 {
 		s := at[stat](p)
 		*s = stat{}
 		s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, uint64(fd)+1, 1, modeCharacter|0o600, 1024
+		if f.kind == kindPipe {
+			s.mode = modeFIFO | 0o600
+		}
 		return 0
 	}
 	flushWritten(f.inode)
