@@ -12,9 +12,9 @@ package metal
 
 const (
 	keyPollInterval   = int64(10e6)
-	fullPollInterval  = int64(100e6)  // ns after which keys are read though ConIn's event says there are none
-	partialTime       = int64(100e6)  // ns that a terminal may take from byte to byte of a character
-	partialTimeOfCSI  = int64(2200e6) // the same where EDK2 keeps the byte 0x9B for 2 s, which might be a CSI
+	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
+	partialTime       = int64(100e6) // ns that a terminal may take from byte to byte of a character
+	partialTimeOfCSI  = int64(5e9)   // the same where EDK2 keeps the byte 0x9B for 2 s of its clock, which might be a CSI
 	utf8Continuations = 3
 )
 

@@ -47,7 +47,7 @@ func (s *shown) row(y int) string {
 
 // TestOnMetal types on the keyboard and on the serial line of a machine.
 func TestOnMetal(t *testing.T) {
-	app, err := efi.Build(t.Context(), efi.Options{Package: "."})
+	app, err := efi.Build(t.Context(), efi.Options{Dir: ".", Package: "."})
 	if err != nil {
 		t.Fatal(err)
 	}

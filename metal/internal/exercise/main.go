@@ -39,6 +39,7 @@ var exercises = map[string]func(args []string) error{
 	"panics":   panics,
 	"paste":    paste,
 	"pingpong": pingPong,
+	"pipes":    pipes,
 	"pool":     pool,
 	"power":    power,
 	"random":   random,
