@@ -1,5 +1,6 @@
-// Command terminal is three programs of Go's terminal world, unchanged, on Linux and on bare metal: a password and a line by
-// golang.org/x/term, and a full screen by tcell. It has a module of its own, since nothing else needs tcell.
+// Command terminal is four programs of Go's terminal world, unchanged, on Linux and on bare metal: a password and a line by
+// golang.org/x/term, a full screen by tcell, and a list to choose from by bubbletea. It has a module of its own, since nothing
+// else needs these.
 //
 //	go run . screen
 //	bootllama efi .
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 
+	tea "github.com/charmbracelet/bubbletea"
 	"github.com/gdamore/tcell/v2"
 	"golang.org/x/term"
 
@@ -17,9 +19,9 @@ import (
 )
 
 func main() {
-	programs := map[string]func() error{"password": password, "line": line, "screen": screen}
+	programs := map[string]func() error{"password": password, "line": line, "screen": screen, "list": list}
 	if len(os.Args) != 2 || programs[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: terminal password|line|screen")
+		fmt.Fprintln(os.Stderr, "usage: terminal password|line|screen|list")
 		os.Exit(2)
 	}
 	if err := programs[os.Args[1]](); err != nil {
@@ -106,4 +108,50 @@ func screen() error {
 			keys += "[" + e.Name() + "]"
 		}
 	}
+}
+
+// choice is bubbletea's model of a list.
+type choice struct {
+	at   int
+	done bool
+}
+
+var items = []string{"one", "two", "three"}
+
+func list() error {
+	m, err := tea.NewProgram(choice{}).Run()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("chosen: %s\n", items[m.(choice).at])
+	return nil
+}
+
+func (c choice) Init() tea.Cmd { return nil }
+
+func (c choice) Update(message tea.Msg) (tea.Model, tea.Cmd) {
+	if key, ok := message.(tea.KeyMsg); ok {
+		switch key.String() {
+		case "up":
+			c.at = max(c.at-1, 0)
+		case "down":
+			c.at = min(c.at+1, len(items)-1)
+		case "enter":
+			c.done = true
+			return c, tea.Quit
+		}
+	}
+	return c, nil
+}
+
+func (c choice) View() string {
+	text := "Choose:\n"
+	for i, item := range items {
+		mark := "  "
+		if i == c.at {
+			mark = "▶ "
+		}
+		text += mark + item + "\n"
+	}
+	return text
 }

@@ -51,7 +51,7 @@ func TestOnMetal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := vmtest.New(t, []disk.File{vmtest.Content("T.EFI", app)}, 0, "T.EFI password", "T.EFI line", "T.EFI screen")
+	b := vmtest.New(t, []disk.File{vmtest.Content("T.EFI", app)}, 0, "T.EFI password", "T.EFI line", "T.EFI list", "T.EFI screen")
 	m, err := b.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +66,11 @@ func TestOnMetal(t *testing.T) {
 		{"\"say: héllo wörld\"", "up", ""},
 		{"say: héllo wörld", "", "!\r"},
 		{"\"say: héllo wörld!\"", "ctrl-d", ""},
+		{"▶ one", "down", ""},
+		{"▶ two", "down", ""},
+		{"▶ three", "up", ""},
+		{"▶ two", "ret", ""},
+		{"chosen: two", "", ""},
 		{" tcell ", "left", ""},
 		{"[Left]", "ctrl-right", ""},
 		{"[Ctrl+Right]", "f5", ""},
