@@ -181,10 +181,13 @@ func TestConsoleCells(t *testing.T) {
 		{vt.Cell{Rune: 'a', Fg: 9, Bg: 12}, 'a', 0x1C},
 		{vt.Cell{Rune: 0, Fg: vt.Default, Bg: vt.Default}, ' ', 0x07},
 		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Bold}, 'a', 0x0F},
-		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x08},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x07},
 		{vt.Cell{Rune: 'a', Fg: 9, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x04},
 		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Reverse}, 'a', 0x70},
-		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim | vt.Reverse}, 'a', 0x07}, // 8 is no colour of the ground
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim | vt.Reverse}, 'a', 0x70},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: vt.Default, Attr: vt.Reverse}, 'a', 0x07}, // 8 is no colour of the ground
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: vt.Default}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: 7}, 'a', 0x78},
 		{vt.Cell{Rune: 'a', Fg: 2, Bg: 10}, 'a', 0x27},
 		{vt.Cell{Rune: 'a', Fg: 0, Bg: 0}, 'a', 0x00},
 		{vt.Cell{Rune: 'a', Fg: 16, Bg: 231}, 'a', 0x70},
