@@ -202,6 +202,39 @@ func TestConsoleCells(t *testing.T) {
 	}
 }
 
+// TestSerialBytes: a serial line gets what is written as it is, but nothing that the terminal
+// answers, and no beginning of what has not ended.
+func TestSerialBytes(t *testing.T) {
+	defer func() { serialSize, serialEnd = 0, 0 }()
+	terminal.Resize(80, 24)
+	sent := func(s string) string {
+		serialSize, serialEnd = 0, 0
+		for i := range len(s) {
+			terminal.Write(s[i])
+			serialByte(s[i])
+		}
+		return string(serialText[:serialEnd])
+	}
+	for _, c := range [][2]string{
+		{"plain\r\n", "plain\r\n"},
+		{"é日😀", "é日😀"},
+		{"\x1b[1;31mred\x1b[m\x1b[2J", "\x1b[1;31mred\x1b[m\x1b[2J"},
+		{"a\x1b[6nb\x1b[c\x1b[5n\x1b[>cc", "abc"},
+		{"a\x1b[?25$pb\x1b[18tc\x1bZd", "abcd"},
+		{"\xff\xc3", "\xff"},
+		{"a\xe6\x97", "a"},
+		{"a\x1b[3", "a"},
+		{"\x1b]0;title\a", "\x1b]0;title\a"},
+	} {
+		if got := sent(c[0]); got != c[1] {
+			t.Errorf("%q is sent as %q, want %q", c[0], got, c[1])
+		}
+		for _, b := range []byte("\x18\r\n") {
+			terminal.Write(b)
+		}
+	}
+}
+
 // TestNames compares the firmware's form of a name with what Linux's vfat makes of it, and
 // what a listing makes of that with the name.
 func TestNames(t *testing.T) {

@@ -330,7 +330,11 @@ func findPen() {
 }
 
 // consoleCell is what the console can show of a cell.
-func consoleCell(c vt.Cell) shownCell {
+func consoleCell(c vt.Cell) shownCell { return shownCell{consoleUnit(c.Rune), consoleAttribute(c)} }
+
+// consoleAttribute is the attribute for a cell: bits 0 to 3 are the text's colour, 4 to 6 the
+// ground's (12.4.5).
+func consoleAttribute(c vt.Cell) uint16 {
 	fg, bg := consoleColor(c.Fg, 7), consoleColor(c.Bg, 0)
 	switch {
 	case c.Attr&vt.Dim != 0:
@@ -349,7 +353,7 @@ func consoleCell(c vt.Cell) shownCell {
 			fg = 0
 		}
 	}
-	return shownCell{consoleUnit(c.Rune), fg | bg<<4}
+	return fg | bg<<4
 }
 
 // consoleColor returns the console's colour that is nearest to one of the terminal.
