@@ -74,7 +74,7 @@ func longText() string {
 // TestTerminal: a program sees Linux's terminal, on a keyboard and on a serial line.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, application(t, 0), 0, "settings", "pipes", "keys", "keys application", "keys de", "paste raw", "paste lines", "secret")
+	b := newBench(t, application(t, 0), 0, "settings", "pipes", "keys", "keys application", "keys de", "paste raw", "paste lines", "resized", "secret")
 	b.CPUs = 2
 	m := start(t, b)
 	m.await("settings: ok\n")
@@ -94,19 +94,20 @@ func TestTerminal(t *testing.T) {
 		t.Logf("%d characters of a paste took %v", len([]rune(text)), time.Since(begin))
 	}
 	for _, s := range []struct{ await, typed string }{
+		{"resized: ready\r\n", "\x1b[8;33;101tx"}, {"resized: 101 by 33, then \"x\"\r\n", ""},
 		{"secret: ready\n", "pass\x7f\x7fßword\r"}, {"\"paßword\"\n", "\x03"}, {"secret: interrupt\n", "more\r"}, {"\"more\"\n", "\x1c"},
 		{"secret: quit\n", "ab\x04\x04"}, {"secret: ok\n", ""},
 	} {
 		m.await(s.await)
 		m.say(s.typed)
 	}
-	for len(m.run.Statuses()) < 8 {
+	for len(m.run.Statuses()) < 9 {
 		time.Sleep(50 * time.Millisecond) // for ever if one never ends: the test runs out of time
 	}
 	m.say("EX.EFI power off\r") // Ctrl-C has ended the shell's script, too
 	m.await("power: off\n")
 	m.wait()
-	if got := fmt.Sprint(m.run.Statuses()); got != "[0 0 0 0 0 0 0 0 0]" {
+	if got := fmt.Sprint(m.run.Statuses()); got != "[0 0 0 0 0 0 0 0 0 0]" {
 		t.Errorf("exit statuses %s; stderr %q", got, &b.Err)
 	}
 	if strings.Contains(b.Out.String(), "pass") || strings.Contains(b.Out.String(), "more") && !strings.Contains(b.Out.String(), "\"more\"") {

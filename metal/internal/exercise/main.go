@@ -46,6 +46,7 @@ var exercises = map[string]func(args []string) error{
 	"readonly": readOnly,
 	"readers":  readers,
 	"refuse":   refuse,
+	"resized":  resized,
 	"same":     same,
 	"secret":   secret,
 	"settings": settings,

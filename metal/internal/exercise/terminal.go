@@ -277,6 +277,27 @@ func paste(args []string) error {
 	return nil
 }
 
+// resized waits until the terminal has another size, and reads a key behind the report of it.
+func resized([]string) error {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	state, err := term.MakeRaw(0)
+	if err != nil {
+		return err
+	}
+	defer term.Restore(0, state)
+	fmt.Print("resized: ready\r\n")
+	<-changed
+	width, height, err := term.GetSize(0)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 10)
+	n, err := os.Stdin.Read(b)
+	fmt.Printf("resized: %d by %d, then %q\r\n", width, height, b[:n])
+	return err
+}
+
 // secret reads a password, and a line with a pending signal in between.
 func secret([]string) error {
 	fmt.Println("secret: ready")
