@@ -234,7 +234,6 @@ const (
 
 	efiEventTimer    = 0x80000000
 	efiTPLCallback   = 8
-	efiTPLNotify     = 16
 	efiTimerCancel   = 0
 	efiTimerRelative = 2
 )

@@ -73,8 +73,6 @@ func TestLayouts(t *testing.T) {
 		{"EFI_KEY_DATA", unsafe.Sizeof(efiKeyData{}), 12},
 		{"KeyState.KeyShiftState", unsafe.Offsetof(efiKeyData{}.shiftState), 4},
 		{"KeyState.KeyToggleState", unsafe.Offsetof(efiKeyData{}.toggleState), 8},
-		{"BootServices.RaiseTPL", unsafe.Offsetof(boot.raiseTPL), 24},
-		{"BootServices.RestoreTPL", unsafe.Offsetof(boot.restoreTPL), 32},
 		{"BootServices.LocateHandle", unsafe.Offsetof(boot.locateHandle), 176},
 		{"RuntimeServices.ResetSystem", unsafe.Offsetof(runtime.resetSystem), 104},
 		{"LoadedImage.DeviceHandle", unsafe.Offsetof(image.deviceHandle), 24},
