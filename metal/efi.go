@@ -129,6 +129,11 @@ type efiSerialIO struct {
 	setControl, getControl, write, read uintptr
 }
 
+// efiHIIFont is EFI_HII_FONT_PROTOCOL (34.1).
+type efiHIIFont struct {
+	stringToImage, stringIDToImage, getGlyph, getFontInfo uintptr
+}
+
 // efiDevicePathNode is EFI_DEVICE_PATH_PROTOCOL (10.2): the header of a node of a device path.
 type efiDevicePathNode struct {
 	typ, subtype byte
@@ -229,7 +234,6 @@ const (
 
 	efiEventTimer    = 0x80000000
 	efiTPLCallback   = 8
-	efiTPLNotify     = 16
 	efiTimerCancel   = 0
 	efiTimerRelative = 2
 )
@@ -309,6 +313,7 @@ var (
 	mpServicesGUID       = guid{0x3FDDA605, 0xA76E, 0x4F46, [8]byte{0xAD, 0x29, 0x12, 0xF4, 0x53, 0x1B, 0x3D, 0x08}}
 	rngGUID              = guid{0x3152BCA5, 0xEADE, 0x433D, [8]byte{0x86, 0x2E, 0xC0, 0x1C, 0xDC, 0x29, 0x1F, 0x44}}
 	devicePathGUID       = guid{0x09576E91, 0x6D3F, 0x11D2, [8]byte{0x8E, 0x39, 0x00, 0xA0, 0xC9, 0x69, 0x72, 0x3B}}
+	hiiFontGUID          = guid{0xE9CA4775, 0x8657, 0x47FC, [8]byte{0x97, 0xE7, 0x7E, 0xD6, 0x5A, 0x08, 0x43, 0x24}}
 	serialIOGUID         = guid{0xBB25CF6F, 0xF1D4, 0x11D2, [8]byte{0x9A, 0x0C, 0x00, 0x90, 0x27, 0x3F, 0xC1, 0xFD}}
 )
 
