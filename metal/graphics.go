@@ -125,7 +125,7 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	p.base = base
 	p.linear = p.setColours(info) && info.pixelsPerScanLine >= p.width && info.pixelsPerScanLine <= 2*maxWidth &&
 		base != 0 && base%pageSize == 0 && size >= p.size && p.size <= maxPicture &&
-		base < maxPhysical && p.size <= maxPhysical-base && !overlapsRegions(base, p.size)
+		base < physicalLimit() && p.size <= physicalLimit()-base && !overlapsRegions(base, p.size)
 	if !p.linear { // EFI_GRAPHICS_OUTPUT_BLT_PIXEL: blue, green, red, reserved
 		p.base, p.stride = 0, uintptr(p.width)*bytesPerPixel
 		p.size = p.stride * uintptr(p.height)
@@ -133,8 +133,6 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	}
 	return p, p.size <= maxPicture
 }
-
-const maxPhysical = 1 << 46 // as far as memory is used (usable)
 
 // setColours finds the colours in a pixel (EFI_GRAPHICS_PIXEL_FORMAT); false if a pixel has
 // not 32 bits, or a colour not eight.
