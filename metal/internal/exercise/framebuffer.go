@@ -19,8 +19,7 @@ const (
 	fbioGetFScreenInfo = 0x4602
 	fbioPanDisplay     = 0x4606
 
-	kdSetMode  = 0x4B3A // linux/kd.h
-	kdText     = 0
+	kdText     = 0 // linux/kd.h
 	kdGraphics = 1
 )
 
@@ -42,8 +41,8 @@ func openFramebuffer() (*framebuffer, error) {
 }
 
 func (b *framebuffer) ioctl(request uintptr, argument unsafe.Pointer) error {
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, b.Fd(), request, uintptr(argument)); e != 0 {
-		return fmt.Errorf("ioctl %#x: %w", request, e)
+	if err := ioctl(int(b.Fd()), request, uintptr(argument)); err != nil {
+		return fmt.Errorf("ioctl %#x: %w", request, err)
 	}
 	return nil
 }
@@ -148,15 +147,7 @@ func (b *framebuffer) showText(keyboard *bufio.Reader) error {
 }
 
 func setConsoleMode(mode uintptr) error {
-	f, err := os.Open("/dev/tty")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), kdSetMode, mode); e != 0 {
-		return fmt.Errorf("KDSETMODE: %w", e)
-	}
-	return nil
+	return os.NewSyscallError("KDSETMODE", ioctl(1, kdSetMode, mode))
 }
 
 func (b *framebuffer) close() error {
