@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bootllama/internal/efi"
 )
 
 // TestFramebuffer draws on /dev/fb0 of machines with different displays and looks at their screens.
@@ -26,7 +28,7 @@ func TestFramebuffer(t *testing.T) {
 		programs []string // arguments of the exercise; "cores": the one of that name, on two cores
 		size     string   // of the picture, without FBIOPUT_VSCREENINFO
 	}{
-		{"std", "std", nil, []string{"cores", "map", "write", "ioctl", "text", "set 800 600", "panic", "cores"}, "1280x800"},
+		{"std", "std", nil, []string{"cores", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "text", "set 800 600", "panic", "cores"}, "1280x800"},
 		{"4K", "none", []string{"VGA,vgamem_mb=64,xres=3840,yres=2160"}, []string{"map"}, "3840x2160"},
 		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"map", "write", "ioctl", "text", "panic"}, "1280x800"},
 		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, ""},
@@ -45,7 +47,7 @@ func TestFramebuffer(t *testing.T) {
 				}
 				lines = append(lines, "fb "+p)
 			}
-			b := newBench(t, application(t, 0), 0, lines...)
+			b := newBench(t, buildKind(t, efi.Options{Entry: "main.monitorEntry"}), 0, lines...)
 			b.VGA, b.Devices = c.vga, c.devices
 			if slices.Contains(c.programs, "cores") {
 				b.CPUs = 2
@@ -84,7 +86,7 @@ func checkRestored(t *testing.T, out string) {
 // returns the status that it should end with.
 func (m *session) watch(argument, size string) (status int) {
 	m.t.Helper()
-	if fields := strings.Fields(argument); fields[0] == "set" {
+	if fields := strings.Fields(argument); fields[0] == "set" || fields[0] == "edid" && fields[1] == "1600" {
 		size = fields[1] + "x" + fields[2]
 	}
 	switch argument {

@@ -61,10 +61,10 @@ func findDisplay() {
 	if firmware(bootServices().locateHandleBuffer, byProtocol, address(&graphicsOutputGUID), 0, address(&handleCount), address(&firmwareResult)) != efiSuccess {
 		return
 	}
-	handles, best, consoles := firmwareResult, 0, 0
+	buffer, best, consoles := firmwareResult, 0, 0
 	common := uintptr(0) // ConOut's
 	for i := range handleCount {
-		handle := *at[uintptr](handles + i*8)
+		handle := *at[uintptr](buffer + i*8)
 		output := handleProtocol(handle, &graphicsOutputGUID)
 		p, ok := currentPicture(output)
 		rank := 1
@@ -90,7 +90,7 @@ func findDisplay() {
 	if consoles > 1 && common != 0 {
 		display.output, display.handle = common, systemTable().consoleOutHandle
 	}
-	firmware(bootServices().freePool, handles)
+	firmware(bootServices().freePool, buffer)
 }
 
 // hasProtocol says whether a protocol is on a handle, also one without functions.

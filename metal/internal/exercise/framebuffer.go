@@ -70,6 +70,7 @@ func testPicture(x, y, seed int) uint32 {
 //	fb map        through mmap
 //	fb write      through pwrite
 //	fb set W H    through mmap, in the mode of a size
+//	fb edid W H   through mmap, with a monitor of a size (monitorEntry)
 //	fb text       through mmap; before and after it shows its text
 //	fb panic      the same, and panics
 //	fb none       there is none
@@ -79,6 +80,9 @@ func testPicture(x, y, seed int) uint32 {
 func framebufferTest(args []string) error {
 	if len(args) == 0 {
 		return errors.New("which one?")
+	}
+	if args[0] == "edid" {
+		setMonitor(number(args, 1, 0), number(args, 2, 0))
 	}
 	b, err := openFramebuffer()
 	if args[0] == "none" {
@@ -192,6 +196,16 @@ func (b *framebuffer) draw(byWrite bool, seed int) (err error) {
 	err = b.Sync() // which does the same; nothing has changed
 	fmt.Printf("fb: shown in %v, again in %v\n", all, time.Since(began))
 	return err
+}
+
+// setMonitor makes the EDID of a monitor (VESA E-EDID 1.4, 3.10.2).
+func setMonitor(width, height int) {
+	copy(edidBlock[:], "\x00\xFF\xFF\xFF\xFF\xFF\xFF\x00")
+	copy(edidBlock[54:], []byte{0xFF, 0xFF, byte(width), 0, byte(width >> 8 << 4), byte(height), 0, byte(height >> 8 << 4)})
+	for _, v := range edidBlock[:127] {
+		edidBlock[127] -= v
+	}
+	edid[0] = uint64(len(edidBlock))
 }
 
 // refusals checks what the calls refuse, and what else a file does.
