@@ -51,7 +51,6 @@ var exercises = map[string]func(args []string) error{
 	"speed":    speed,
 	"threads":  threads,
 	"strange":  strange,
-	"stream":   streamWords,
 	"throw":    throw,
 	"time":     clocks,
 	"together": together,
