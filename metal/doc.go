@@ -61,6 +61,7 @@
 //	                vcs.go: how the program sees it; device.go: names in /dev
 //	keys.go         from the firmware's keys to bytes; keymap.go: layouts; tty.go: the line
 //	                discipline, reads; termios.go: its settings and the other ioctls
+//	graphics.go     the display: modes, Blt; framebuffer.go: /dev/fb0
 //	unicode.go, message.go
 //	poll.go         epoll, poll, select, eventfd; pipe.go; clock.go, random.go
 //	exit.go         the end of the program; reboot.go, end.go: and of the machine
@@ -151,6 +152,14 @@
 //     word before. With neither, getrandom fails, and crypto/rand with it. The seed of the
 //     runtime (AT_RANDOM), for hash functions and math/rand, is then made of the counter's
 //     variations: it differs from start to start, but is not secret.
+//   - /dev/fb0 is a display of the firmware as Linux's framebuffer device: FBIOGET_VSCREENINFO,
+//     FBIOGET_FSCREENINFO, FBIOPUT_VSCREENINFO, mmap with MAP_SHARED, pread, pwrite; a pixel has
+//     32 bits. After each change of what it has mapped a program calls FBIOPAN_DISPLAY, or
+//     fsync (os.File.Sync): that shows it where the firmware has no framebuffer but only Blt,
+//     and does nothing where it has one. The first open sets the monitor's own mode, if the
+//     firmware knows it and its own has fewer pixels; what is shown returns to text when the
+//     device is neither open nor mapped, with KD_TEXT, and at the end. Without a display, open
+//     fails with ENODEV.
 //   - There is room for 32,768 threads. A thread that has ended is used again.
 //
 // # Several cores
@@ -177,6 +186,8 @@
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate
 //     one. It saves no vector register, as a thread changes its core in system calls only.
+//   - Entry 6 of each core's page attribute table is write-combining, for framebuffers, until
+//     the end.
 //   - An idle core polls memory for 50 µs and then halts until another core sends it an
 //     interrupt. One idle core goes on polling the clock while the boot processor is busy
 //     and a wait has a deadline; while everything waits for a key, all cores halt.
