@@ -35,7 +35,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
-	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal bootllama/screen
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
 
@@ -60,6 +60,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
 	bootllama/metal/internal/exercise  : *
+	bootllama/screen/internal/show     : *
 
 module bootllama/train: how the built-in model was made.
 	bootllama/train             : bootllama bootllama/simd bootllama/train/bpe
@@ -98,7 +99,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe"}, "bootllama
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
-	"./cmd/efi": {"bootllama", "golang.org/x/sys"},
+	"./cmd/efi": {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/text"},
 	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
 		"golang.org/x/sys", "golang.org/x/term"},
 }
