@@ -30,6 +30,9 @@ var display struct {
 	changed      bool   // what was on the screen is gone
 	firmwareMode uint32 // before the program came
 
+	programMode    uint32 // what it had when it gave the display back,
+	programModeSet bool   // if it uses it still
+
 	shadow, shadowSize uintptr // physical memory for modes that are not linear
 	shadowShown        bool    // shadowRows are those of the screen
 	shadowRows         [maxHeight]uint64
@@ -172,7 +175,8 @@ func overlapsRegions(start, n uintptr) bool {
 }
 
 // enterGraphics prepares the display for a program. If the monitor has more pixels than the
-// firmware's mode, and the firmware has a mode for all of them, that one is set.
+// firmware's mode, and the firmware has a mode for all of them, that one is set. A program that
+// comes back gets the mode that it had.
 func enterGraphics() (e uint64) {
 	if display.entered {
 		return 0
@@ -181,39 +185,46 @@ func enterGraphics() (e uint64) {
 	if !ok {
 		return enodev
 	}
-	display.firmwareMode = at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode).mode
+	display.firmwareMode = displayMode().mode
 	display.entered, display.changed = true, false
-	if width, height := monitorSize(); width > p.width || height > p.height {
-		if setSize := setDisplaySize(width, height); setSize == 0 {
-			return 0
-		}
+	e = einval
+	width, height := monitorSize()
+	switch {
+	case display.programModeSet:
+		e = setDisplayMode(display.programMode)
+	case width > p.width || height > p.height:
+		e = setDisplaySize(width, height)
 	}
-	if e = usePicture(p); e != 0 {
-		display.entered = false
+	if e != 0 {
+		e = usePicture(p)
 	}
+	display.entered, display.programModeSet = e == 0, e == 0
 	return e
+}
+
+func displayMode() *efiGraphicsOutputMode {
+	return at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode)
 }
 
 // setDisplaySize sets the mode of a size; EINVAL if there is none that works, and then the
 // mode is as before.
 func setDisplaySize(width, height uint32) (e uint64) {
-	old := at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode).mode
 	n, found := findMode(width, height)
 	if !found {
 		return einval
 	}
-	if n == old && display.width == width && display.height == height {
-		return 0
-	}
-	display.changed = true
+	return setDisplayMode(n)
+}
+
+func setDisplayMode(n uint32) (e uint64) {
+	old := displayMode().mode
 	e = einval
-	if firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(n)) == efiSuccess {
-		if p, ok := currentPicture(display.output); ok && p.width == width && p.height == height {
+	if n == old || setOutputMode(n) {
+		if p, ok := currentPicture(display.output); ok {
 			e = usePicture(p)
 		}
 	}
-	if e != 0 {
-		firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(old))
+	if e != 0 && displayMode().mode != old && setOutputMode(old) {
 		if p, ok := currentPicture(display.output); ok {
 			usePicture(p)
 		}
@@ -221,10 +232,15 @@ func setDisplaySize(width, height uint32) (e uint64) {
 	return e
 }
 
+func setOutputMode(n uint32) bool {
+	display.changed = true
+	return firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(n)) == efiSuccess
+}
+
 // findMode finds the mode of a size: one with a framebuffer rather than one without.
 func findMode(width, height uint32) (mode uint32, found bool) {
 	g := at[efiGraphicsOutput](display.output)
-	limit := min(at[efiGraphicsOutputMode](g.mode).maxMode, maxOutputModes)
+	limit := min(displayMode().maxMode, maxOutputModes)
 	for n := range limit {
 		if firmware(g.queryMode, display.output, uintptr(n), address(&infoSize), address(&firmwareResult)) != efiSuccess {
 			continue
@@ -283,7 +299,7 @@ func makeShadow(p *picture) (e uint64) {
 // Else the rows that differ from those shown last are copied by Blt. A row is known by a hash of
 // 64 bits: to keep what is shown would take as much memory as the picture.
 func showPicture() (e uint64) {
-	if display.linear {
+	if display.linear || !display.entered {
 		return 0
 	}
 	display.changed = true
@@ -322,29 +338,19 @@ func blt(y, rows uint32) (e uint64) {
 		0, uintptr(y), 0, uintptr(y), uintptr(display.width), uintptr(rows), display.stride))
 }
 
-// restoreGraphics gives the display back to the firmware: its mode, and an empty screen, where
-// its console writes again. It is called before the kernel's text must be seen, and does
-// nothing if no program has used the display. The text console of EDK2 (GraphicsConsoleDxe)
-// does not notice that another has set a mode: it draws where it would in its own.
-func restoreGraphics() {
+// restoreGraphics gives the display back to the firmware, in its mode, and says whether the
+// screen may show something else than text. It does nothing if no program has used the display.
+// EDK2's text console (GraphicsConsoleDxe) does not notice that another has set a mode, and
+// draws where it would in its own.
+func restoreGraphics() (changed bool) {
 	if !display.entered {
-		return
+		return false
 	}
 	display.entered = false
-	if !display.changed {
-		return
+	if display.programMode = displayMode().mode; display.programMode != display.firmwareMode {
+		setOutputMode(display.firmwareMode)
 	}
-	g := at[efiGraphicsOutput](display.output)
-	if at[efiGraphicsOutputMode](g.mode).mode != display.firmwareMode {
-		firmware(g.setMode, display.output, uintptr(display.firmwareMode))
-	}
-	console := handleProtocol(display.handle, &simpleTextOutputGUID)
-	if console == 0 {
-		console = conOut
-	}
-	if console != 0 {
-		firmware(at[efiSimpleTextOutput](console).clearScreen, console)
-	}
+	return display.changed
 }
 
 // monitorSize is the size in pixels that the display's monitor has; 0 if it is not known.

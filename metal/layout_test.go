@@ -51,7 +51,9 @@ func TestLayouts(t *testing.T) {
 		{"BootServices.WaitForEvent", unsafe.Offsetof(boot.waitForEvent), 96},
 		{"BootServices.CloseEvent", unsafe.Offsetof(boot.closeEvent), 112},
 		{"BootServices.CheckEvent", unsafe.Offsetof(boot.checkEvent), 120},
+		{"BootServices.FreePool", unsafe.Offsetof(boot.freePool), 72},
 		{"BootServices.HandleProtocol", unsafe.Offsetof(boot.handleProtocol), 152},
+		{"BootServices.LocateHandleBuffer", unsafe.Offsetof(boot.locateHandleBuffer), 312},
 		{"BootServices.Stall", unsafe.Offsetof(boot.stall), 248},
 		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
 		{"BootServices.LocateProtocol", unsafe.Offsetof(boot.locateProtocol), 320},
@@ -150,6 +152,9 @@ func TestGUIDs(t *testing.T) {
 		"bb25cf6f-f1d4-11d2-9a0c-0090273fc1fd": serialIOGUID,
 		"d3b36f2c-d551-11d4-9a46-0090273fc14d": consoleOutDeviceGUID,
 		"3fdda605-a76e-4f46-ad29-12f4531b3d08": mpServicesGUID,
+		"9042a9de-23dc-4a38-96fb-7aded080516a": graphicsOutputGUID,
+		"1c0c34f6-d380-41fa-a049-8ad06c1a66aa": edidDiscoveredGUID,
+		"bd8c1056-9f36-44ec-92a8-a6337f817986": edidActiveGUID,
 	} {
 		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -130,20 +130,30 @@ func hideText() {
 	if textStarted {
 		enableCursor(false)
 	}
+	enterAgain()
 }
 
-// showText takes the screen back (KD_TEXT): SetMode brings the console's picture, whatever
-// the screen showed before.
+// showText takes the screen back (KD_TEXT), whatever it showed before.
 func showText() {
-	if !graphics {
+	taken := restoreGraphics()
+	if !graphics && !taken {
 		return
 	}
 	graphics = false
 	if !textStarted {
 		return
 	}
-	firmware(at[efiSimpleTextOutput](textOut).setMode, textOut, uintptr(bestMode))
 	resizeTerminal(textColumns, textRows)
+	redrawText()
+}
+
+// redrawText shows the text on a screen that shows something else: SetMode brings the
+// console's picture.
+func redrawText() {
+	if !textStarted || graphics {
+		return
+	}
+	firmware(at[efiSimpleTextOutput](textOut).setMode, textOut, uintptr(bestMode))
 	clearText()
 	terminal.Redraw()
 	drawText()

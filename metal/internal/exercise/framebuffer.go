@@ -17,6 +17,10 @@ const (
 	fbioPutVScreenInfo = 0x4601
 	fbioGetFScreenInfo = 0x4602
 	fbioPanDisplay     = 0x4606
+
+	kdSetMode  = 0x4B3A // linux/kd.h
+	kdText     = 0
+	kdGraphics = 1
 )
 
 // framebuffer is an open /dev/fb0.
@@ -66,11 +70,12 @@ func testPicture(x, y, seed int) uint32 {
 //	fb map        through mmap
 //	fb write      through pwrite
 //	fb set W H    through mmap, in the mode of a size
+//	fb text       through mmap; before and after it shows its text
 //	fb panic      the same, and panics
 //	fb none       there is none
 //	fb ioctl      what the calls refuse
 //
-// Each prints the size and waits for a line on standard input, so that a test can look.
+// Each waits for a line on standard input, so that a test can look at the screen.
 func framebufferTest(args []string) error {
 	if len(args) == 0 {
 		return errors.New("which one?")
@@ -105,17 +110,52 @@ func framebufferTest(args []string) error {
 	if args[0] == "ioctl" {
 		return b.refusals()
 	}
-	if err := b.draw(args[0] == "write", 1); err != nil {
+	keyboard := bufio.NewReader(os.Stdin)
+	if args[0] == "text" {
+		fmt.Println("fb: text")
+		keyboard.ReadString('\n')
+	}
+	if err := errors.Join(setConsoleMode(kdGraphics), b.draw(args[0] == "write", 1)); err != nil {
 		return err
 	}
 	fmt.Printf("fb: drawn %d %d\n", b.width(), b.height())
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+	if _, err := keyboard.ReadString('\n'); err != nil {
 		return err
 	}
-	if args[0] == "panic" {
+	switch args[0] {
+	case "panic":
 		panic("as asked")
+	case "text":
+		return b.showText(keyboard)
 	}
-	return b.close()
+	return errors.Join(b.close(), setConsoleMode(kdText))
+}
+
+// showText goes back to text, with the device still open, and draws the picture again.
+func (b *framebuffer) showText(keyboard *bufio.Reader) error {
+	if err := setConsoleMode(kdText); err != nil {
+		return err
+	}
+	fmt.Println("fb: text again")
+	keyboard.ReadString('\n')
+	if err := errors.Join(setConsoleMode(kdGraphics), b.draw(false, 1)); err != nil {
+		return err
+	}
+	fmt.Printf("fb: drawn %d %d\n", b.width(), b.height())
+	keyboard.ReadString('\n')
+	return nil // without KD_TEXT: that is the kernel's task now
+}
+
+func setConsoleMode(mode uintptr) error {
+	f, err := os.Open("/dev/tty")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), kdSetMode, mode); e != 0 {
+		return fmt.Errorf("KDSETMODE: %w", e)
+	}
+	return nil
 }
 
 func (b *framebuffer) close() error {
