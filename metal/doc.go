@@ -57,8 +57,7 @@
 //	file.go         open files; metadata.go: size, times, attributes
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	volume.go       where paths begin: volumes, the UEFI shell's names of them
-//	console.go      what is written: the terminal; textmode.go, serial.go: how it becomes visible;
-//	                vcs.go: how the program sees it; tty.go: what is typed; device.go: names in /dev
+//	console.go      what is written, the screen; tty.go: what is typed; device.go: names in /dev
 //	unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program
@@ -71,8 +70,7 @@
 // program, also in the middle of a garbage collection and on threads without a P. For
 // the same reason no variable or field of it is a pointer (the compiler would add a
 // write barrier to each store): addresses are uintptr, and at turns them into pointers
-// that live in local variables only. It imports unsafe, and
-// package vt, which keeps the same rules, only.
+// that live in local variables only. It imports unsafe only.
 //
 // Interrupts are always off outside the firmware, except while a core halts. A
 // goroutine's stack does not have room for even the 40 bytes that an interrupt pushes: on
@@ -111,16 +109,8 @@
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
-//     the end of input, Ctrl-C for SIGINT.
-//   - Standard output and error are a terminal, whose screen package vt keeps: UTF-8, and the
-//     sequences of xterm. Unless the UEFI shell has started the program, the screen is empty at
-//     the start, and the firmware's console in its mode with the most columns. That console shows
-//     16 colours of text and 8 of the ground, and nothing in the corner below right, where it
-//     would scroll. A serial line in ConOut gets the same bytes in UTF-8, not what the firmware's
-//     terminal driver makes of them; without a screen the terminal has 80 columns and 24 rows.
-//     The ioctls TIOCGWINSZ, TIOCSWINSZ (with SIGWINCH), KDGETMODE and KDSETMODE are as on Linux:
-//     with KD_GRAPHICS the kernel leaves the screen to the program, which can read the cells from
-//     /dev/vcs, and at the program's end, whatever it is, shows them itself again.
+//     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
+//     console.
 //   - Files are those of the volume that the program was loaded from; its root is "/". The working
 //     directory is the shell's, if the shell has started the program, else the root. Other
 //     volumes have the shell's names: fs1:\a\b, or /fs1:/a/b; without the shell there are none
