@@ -3,10 +3,14 @@
 package screen_test
 
 import (
+	"bytes"
 	"fmt"
 	"image"
+	"image/color"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
@@ -54,38 +58,88 @@ func TestMachine(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := vmtest.New(t, []disk.File{vmtest.Content("SHOW.EFI", app), vmtest.Content("PAGE.TXT", []byte(page)),
-				vmtest.Content("LINES.TXT", []byte(lines(200)))}, 0, "SHOW.EFI "+c.steps)
-			b.VGA, b.Devices, b.CPUs = "none", []string{c.device}, 2
+				vmtest.Content("LINES.TXT", []byte(lines(200)))}, 0, "SHOW.EFI "+c.steps, "pause")
+			written := &output{}
+			b.VGA, b.Devices, b.CPUs, b.Stdout = "none", []string{c.device}, 2, written
 			r, err := b.Start(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			s := vmtest.Watch(t, r, screen.Options{})
 			enter := func() {
+				t.Helper()
+				written.Write([]byte("\r\n")) // the echo
 				if err := r.Type("\r"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			written := page
-			p := s.AwaitSame([]byte(written))
-			if p.Image.Rect.Max != c.size {
-				t.Errorf("the screen has %v pixels, want %v", p.Image.Rect.Max, c.size)
-			}
-			s.Save(p, "page")
-			enter()
-			written += "\r\n" + lines(200)
-			s.Save(s.AwaitSame([]byte(written)), "lines")
-			enter()
-			if !strings.Contains(c.steps, "busy") {
-				if _, err := r.Wait(); err != nil {
-					t.Error(err)
+			await := func(text, name string) {
+				t.Helper()
+				if err := r.Await(t.Context(), vm.Stdout, text); err != nil {
+					t.Fatal(err)
 				}
-				return
+				p := s.AwaitSame(written.bytes())
+				if s.Save(p, name); p.Image.Rect.Max != c.size {
+					t.Errorf("the screen has %v pixels, want %v", p.Image.Rect.Max, c.size)
+				}
 			}
-			written += "\r\n"
-			for i := range 40 {
-				written += fmt.Sprint(i, " ")
+			await("two cells", "page")
+			enter()
+			await("line 199", "lines")
+			enter()
+			if strings.Contains(c.steps, "busy") {
+				await("rounds with text", "busy")
+				enter()
+				if err := r.Await(t.Context(), vm.Stdout, "two cells"); err != nil {
+					t.Fatal(err)
+				}
+				firmwareText(t, s, r, "stopped")
+				enter()
+				await("two cells", "again")
+				enter()
+				firmwareText(t, s, r, "panic")
+			}
+			if err := r.Type("x"); err != nil { // the shell's pause
+				t.Fatal(err)
+			}
+			if _, err := r.Wait(); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(c.steps, "panic") && !strings.Contains(b.Console(), "panic: as it was told") {
+				t.Errorf("the console has no panic:\n%s", b.Console())
 			}
 		})
 	}
+}
+
+// firmwareText waits until the screen's ground is the firmware's black.
+func firmwareText(t *testing.T, s *vmtest.Screen, r *vm.Running, name string) {
+	t.Helper()
+	for range 600 {
+		if p := s.Picture(); p.Image.RGBAAt(0, p.Image.Rect.Max.Y-1) == (color.RGBA{0, 0, 0, 255}) {
+			s.Save(p, name)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("%s: the firmware's console is not to be seen", name)
+}
+
+// output is what a machine wrote; it may be read meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text = append(o.text, p...)
+	return len(p), nil
+}
+
+func (o *output) bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Clone(o.text)
 }

@@ -148,15 +148,17 @@ func (s *Screen) AwaitGone(text string) *Picture {
 // the beginning: what comes out of the machine's debug channels.
 func (s *Screen) AwaitSame(output []byte) *Picture {
 	s.t.Helper()
+	var of *reader // of which want is
 	var want *image.RGBA
-	p := s.until(func(p *Picture) string {
-		want = p.reader.draw(output)
+	return s.until(func(p *Picture) string {
+		if of != p.reader {
+			of, want = p.reader, p.reader.draw(output)
+		}
 		if n, first := difference(p.Image, want); n > 0 {
 			return fmt.Sprintf("%d pixels, the first at %v, are not those of\n%s\n", n, first, p.reader.read(want).Text())
 		}
 		return ""
 	})
-	return p
 }
 
 // Save writes a picture to the folder of the test's artifacts.
