@@ -57,7 +57,9 @@
 //	file.go         open files; metadata.go: size, times, attributes
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	volume.go       where paths begin: volumes, the UEFI shell's names of them
-//	console.go      what is written, the screen; tty.go: what is typed; device.go: names in /dev
+//	console.go      what is written: the terminal; textmode.go, serial.go: how it becomes visible;
+//	                vcs.go: how the program sees it; tty.go: what is typed; device.go: names in /dev
+//	graphics.go     the display: modes, Blt; framebuffer.go: /dev/fb0
 //	unicode.go, message.go
 //	poll.go         epoll and eventfd; clock.go, random.go
 //	exit.go         the end of the program
@@ -70,7 +72,8 @@
 // program, also in the middle of a garbage collection and on threads without a P. For
 // the same reason no variable or field of it is a pointer (the compiler would add a
 // write barrier to each store): addresses are uintptr, and at turns them into pointers
-// that live in local variables only. It imports unsafe only.
+// that live in local variables only. It imports unsafe, and
+// package vt, which keeps the same rules, only.
 //
 // Interrupts are always off outside the firmware, except while a core halts. A
 // goroutine's stack does not have room for even the 40 bytes that an interrupt pushes: on
@@ -109,8 +112,16 @@
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
 //   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
-//     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
-//     console.
+//     the end of input, Ctrl-C for SIGINT.
+//   - Standard output and error are a terminal, whose screen package vt keeps: UTF-8, and the
+//     sequences of xterm. Unless the UEFI shell has started the program, the screen is empty at
+//     the start, and the firmware's console in its mode with the most columns. That console shows
+//     16 colours of text and 8 of the ground, and nothing in the corner below right, where it
+//     would scroll. A serial line in ConOut gets the same bytes in UTF-8, not what the firmware's
+//     terminal driver makes of them; without a screen the terminal has 80 columns and 24 rows.
+//     The ioctls TIOCGWINSZ, TIOCSWINSZ (with SIGWINCH), KDGETMODE and KDSETMODE are as on Linux:
+//     with KD_GRAPHICS the kernel leaves the screen to the program, which can read the cells from
+//     /dev/vcs, and at the program's end, whatever it is, shows them itself again.
 //   - Files are those of the volume that the program was loaded from; its root is "/". The working
 //     directory is the shell's, if the shell has started the program, else the root. Other
 //     volumes have the shell's names: fs1:\a\b, or /fs1:/a/b; without the shell there are none
@@ -129,6 +140,14 @@
 //     word before. With neither, getrandom fails, and crypto/rand with it. The seed of the
 //     runtime (AT_RANDOM), for hash functions and math/rand, is then made of the counter's
 //     variations: it differs from start to start, but is not secret.
+//   - /dev/fb0 is a display of the firmware as Linux's framebuffer device: FBIOGET_VSCREENINFO,
+//     FBIOGET_FSCREENINFO, FBIOPUT_VSCREENINFO, mmap with MAP_SHARED, pread, pwrite; a pixel has
+//     32 bits. After each change of what it has mapped a program calls FBIOPAN_DISPLAY, or
+//     fsync (os.File.Sync): that shows it where the firmware has no framebuffer but only Blt,
+//     and does nothing where it has one. The first open sets the monitor's own mode, if the
+//     firmware knows it and its own has fewer pixels; what is shown returns to text when the
+//     device is neither open nor mapped, with KD_TEXT, and at the end. Without a display, open
+//     fails with ENODEV.
 //   - There is room for 32,768 threads. A thread that has ended is used again.
 //
 // # Several cores
@@ -155,6 +174,8 @@
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate
 //     one. It saves no vector register, as a thread changes its core in system calls only.
+//   - Entry 6 of each core's page attribute table is write-combining, for framebuffers, until
+//     the end.
 //   - An idle core polls memory for 50 µs and then halts until another core sends it an
 //     interrupt. One idle core goes on polling the clock while the boot processor is busy
 //     and a wait has a deadline; while everything waits for a key, all cores halt.

@@ -171,6 +171,9 @@ func putVarScreenInfo(v *fbVarScreenInfo) (e uint64) {
 	if v.bitsPerPixel != 8*bytesPerPixel || v.xresVirtual > v.xres || v.yresVirtual > v.yres || v.xoffset != 0 || v.yoffset != 0 {
 		return einval
 	}
+	if !display.entered { // after KD_TEXT
+		return ebusy
+	}
 	if v.activate&fbActivateMask == fbActivateTest {
 		if _, found := findMode(v.xres, v.yres); !found {
 			return einval

@@ -3,12 +3,20 @@
 package metal_test
 
 import (
+	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"bootllama/internal/efi"
 )
 
 // TestFramebuffer draws on /dev/fb0 of machines with different displays and looks at their screens.
@@ -17,10 +25,10 @@ func TestFramebuffer(t *testing.T) {
 		name     string
 		vga      string
 		devices  []string
-		programs []string // arguments of the exercise
+		programs []string // arguments of the exercise; "cores": the one of that name, on two cores
 		size     string   // of the picture, without FBIOPUT_VSCREENINFO
 	}{
-		{"std", "std", nil, []string{"map", "write", "ioctl", "text", "set 800 600", "panic"}, "1280x800"},
+		{"std", "std", nil, []string{"cores", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "text", "set 800 600", "panic", "cores"}, "1280x800"},
 		{"4K", "none", []string{"VGA,vgamem_mb=64,xres=3840,yres=2160"}, []string{"map"}, "3840x2160"},
 		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"map", "write", "ioctl", "text", "panic"}, "1280x800"},
 		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, ""},
@@ -33,10 +41,17 @@ func TestFramebuffer(t *testing.T) {
 			t.Parallel()
 			var lines []string
 			for _, p := range c.programs {
+				if p == "cores" {
+					lines = append(lines, "cores 2")
+					continue
+				}
 				lines = append(lines, "fb "+p)
 			}
-			b := newBench(t, application(t, 0), 0, lines...)
+			b := newBench(t, buildKind(t, efi.Options{Entry: "main.monitorEntry"}), 0, lines...)
 			b.VGA, b.Devices = c.vga, c.devices
+			if slices.Contains(c.programs, "cores") {
+				b.CPUs = 2
+			}
 			m := start(t, b)
 			var want []int
 			for _, p := range c.programs {
@@ -46,6 +61,7 @@ func TestFramebuffer(t *testing.T) {
 			if got := m.run.Statuses(); !slices.Equal(got, want) {
 				t.Errorf("exit statuses %v, want %v", got, want)
 			}
+			checkRestored(t, b.Out.String())
 			if t.Failed() {
 				t.Logf("%s\n%s", &b.Out, &b.Err)
 			}
@@ -53,15 +69,28 @@ func TestFramebuffer(t *testing.T) {
 	}
 }
 
+// checkRestored checks that the firmware had the same registers, IA32_PAT among them, on each
+// core before the first program that drew and after the last.
+func checkRestored(t *testing.T, out string) {
+	t.Helper()
+	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(out, -1)
+	half := len(all) / 2
+	slices.Sort(all[:half]) // the cores have numbers in the order in which they arrived
+	slices.Sort(all[half:])
+	if !slices.Equal(all[:half], all[half:]) {
+		t.Errorf("before the first program: %q\nbefore the last: %q", all[:half], all[half:])
+	}
+}
+
 // watch looks at the screen while the exercise runs with an argument, types what it waits for, and
 // returns the status that it should end with.
 func (m *session) watch(argument, size string) (status int) {
 	m.t.Helper()
-	if fields := strings.Fields(argument); fields[0] == "set" {
+	if fields := strings.Fields(argument); fields[0] == "set" || fields[0] == "edid" && fields[1] == "1600" {
 		size = fields[1] + "x" + fields[2]
 	}
 	switch argument {
-	case "none", "ioctl":
+	case "none", "ioctl", "cores":
 		return 0
 	case "text":
 		m.await("fb: text\n")
@@ -76,8 +105,30 @@ func (m *session) watch(argument, size string) (status int) {
 		status = 2
 	}
 	m.checkPicture(size)
+	ended := len(m.run.Statuses())
 	m.say("\r")
+	if status != 0 { // what the runtime has said must be seen
+		for len(m.run.Statuses()) == ended {
+			time.Sleep(50 * time.Millisecond) // for ever if it does not end: the test runs out of time
+		}
+		checkReadable(m.t, m.screen())
+	}
 	return status
+}
+
+// checkReadable checks that a screen shows text: few colours, most of it black.
+func checkReadable(t *testing.T, screen *image.RGBA) {
+	t.Helper()
+	colours, light := map[color.RGBA]int{}, 0
+	for i := 0; i < len(screen.Pix); i += 4 {
+		c := color.RGBA{screen.Pix[i], screen.Pix[i+1], screen.Pix[i+2], 255}
+		if colours[c]++; c != (color.RGBA{A: 255}) {
+			light++
+		}
+	}
+	if all := len(screen.Pix) / 4; len(colours) > 16 || light < 1000 || light > all/4 {
+		t.Errorf("%d pixels have %d colours, %d are not black: is that text?", all, len(colours), light)
+	}
 }
 
 // checkText checks that a screen shows the text that it has shown before, or more.
@@ -138,6 +189,14 @@ func (m *session) screen() *image.RGBA {
 	m.t.Helper()
 	picture, err := m.run.Screendump()
 	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.screens++
+	f, err := os.Create(filepath.Join(m.t.ArtifactDir(), fmt.Sprint("screen", m.screens, ".png")))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, picture), f.Close()); err != nil {
 		m.t.Fatal(err)
 	}
 	return picture

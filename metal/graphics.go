@@ -61,10 +61,10 @@ func findDisplay() {
 	if firmware(bootServices().locateHandleBuffer, byProtocol, address(&graphicsOutputGUID), 0, address(&handleCount), address(&firmwareResult)) != efiSuccess {
 		return
 	}
-	handles, best, consoles := firmwareResult, 0, 0
+	buffer, best, consoles := firmwareResult, 0, 0
 	common := uintptr(0) // ConOut's
 	for i := range handleCount {
-		handle := *at[uintptr](handles + i*8)
+		handle := *at[uintptr](buffer + i*8)
 		output := handleProtocol(handle, &graphicsOutputGUID)
 		p, ok := currentPicture(output)
 		rank := 1
@@ -90,7 +90,7 @@ func findDisplay() {
 	if consoles > 1 && common != 0 {
 		display.output, display.handle = common, systemTable().consoleOutHandle
 	}
-	firmware(bootServices().freePool, handles)
+	firmware(bootServices().freePool, buffer)
 }
 
 // hasProtocol says whether a protocol is on a handle, also one without functions.
@@ -125,7 +125,7 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	p.base = base
 	p.linear = p.setColours(info) && info.pixelsPerScanLine >= p.width && info.pixelsPerScanLine <= 2*maxWidth &&
 		base != 0 && base%pageSize == 0 && size >= p.size && p.size <= maxPicture &&
-		base < maxPhysical && p.size <= maxPhysical-base && !overlapsRegions(base, p.size)
+		base < physicalLimit() && p.size <= physicalLimit()-base && !overlapsRegions(base, p.size)
 	if !p.linear { // EFI_GRAPHICS_OUTPUT_BLT_PIXEL: blue, green, red, reserved
 		p.base, p.stride = 0, uintptr(p.width)*bytesPerPixel
 		p.size = p.stride * uintptr(p.height)
@@ -133,8 +133,6 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	}
 	return p, p.size <= maxPicture
 }
-
-const maxPhysical = 1 << 46 // as far as memory is used (usable)
 
 // setColours finds the colours in a pixel (EFI_GRAPHICS_PIXEL_FORMAT); false if a pixel has
 // not 32 bits, or a colour not eight.

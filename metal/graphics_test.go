@@ -106,7 +106,7 @@ func TestPicture(t *testing.T) {
 		{"no page", mode, base + 64, full, shadow, true},
 		{"too little memory", mode, base, full - 1, shadow, true},
 		{"an address that no memory has", mode, 1 << 60, full, shadow, true},
-		{"an end that no memory has", mode, maxPhysical - pageSize, full, shadow, true},
+		{"an end that no memory has", mode, physicalLimit() - pageSize, full, shadow, true},
 		{"the program's memory", mode, 65 << 20, full, shadow, true},
 		{"into the program's memory", mode, 63 << 20, full, shadow, true},
 		{"a shorter row", changed(func(m *efiGraphicsOutputModeInformation) { m.pixelsPerScanLine = 1023 }), base, full, shadow, true},
