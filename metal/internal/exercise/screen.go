@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"bootllama/metal"
 	"bootllama/metal/vt"
 )
 
@@ -71,6 +72,9 @@ func showScreen(args []string) error {
 		}
 	}
 	fmt.Print("\x1b[2J\x1b[H")
+	if !metal.StartedByShell() {
+		return errors.New("an error, after which the firmware goes on to its next boot option, the shell")
+	}
 	return nil
 }
 
@@ -79,7 +83,7 @@ func characters(columns int) string {
 	b := strings.Builder{}
 	b.WriteString("\x1b[2J\x1b[H\x1b[m")
 	n := 0
-	for _, r := range []rune(Characters) {
+	for _, r := range []rune(tested) {
 		b.WriteRune(r)
 		if n++; n == columns {
 			n = 0
@@ -88,8 +92,8 @@ func characters(columns int) string {
 	return b.String()
 }
 
-// Characters are those that other steps use.
-const Characters = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" +
+// tested are the characters that other steps use.
+const tested = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" +
 	"éèüßñÆ¿°─│┌┐└┘├┤┬┴┼═║╔╗╚╝█▲▼←↑→↓"
 
 // stream is text that scrolls, is wrapped, and comes in pieces of all sizes.
@@ -245,29 +249,4 @@ func endInGraphics(how string) error {
 		return crash(nil)
 	}
 	return errors.New("an end in graphics mode")
-}
-
-// streamWords measures how long it takes to write words one by one, as a model does, in
-// microseconds for each.
-func streamWords(args []string) error {
-	n := number(args, 0, 2000)
-	var w strings.Builder
-	begin := time.Now()
-	for i := range n {
-		word := "word "
-		if i%97 == 0 {
-			word = "end.\n"
-		}
-		if _, err := os.Stdout.WriteString(word); err != nil {
-			return err
-		}
-	}
-	words := time.Since(begin)
-	fmt.Fprint(&w, strings.Repeat("a line of text\n", 200))
-	begin = time.Now()
-	if _, err := os.Stdout.WriteString(w.String()); err != nil {
-		return err
-	}
-	fmt.Printf("stream: %d us a word, %d us a line\n", words.Microseconds()/int64(n), time.Since(begin).Microseconds()/200)
-	return nil
 }
