@@ -21,6 +21,7 @@ import (
 const (
 	tiocGWinSz = 0x5413
 	tiocSWinSz = 0x5414
+	kdSetMode  = 0x4B3A
 	kdGetMode  = 0x4B3B
 )
 
