@@ -35,7 +35,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
-	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal bootllama/screen
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
 	bootllama/examples/story    : bootllama bootllama/metal bootllama/models
 
@@ -99,7 +99,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe", "bootllama/
 
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
-	"./cmd/efi": {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/text"},
+	"./cmd/efi": {"bootllama", "golang.org/x/sys"},
 	"./cmd/bootllama": {"bootllama", "github.com/diskfs/go-diskfs", "github.com/elliotwutingfeng/asciiset", "github.com/google/uuid",
 		"golang.org/x/sys", "golang.org/x/term"},
 }

@@ -18,7 +18,6 @@ import (
 
 	"bootllama/internal/run"
 	"bootllama/metal"
-	"bootllama/screen"
 )
 
 const help = `bootllama runs a LLaMA model (a llama2.c checkpoint) on a machine with no operating system.
@@ -62,9 +61,6 @@ func main() {
 	stderr := io.Writer(run.Screen{Writer: os.Stderr})
 	if len(args) > 0 && args[0] == run.NoBar {
 		args, stderr = args[1:], os.Stderr
-	}
-	if wantsScreen(args) {
-		startScreen(screen.Options{}, stderr)
 	}
 	os.Exit(command(args, stderr))
 }
