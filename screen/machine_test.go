@@ -78,6 +78,9 @@ func TestMachine(t *testing.T) {
 				if err := r.Await(t.Context(), vm.Stdout, text); err != nil {
 					t.Fatal(err)
 				}
+				for !bytes.HasSuffix(written.bytes(), []byte("\n")) { // the end of the line with this text
+					time.Sleep(10 * time.Millisecond)
+				}
 				p := s.AwaitSame(written.bytes())
 				if s.Save(p, name); p.Image.Rect.Max != c.size {
 					t.Errorf("the screen has %v pixels, want %v", p.Image.Rect.Max, c.size)
