@@ -71,6 +71,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
 	bootllama/metal/internal/exercise  : *
+	bootllama/screen/internal/show     : *
 
 module bootllama/train: how the built-in model was made.
 	bootllama/train             : bootllama bootllama/simd bootllama/train/bpe
