@@ -143,6 +143,9 @@ func boot(ctx context.Context, args []string, s streams) (err error) {
 	if !terminals.err {
 		command = append([]string{run.NoBar}, command...)
 	}
+	if !terminals.in || !terminals.out {
+		command = append([]string{run.Piped}, command...)
+	}
 	var contents *contents
 	if o.program != "" {
 		contents, err = programContents(o.program, o.files)

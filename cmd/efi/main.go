@@ -88,9 +88,7 @@ func program(args []string) int {
 	if err != nil {
 		return run.Report(err, os.Stderr)
 	}
-	if args[0] == run.NoBar {
-		args, host.Stderr = args[1:], os.Stderr
-	}
+	args = host.Streams(args)
 	status := command(ctx, args, host)
 	if len(args) > 0 && args[0] == "console" {
 		metal.AtEnd(end, end == metal.AskPerson) // a person has ended it, and has read it
@@ -107,9 +105,7 @@ var (
 
 // isCommand reports whether args begin with a command, or ask for help or the version.
 func isCommand(args []string) bool {
-	if args[0] == run.NoBar {
-		args = args[1:]
-	}
+	args = new(run.Host).Streams(args)
 	return len(args) > 0 && slices.Contains(slices.Concat(commands, helpWords, versionWords), args[0])
 }
 

@@ -70,9 +70,26 @@ func Report(err error, stderr io.Writer) int {
 // Screen is session.Screen: stderr is a terminal or a console.
 type Screen = session.Screen
 
-// NoBar is an argument of the UEFI application, before the command: its stderr is no Screen.
-// boot passes it when the host's stderr is a file or a pipe.
-const NoBar = "--no-bar"
+// Arguments of the UEFI application, before the command, which boot passes.
+const (
+	NoBar = "--no-bar" // its stderr is no Screen: the host's is a file or a pipe
+	Piped = "--piped"  // nobody sits at its terminal: the host's stdin or stdout is none
+)
+
+// Streams takes NoBar and Piped from the front of args, and returns the rest.
+func (h *Host) Streams(args []string) []string {
+	for ; len(args) > 0; args = args[1:] {
+		switch screen, ok := h.Stderr.(Screen); {
+		case args[0] == Piped:
+			h.Terminal = nil
+		case args[0] != NoBar:
+			return args
+		case ok:
+			h.Stderr = screen.Writer
+		}
+	}
+	return nil
+}
 
 func (h Host) command(ctx context.Context, args []string) error {
 	if len(args) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 
 	"bootllama/internal/golden"
 	"bootllama/models"
+	"bootllama/session"
 )
 
 const (
@@ -417,5 +419,23 @@ func TestNoBar(t *testing.T) {
 	}
 	if errs.Len() != 0 {
 		t.Errorf("on the screen: %q", errs.String())
+	}
+}
+
+// TestStreams: what stands before a command says what the streams are.
+func TestStreams(t *testing.T) {
+	for _, c := range []struct {
+		args         string
+		screen, sits bool
+		rest         string
+	}{
+		{"", true, true, ""}, {"run m", true, true, "run m"}, {"--no-bar run", false, true, "run"}, {"--piped --no-bar console", false, false, "console"},
+		{"--piped", true, false, ""}, {"run --piped", true, true, "run --piped"},
+	} {
+		h := Host{Stderr: Screen{Writer: io.Discard}, Terminal: new(session.Terminal)}
+		rest := h.Streams(strings.Fields(c.args))
+		if _, screen := h.Stderr.(Screen); screen != c.screen || (h.Terminal != nil) != c.sits || strings.Join(rest, " ") != c.rest {
+			t.Errorf("%s: %v, %v, %q", c.args, screen, h.Terminal, rest)
+		}
 	}
 }

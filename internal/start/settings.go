@@ -52,7 +52,7 @@ var Ends = []string{"wait", "off", "reboot", "firmware"}
 var Files = []string{"LLAMA.TXT", "LLAMA.TXT.TXT", "EFI/BOOT/LLAMA.TXT", "EFI/BOOT/LLAMA.TXT.TXT"}
 
 // commands are the words with which a command line begins.
-var commands = []string{run.NoBar, "run", "console", "bench", "help", "version"}
+var commands = []string{run.NoBar, run.Piped, "run", "console", "bench", "help", "version"}
 
 // keys defines what a file may say.
 func (s *Settings) keys(layouts []string) settings.Keys {
@@ -148,10 +148,7 @@ func (s *Settings) problem(line int, format string, a ...any) {
 
 // setArgs takes a command line, if it is one that the commands would not refuse.
 func (s *Settings) setArgs(args []string) {
-	words := args
-	if len(words) > 0 && words[0] == run.NoBar {
-		words = words[1:]
-	}
+	words := new(run.Host).Streams(args)
 	if len(words) > 0 && strings.HasPrefix(words[0], "-") { // options alone
 		words = append([]string{""}, words...)
 	}
