@@ -1,8 +1,8 @@
-# make run    boots a virtual PC without an operating system: it tells a tale
-# make model  trains the built-in model again, from nothing, and compares: 36 minutes on two cores
-# make test   vet, unit, golden and boot tests, of every module, and make race
-# make release  in build/release, what a person takes who has no Go: programs for six platforms, a stick's image, sums
-# make race   the tests of what has goroutines, and of what they call, with the race detector
+# make run      boots a virtual PC without an operating system: it tells a tale
+# make model    trains the built-in model again, from nothing, and compares: 36 minutes on two cores
+# make test     vet, unit, golden and boot tests, of every module, and make race
+# make race     the tests of what has goroutines, and of what they call, with the race detector
+# make release  the files for a person who has no Go, in build/release: programs, the .efi, a stick's image, sums
 #
 # All install what they miss with the system's package manager, where they may.
 
