@@ -85,9 +85,10 @@ func pressedKey(e Ending) byte {
 	}
 }
 
-// receivedKey takes all keys that the firmware has, and returns the first byte of them.
+// receivedKey takes all keys that the firmware has, and returns the first byte of them. A start that fails early comes here
+// without a clock.
 func receivedKey() (key byte, ok bool) {
-	drainKeys(nanotime())
+	drainKeys(lastFullPoll + fullPollInterval)
 	key, ok = received[receivedHead%receivedSize], receivedHead != receivedEnd
 	receivedHead = receivedEnd
 	return key, ok

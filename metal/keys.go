@@ -12,9 +12,9 @@ package metal
 
 const (
 	keyPollInterval   = int64(10e6)
-	fullPollInterval  = int64(100e6)  // ns after which keys are read though ConIn's event says there are none
-	partialTime       = int64(100e6)  // ns that a terminal may take from byte to byte of a character
-	partialTimeOfCSI  = int64(2200e6) // the same where EDK2 keeps the byte 0x9B for 2 s, which might be a CSI
+	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
+	partialTime       = int64(100e6) // ns that a terminal may take from byte to byte of a character
+	partialTimeOfCSI  = int64(5e9)   // the same where EDK2 keeps the byte 0x9B for 2 s of its clock, which might be a CSI
 	utf8Continuations = 3
 )
 
@@ -57,12 +57,14 @@ var (
 	lastKeyPoll  int64
 	lastFullPoll int64
 	keyStroke    efiKeyData
+	fromTerminal bool // the last key was a terminal's
 
 	keyDecoder  utf16Decoder
 	partialKey  [1 + utf8Continuations]byte // bytes of a UTF-8 character that come one by one as keys
 	partialSize int
 	partialNeed int
 	partialFrom int64 // when the last of them came
+	lastTyped   int64 // when a terminal's last key came
 )
 
 // initInput finds the firmware's keyboard. What was typed before the program began, and the
@@ -72,7 +74,7 @@ func initInput() {
 	if r := firmware(bootServices().createEvent, efiEventTimer, efiTPLCallback, 0, 0, address(&timerEvent)); r != efiSuccess {
 		fail("cannot make a timer", r)
 	}
-	drainConIn(0)
+	drainConIn(0, false)
 }
 
 func closeInput() {
@@ -117,61 +119,64 @@ func drainKeys(now int64) {
 	}
 	lastFullPoll = now
 	if !drainDevices(now) {
-		drainConIn(now)
+		drainConIn(now, false)
 	}
 }
 
 // drainDevices reads the devices that ConIn joins; false if the firmware does not tell them.
-// They are looked up each time, at a TPL at which none can be unplugged (UsbBusDxe does that at
-// TPL_CALLBACK) and none can get another key (their drivers' timers have TPL_NOTIFY). ConIn is
-// read at the end, though it has no key then: EDK2's splitter holds its event signaled until
-// that is done (KeyEventSignalState), and a wait for a key would never wait.
+// They are looked up each time, since a USB keyboard may have been unplugged. ConIn is read at
+// the end, though it has no key then: EDK2's splitter holds its event signaled until that is
+// done (KeyEventSignalState), and a wait for a key would never wait. A key that comes just then
+// has the state of all devices; it counts as one of the device that had the last key.
 func drainDevices(now int64) bool {
-	before := firmware(bootServices().raiseTPL, efiTPLNotify)
 	handlesSize = uintptr(len(handles)) * 8
+	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) != efiSuccess {
+		return false
+	}
 	found := false
-	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) == efiSuccess {
-		for i := range min(handlesSize/8, uintptr(len(handles))) {
-			if handles[i] == systemTable().consoleInHandle {
-				continue
-			}
-			if ex := handleProtocol(handles[i], &simpleTextInputExGUID); ex != 0 {
-				found = true
-				drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
-			}
+	for i := range min(handlesSize/8, uintptr(len(handles))) {
+		if handles[i] == systemTable().consoleInHandle {
+			continue
+		}
+		if ex := handleProtocol(handles[i], &simpleTextInputExGUID); ex != 0 {
+			found = true
+			drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now, false)
 		}
 	}
 	if found {
-		drainConIn(now)
+		drainConIn(now, fromTerminal)
 	}
-	firmware(bootServices().restoreTPL, before)
 	return found
 }
 
 // drainConIn reads ConIn itself.
-func drainConIn(now int64) {
+func drainConIn(now int64, terminalKeys bool) {
 	if conIn == 0 {
 		return
 	}
 	if ex := handleProtocol(systemTable().consoleInHandle, &simpleTextInputExGUID); ex != 0 {
-		drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
+		drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now, terminalKeys)
 		return
 	}
-	drain(conIn, at[efiSimpleTextInput](conIn).readKeyStroke, now)
+	drain(conIn, at[efiSimpleTextInput](conIn).readKeyStroke, now, terminalKeys)
 }
 
 // drain reads one protocol until it has no more keys. Partial keystrokes, such as Shift alone,
 // have neither a character nor a scan code. The simple protocol leaves the state as it is: its
 // keys count as those of a keyboard.
-func drain(protocol, read uintptr, now int64) {
+func drain(protocol, read uintptr, now int64, terminalKeys bool) {
 	for receivedEnd-receivedHead < receivedSize/2 {
 		keyStroke = efiKeyData{}
-		if read == at[efiSimpleTextInput](protocol).readKeyStroke && protocol == conIn {
+		if protocol == conIn {
 			keyStroke.shiftState = shiftStateValid
 		}
 		if firmware(read, protocol, address(&keyStroke)) != efiSuccess {
 			return
 		}
+		if terminalKeys {
+			keyStroke.shiftState = 0
+		}
+		fromTerminal = keyStroke.shiftState&shiftStateValid == 0
 		typeKey(&keyStroke, now)
 	}
 }
@@ -354,7 +359,63 @@ func typeTerminal(k *efiKeyData, now int64) {
 		typeScanCode(k.scanCode, 0)
 	default:
 		typeUnit(c, now)
+		if c == 't' {
+			takeSizeReport()
+		}
 	}
+	lastTyped = now
+}
+
+// A terminal on a serial line tells its size as xterm does when it is asked (CSI 18 t):
+// ESC [ 8 ; rows ; columns t. bootllama's command boot does so unasked. It counts where the
+// terminal is what a person looks at: in a virtual machine, and on a machine without a screen.
+
+func hearsSize() bool { return hasDebugChannel(stdout) || textOut == 0 }
+
+// fromEnd is a byte of received, counted from its end; 0 where there is none.
+func fromEnd(i uint32) byte {
+	if i >= receivedEnd-receivedHead {
+		return 0
+	}
+	return received[(receivedEnd-1-i)%receivedSize]
+}
+
+// takeSizeReport takes the report that has just been completed, if it is one.
+func takeSizeReport() {
+	var numbers [3]int // columns, rows, 8
+	n, unit, i := 0, 1, uint32(1)
+	for ; n < len(numbers) && unit < 1e6; i++ {
+		b := fromEnd(i)
+		switch {
+		case b >= '0' && b <= '9':
+			numbers[n] += int(b-'0') * unit
+			unit *= 10
+		case b == ';' && n < 2:
+			n, unit = n+1, 1
+		case b == '[' && n == 2 && numbers[2] == 8 && fromEnd(i+1) == 0x1B && hearsSize():
+			receivedEnd -= i + 2
+			if numbers[0] > 0 && numbers[1] > 0 {
+				resizeTerminal(numbers[0], numbers[1])
+			}
+			return
+		default:
+			return
+		}
+	}
+}
+
+// isSizeReport says whether the end of received may become a report.
+func isSizeReport() bool {
+	for i := uint32(0); i < 12; i++ {
+		switch b := fromEnd(i); {
+		case b >= '0' && b <= '9' || b == ';':
+		case b == '[':
+			return i > 0 && fromEnd(i-1) == '8' && fromEnd(i+1) == 0x1B
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // typeUnit takes one UTF-16 unit from a terminal. EDK2's terminals (except VT-UTF8) make each

@@ -85,6 +85,8 @@ type session struct {
 	t   *testing.T
 	b   *vmtest.Bench
 	run *vm.Running
+
+	screens int // looked at
 }
 
 func start(t *testing.T, b *vmtest.Bench) *session {
@@ -93,7 +95,7 @@ func start(t *testing.T, b *vmtest.Bench) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &session{t, b, run}
+	return &session{t: t, b: b, run: run}
 }
 
 // await waits until the machine has printed a text, after the last that was awaited.
@@ -221,6 +223,18 @@ func TestTooSmall(t *testing.T) {
 	if !strings.Contains(b.Console(), "last 0x9\r\n") { // EFI_OUT_OF_RESOURCES
 		t.Errorf("the shell's lasterror was not 0x9:\n%s", b.Console())
 	}
+	// Where a person sits, the line stays, although the kernel has hardly begun.
+	b = newBench(t, application(t, 0), 1<<20, "!if not exist MADE then", "!echo made > MADE",
+		"!"+strings.Join(vmtest.BootEntries(`\EX.EFI`, vmtest.UTF16("memory")), "\r\n"), "!endif")
+	b.MemoryMiB, b.Restart, b.Person, b.Timeout = 128, true, true, 4*time.Minute
+	m := start(t, b)
+	for _, text := range []string{"needs 48 MiB of memory", "Press a key"} {
+		if err := m.run.Await(t.Context(), vm.Stderr, text); err != nil {
+			t.Fatalf("%v; stderr:\n%s\nconsole:\n%s", err, &b.Err, b.Console())
+		}
+	}
+	m.say("o")
+	m.wait()
 }
 
 // TestEnds checks the status that the firmware gets for each way in which a program can

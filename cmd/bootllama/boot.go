@@ -21,7 +21,7 @@ import (
 	"bootllama/internal/vm"
 )
 
-const bootHelp = `Usage: boot [MODEL] [options]              build the disk image, boot it in QEMU, show what the machine prints
+const bootHelp = `Usage: boot [MODEL] [options]                  build the disk image, boot it in QEMU, show what the machine prints
        boot --efi PACKAGE [FILE…] [options]    the same with another program
 
 With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit
@@ -271,9 +271,11 @@ func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error
 		return 0, err
 	}
 	defer restore()
-	m.Keys = newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
+	keys := newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
+	t.tellSize(ctx, keys)
+	m.Keys = keys
 	if t.out {
-		m.Stdout = stdio.Text(crlf{s.stdout}, echo)
+		m.Stdout = &statements{w: crlf{s.stdout}}
 	}
 	if t.err {
 		m.Stderr = stdio.Text(crlf{s.stderr}, "\r")
