@@ -63,6 +63,7 @@ var (
 	partialSize int
 	partialNeed int
 	partialFrom int64 // when the last of them came
+	lastTyped   int64 // when a terminal's last key came
 )
 
 // initInput finds the firmware's keyboard. What was typed before the program began, and the
@@ -354,7 +355,63 @@ func typeTerminal(k *efiKeyData, now int64) {
 		typeScanCode(k.scanCode, 0)
 	default:
 		typeUnit(c, now)
+		if c == 't' {
+			takeSizeReport()
+		}
 	}
+	lastTyped = now
+}
+
+// A terminal on a serial line tells its size as xterm does when it is asked (CSI 18 t):
+// ESC [ 8 ; rows ; columns t. bootllama's command boot does so unasked. It counts where the
+// terminal is what a person looks at: in a virtual machine, and on a machine without a screen.
+
+func hearsSize() bool { return hasDebugChannel(stdout) || textOut == 0 }
+
+// fromEnd is a byte of received, counted from its end; 0 where there is none.
+func fromEnd(i uint32) byte {
+	if i >= receivedEnd-receivedHead {
+		return 0
+	}
+	return received[(receivedEnd-1-i)%receivedSize]
+}
+
+// takeSizeReport takes the report that has just been completed, if it is one.
+func takeSizeReport() {
+	var numbers [3]int // columns, rows, 8
+	n, unit, i := 0, 1, uint32(1)
+	for ; n < len(numbers) && unit < 1e6; i++ {
+		b := fromEnd(i)
+		switch {
+		case b >= '0' && b <= '9':
+			numbers[n] += int(b-'0') * unit
+			unit *= 10
+		case b == ';' && n < 2:
+			n, unit = n+1, 1
+		case b == '[' && n == 2 && numbers[2] == 8 && fromEnd(i+1) == 0x1B && hearsSize():
+			receivedEnd -= i + 2
+			if numbers[0] > 0 && numbers[1] > 0 {
+				resizeTerminal(numbers[0], numbers[1])
+			}
+			return
+		default:
+			return
+		}
+	}
+}
+
+// isSizeReport says whether the end of received may become a report.
+func isSizeReport() bool {
+	for i := uint32(0); i < 12; i++ {
+		switch b := fromEnd(i); {
+		case b >= '0' && b <= '9' || b == ';':
+		case b == '[':
+			return i > 0 && fromEnd(i-1) == '8' && fromEnd(i+1) == 0x1B
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // typeUnit takes one UTF-16 unit from a terminal. EDK2's terminals (except VT-UTF8) make each

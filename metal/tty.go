@@ -63,6 +63,9 @@ func pollKeys(now int64) {
 	lastKeyPoll = now
 	before := typedEnd
 	for drainKeys(now); receivedHead != receivedEnd; drainKeys(now) {
+		if hearsSize() && isSizeReport() && now-lastTyped < partialTime {
+			break // the rest comes with the next keys
+		}
 		for receivedHead != receivedEnd && (echoedCount < echoSize-echoReserve || received[receivedHead%receivedSize]&0xC0 == 0x80) {
 			b := received[receivedHead%receivedSize]
 			receivedHead++
@@ -216,8 +219,8 @@ func endLine(entry uint16) {
 	typedLine = typedEnd
 }
 
-// lastTyped is the last byte of the line that is being typed.
-func lastTyped() byte { return byte(typed[(typedEnd-1)%typedSize]) }
+// lastByte is the last byte of the line that is being typed.
+func lastByte() byte { return byte(typed[(typedEnd-1)%typedSize]) }
 
 // eraseCharacter takes the last character back, with all its bytes if it is UTF-8, and from the
 // screen, too, if it is visible there.
@@ -227,7 +230,7 @@ func eraseCharacter(visibly bool) {
 	}
 	r, shift := uint32(0), uint(0)
 	for {
-		b := lastTyped()
+		b := lastByte()
 		typedEnd--
 		if settings.input&inputIUTF8 == 0 || b < 0x80 || typedEnd == typedLine {
 			r = uint32(b)
@@ -311,10 +314,10 @@ func killLine(b byte) {
 
 // eraseWord takes the last word back, and what is between it and the cursor.
 func eraseWord() {
-	for typedEnd != typedLine && !isWord(lastTyped()) {
+	for typedEnd != typedLine && !isWord(lastByte()) {
 		eraseCharacter(true)
 	}
-	for typedEnd != typedLine && isWord(lastTyped()) {
+	for typedEnd != typedLine && isWord(lastByte()) {
 		eraseCharacter(true)
 	}
 }

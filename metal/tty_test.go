@@ -241,6 +241,36 @@ func TestTypeAhead(t *testing.T) {
 	}
 }
 
+// TestSizeReport: a terminal's size resizes the screen, and is no key; what only begins so is.
+func TestSizeReport(t *testing.T) {
+	resetInput(t)
+	enter := func(text string) {
+		for _, b := range []byte(text) {
+			key := efiKeyData{efiInputKey: efiInputKey{unicodeChar: uint16(b)}}
+			if b == 0x1B {
+				key.efiInputKey = efiInputKey{scanCode: scanEsc}
+			}
+			typeKey(&key, 0)
+		}
+	}
+	for text, want := range map[string]string{
+		"a\x1b[8;33;101tb": "ab", "\x1b[8;0;0t": "", "\x1b[8;33t": "\x1b[8;33t", "\x1b[9;33;7t": "\x1b[9;33;7t", "8;33;7t": "8;33;7t",
+		"\x1b[8;99999999;7t": "\x1b[8;99999999;7t", "\x1b[8;3": "\x1b[8;3",
+	} {
+		receivedHead = receivedEnd
+		enter(text)
+		if got := string(received[receivedHead:receivedEnd]); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+		if got := isSizeReport(); got != (text == "\x1b[8;3") {
+			t.Errorf("%q: may become a report: %v", text, got)
+		}
+	}
+	if columns, rows := terminal.Size(); columns != 101 || rows != 33 {
+		t.Errorf("the terminal has %d by %d", columns, rows)
+	}
+}
+
 // TestKeys: keystrokes become the bytes that xterm sends. QEMU presses most of them in
 // TestTerminal; these are what other firmware tells.
 func TestKeys(t *testing.T) {
