@@ -1,8 +1,8 @@
-# make run    boots a virtual PC without an operating system: it tells a tale
-# make model  trains the built-in model again, from nothing, and compares: 36 minutes on two cores
-# make test   vet, unit, golden and boot tests, of every module, and make race
-# make release  in build/release, what a person takes who has no Go: programs for six platforms, a stick's image, sums
-# make race   the tests of what has goroutines, and of what they call, with the race detector
+# make run      boots a virtual PC without an operating system: it tells a tale
+# make model    trains the built-in model again, from nothing, and compares: 36 minutes on two cores
+# make test     vet, unit, golden and boot tests, of every module, and make race
+# make race     the tests of what has goroutines, and of what they call, with the race detector
+# make release  the files for a person who has no Go, in build/release: programs, the .efi, a stick's image, sums
 #
 # All install what they miss with the system's package manager, where they may.
 
@@ -35,7 +35,7 @@ release:
 	go run ./scripts/release -o build/release $(if $(VERSION),-version "$(VERSION)")
 
 # The root comes last: what its tests skipped is then at the end of what is printed.
-MODULES = $(dir $(wildcard */go.mod) go.mod)
+MODULES = $(dir $(wildcard */go.mod examples/*/go.mod) go.mod)
 # A module of which no test ran has failed.
 GOTESTSUM = "$(CURDIR)/build/gotestsum" --format standard-quiet --post-run-command 'sh -c "[ $$TESTS_TOTAL -gt $$TESTS_SKIPPED ]"'
 

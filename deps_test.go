@@ -71,6 +71,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
 	bootllama/metal/internal/exercise  : *
+	bootllama/screen/internal/show     : *
 
 module bootllama/train: how the built-in model was made.
 	bootllama/train             : bootllama bootllama/simd bootllama/train/bpe
@@ -78,6 +79,9 @@ module bootllama/train: how the built-in model was made.
 	bootllama/train/tales       :
 	bootllama/train/run         : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
 	bootllama/train/cmd/train   : bootllama/internal/stdio bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag gonum.org/v1/plot
+
+module bootllama/examples/terminal: programs of Go's terminal world, which run on metal as they are.
+	bootllama/examples/terminal : bootllama/metal github.com/charmbracelet/bubbletea github.com/gdamore/tcell golang.org/x/term
 
 module bootllama/bench: how fast it is beside others, and how well the tests notice mistakes.
 	bootllama/bench/internal/quiet :

@@ -7,7 +7,7 @@ package metal
 //
 //	registers     of a thread, with callNumber, arguments, result, sixthArgument, setResult, setStackPointer, setTLS, begin; archPrctl
 //	processor     of a core; initCPU, initTraps, enterKernelWorld, changed, restoreCPU
-//	page tables   tableEntry, textEntry, constantEntry, dataEntry, writeCombiningEntry, isLarge, entryAddress, hasHugePages, usePageTables
+//	page tables   tableEntry, textEntry, constantEntry, dataEntry, writeCombiningEntry, physicalLimit, isLarge, entryAddress, hasHugePages, usePageTables
 //	signals       deliver, sigreturn
 //	other cores   startCores, awaitReturn, returnCore, sendWake, reach, reachPending
 //	the machine   counterRate, hasHardwareRandom, findDebugChannels, hasDebugChannel, debugWrite

@@ -129,6 +129,16 @@ func feed(stream int, p, n uintptr) {
 	}
 }
 
+// endSequences lets the kernel's messages appear whatever the program has written last: it ends
+// a sequence, and undoes a scroll region, colours and modes (CAN, DECSTR).
+func endSequences() {
+	const s = "\x18\x1b[!p"
+	for i := 0; i < len(s); i++ {
+		feedByte(s[i])
+	}
+	outputNewLine = true
+}
+
 func feedByte(b byte) {
 	terminal.Write(b)
 	if serialCount > 0 {
@@ -237,6 +247,8 @@ func resizeTerminal(columns, rows int) {
 			clearText()
 			drawText()
 		}
-		signalProcess(sigWINCH)
+		if ending == 0 { // else the kernel's lock may be taken
+			signalProcess(sigWINCH)
+		}
 	}
 }

@@ -57,10 +57,14 @@
 //	file.go         open files; metadata.go: size, times, attributes
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	volume.go       where paths begin: volumes, the UEFI shell's names of them
-//	console.go      what is written, the screen; tty.go: what is typed; device.go: names in /dev
+//	console.go      what is written: the terminal; textmode.go, serial.go: how it becomes visible;
+//	                vcs.go: how the program sees it; device.go: names in /dev
+//	keys.go         from the firmware's keys to bytes; keymap.go: layouts; tty.go: the line
+//	                discipline, reads; termios.go: its settings and the other ioctls
+//	graphics.go     the display: modes, Blt; framebuffer.go: /dev/fb0
 //	unicode.go, message.go
-//	poll.go         epoll and eventfd; clock.go, random.go
-//	exit.go         the end of the program; end.go: and of the machine's work
+//	poll.go         epoll, poll, select, eventfd; pipe.go; clock.go, random.go
+//	exit.go         the end of the program; reboot.go, end.go: and of the machine
 //
 // # Rules of kernel code
 //
@@ -70,7 +74,8 @@
 // program, also in the middle of a garbage collection and on threads without a P. For
 // the same reason no variable or field of it is a pointer (the compiler would add a
 // write barrier to each store): addresses are uintptr, and at turns them into pointers
-// that live in local variables only. It imports unsafe only.
+// that live in local variables only. It imports unsafe, and
+// package vt, which keeps the same rules, only.
 //
 // Interrupts are always off outside the firmware, except while a core halts. A
 // goroutine's stack does not have room for even the 40 bytes that an interrupt pushes: on
@@ -105,12 +110,30 @@
 //     a byte order mark, and end at the first zero. What is no text, or longer than 255 words or
 //     about 32,000 bytes, is ignored as a whole, with a line on standard error. A program that
 //     must not take the firmware's data for a person's words asks StartedByShell.
-//   - epoll and eventfd exist for the runtime's timers and nothing else.
+//   - epoll, poll and select wait for eventfd, pipes (16, of 4 KiB) and the terminal; other files are always ready, and
+//     EPERM for epoll. The signal masks of ppoll and pselect are ignored.
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
-//   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
-//     the end of input, Ctrl-C for SIGINT. Standard output and error are the firmware's
-//     console.
+//   - Standard input is a terminal with Linux's settings, canonical and raw mode, VMIN and VTIME
+//     (TCGETS, TCSETS, TCSETSW, TCSETSF), and so are the other standard streams, /dev/tty and
+//     /dev/console; TERM is xterm-256color. Keys are the bytes that xterm would send. 64 KiB may be
+//     typed ahead; then a bell tells. Three things differ: Ctrl-Z does nothing, since no process
+//     could continue this one; after an echoed ^C a new line begins, as Linux's shells do it; and
+//     a character of two cells is erased from both, where Linux leaves one.
+//   - A keyboard is a US one, which most firmware takes it for, unless KDSKBENT and KDSKBDIACRUC
+//     say otherwise (package keyboard has layouts). Keys of a serial terminal stay what they are.
+//     EDK2's terminal driver parses some of its sequences, holds ESC back for two seconds, and
+//     resets the machine at ESC R ESC r ESC R.
+//   - reboot(2) switches the machine off or restarts it, after what has been written is on the disk.
+//   - Standard output and error are a terminal, whose screen package vt keeps: UTF-8, and the
+//     sequences of xterm. Unless the UEFI shell has started the program, the screen is empty at
+//     the start, and the firmware's console in its mode with the most columns. That console shows
+//     16 colours of text and 8 of the ground, and nothing in the corner below right, where it
+//     would scroll. A serial line in ConOut gets the same bytes in UTF-8, not what the firmware's
+//     terminal driver makes of them; without a screen the terminal has 80 columns and 24 rows.
+//     The ioctls TIOCGWINSZ, TIOCSWINSZ (with SIGWINCH), KDGETMODE and KDSETMODE are as on Linux:
+//     with KD_GRAPHICS the kernel leaves the screen to the program, which can read the cells from
+//     /dev/vcs, and at the program's end, whatever it is, shows them itself again.
 //   - Files are those of the volume that the program was loaded from; its root is "/". The working
 //     directory is the shell's, if the shell has started the program, else the root. Other
 //     volumes have the shell's names: fs1:\a\b, or /fs1:/a/b; without the shell there are none
@@ -129,6 +152,14 @@
 //     word before. With neither, getrandom fails, and crypto/rand with it. The seed of the
 //     runtime (AT_RANDOM), for hash functions and math/rand, is then made of the counter's
 //     variations: it differs from start to start, but is not secret.
+//   - /dev/fb0 is a display of the firmware as Linux's framebuffer device: FBIOGET_VSCREENINFO,
+//     FBIOGET_FSCREENINFO, FBIOPUT_VSCREENINFO, mmap with MAP_SHARED, pread, pwrite; a pixel has
+//     32 bits. After each change of what it has mapped a program calls FBIOPAN_DISPLAY, or
+//     fsync (os.File.Sync): that shows it where the firmware has no framebuffer but only Blt,
+//     and does nothing where it has one. The first open sets the monitor's own mode, if the
+//     firmware knows it and its own has fewer pixels; what is shown returns to text when the
+//     device is neither open nor mapped, with KD_TEXT, and at the end. Without a display, open
+//     fails with ENODEV.
 //   - There is room for 32,768 threads. A thread that has ended is used again.
 //
 // # Several cores
@@ -155,6 +186,8 @@
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate
 //     one. It saves no vector register, as a thread changes its core in system calls only.
+//   - Entry 6 of each core's page attribute table is write-combining, for framebuffers, until
+//     the end.
 //   - An idle core polls memory for 50 µs and then halts until another core sends it an
 //     interrupt. One idle core goes on polling the clock while the boot processor is busy
 //     and a wait has a deadline; while everything waits for a key, all cores halt.

@@ -98,7 +98,7 @@ func stop() {
 		swap(&bootStopping, 1)
 		awaitReach()
 		returnCores()
-		restoreGraphics()
+		showText()
 		printCrash()
 		leave(endStatus, endCode)
 	}
@@ -156,7 +156,7 @@ func sayRefused() {
 // leave restores the state of the machine and returns to the firmware. It runs on the
 // boot processor, when no other core runs any more.
 func leave(efiStatus uintptr, status uint64) {
-	restoreGraphics()
+	showText()
 	drainOutput()
 	if status == statusFatal && refusedSize != 0 {
 		sayRefused()

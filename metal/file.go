@@ -15,6 +15,7 @@ const (
 	kindConsole
 	kindEpoll
 	kindEvent
+	kindPipe
 	kindFile
 	kindDirectory
 	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
@@ -34,7 +35,7 @@ type file struct {
 	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
 	unlinked uint64 // the file has no name any more: the number of its stand-in (unlinkOpen)
 
-	count uint64 // value of an eventfd
+	count uint64 // value of an eventfd; number of a pipe
 }
 
 // Only the boot processor uses descriptors, except those of events: other cores use them,
@@ -277,6 +278,9 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	kind := f.kind
+	if f.kind == kindPipe {
+		closePipe(f)
+	}
 	f.kind, f.handle = kindClosed, 0
 	forgetWatches(fd)
 	if kind == kindFramebuffer {

@@ -107,10 +107,22 @@ func closeFramebuffer() {
 	leaveFramebuffer()
 }
 
-// leaveFramebuffer gives the display back when no program uses it.
+// leaveFramebuffer gives the display back when the program does not use it any more.
 func leaveFramebuffer() {
-	if fbOpen == 0 && fbMapped == 0 {
-		restoreGraphics()
+	if fbOpen > 0 || fbMapped > 0 {
+		return
+	}
+	display.programModeSet = false
+	if restoreGraphics() {
+		redrawText()
+	}
+}
+
+// enterAgain takes the display for a program that still has it open and has given it back
+// with KD_TEXT.
+func enterAgain() {
+	if fbOpen > 0 || fbMapped > 0 {
+		enterGraphics()
 	}
 }
 
@@ -158,6 +170,9 @@ func storeFixScreenInfo(x *fbFixScreenInfo) {
 func putVarScreenInfo(v *fbVarScreenInfo) (e uint64) {
 	if v.bitsPerPixel != 8*bytesPerPixel || v.xresVirtual > v.xres || v.yresVirtual > v.yres || v.xoffset != 0 || v.yoffset != 0 {
 		return einval
+	}
+	if !display.entered { // after KD_TEXT
+		return ebusy
 	}
 	if v.activate&fbActivateMask == fbActivateTest {
 		if _, found := findMode(v.xres, v.yres); !found {

@@ -3,11 +3,20 @@
 package metal_test
 
 import (
+	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"bootllama/internal/efi"
 )
 
 // TestFramebuffer draws on /dev/fb0 of machines with different displays and looks at their screens.
@@ -16,75 +25,179 @@ func TestFramebuffer(t *testing.T) {
 		name     string
 		vga      string
 		devices  []string
-		programs []string // arguments of the exercise
-		size     string   // of the first, as the machine prints it; "": as the firmware has it
+		programs []string // arguments of the exercise; "cores": the one of that name, on two cores
+		size     string   // of the picture, without FBIOPUT_VSCREENINFO
 	}{
-		{"std", "std", nil, []string{"map", "write", "ioctl"}, ""},
-		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"map", "write", "ioctl"}, ""},
+		{"std", "std", nil, []string{"cores", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "text", "set 800 600", "panic", "cores"}, "1280x800"},
+		{"4K", "none", []string{"VGA,vgamem_mb=64,xres=3840,yres=2160"}, []string{"map"}, "3840x2160"},
+		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"map", "write", "ioctl", "text", "panic"}, "1280x800"},
+		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, ""},
+		{"bochs", "none", []string{"bochs-display"}, []string{"map"}, ""},
+		{"qxl", "qxl", nil, []string{"map"}, ""},
+		{"two", "std", []string{"bochs-display"}, []string{"map"}, ""},
 		{"none", "none", nil, []string{"none"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var lines []string
 			for _, p := range c.programs {
-				lines = append(lines, "fb "+p)
-			}
-			b := newBench(t, application(t, 0), 0, lines...)
-			b.VGA, b.Devices = c.vga, c.devices
-			m := start(t, b)
-			for i, p := range c.programs {
-				if p == "none" || p == "ioctl" {
+				if p == "cores" {
+					lines = append(lines, "cores 2")
 					continue
 				}
-				w, h := m.awaitPicture(i)
-				checkPicture(t, m.screen(), w, h)
-				m.say("\r")
+				lines = append(lines, "fb "+p)
+			}
+			b := newBench(t, buildKind(t, efi.Options{Entry: "main.monitorEntry"}), 0, lines...)
+			b.VGA, b.Devices = c.vga, c.devices
+			if slices.Contains(c.programs, "cores") {
+				b.CPUs = 2
+			}
+			m := start(t, b)
+			var want []int
+			for _, p := range c.programs {
+				want = append(want, m.watch(p, c.size))
 			}
 			m.wait()
-			if got := m.run.Statuses(); len(got) != len(c.programs) || strings.Trim(fmt.Sprint(got), "[0 ]") != "" {
-				t.Errorf("exit statuses %v\n%s\n%s", got, &b.Out, &b.Err)
+			if got := m.run.Statuses(); !slices.Equal(got, want) {
+				t.Errorf("exit statuses %v, want %v", got, want)
+			}
+			checkRestored(t, b.Out.String())
+			if t.Failed() {
+				t.Logf("%s\n%s", &b.Out, &b.Err)
 			}
 		})
 	}
 }
 
+// checkRestored checks that the firmware had the same registers, IA32_PAT among them, on each
+// core before the first program that drew and after the last.
+func checkRestored(t *testing.T, out string) {
+	t.Helper()
+	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(out, -1)
+	half := len(all) / 2
+	slices.Sort(all[:half]) // the cores have numbers in the order in which they arrived
+	slices.Sort(all[half:])
+	if !slices.Equal(all[:half], all[half:]) {
+		t.Errorf("before the first program: %q\nbefore the last: %q", all[:half], all[half:])
+	}
+}
+
+// watch looks at the screen while the exercise runs with an argument, types what it waits for, and
+// returns the status that it should end with.
+func (m *session) watch(argument, size string) (status int) {
+	m.t.Helper()
+	if fields := strings.Fields(argument); fields[0] == "set" || fields[0] == "edid" && fields[1] == "1600" {
+		size = fields[1] + "x" + fields[2]
+	}
+	switch argument {
+	case "none", "ioctl", "cores":
+		return 0
+	case "text":
+		m.await("fb: text\n")
+		before := m.screen()
+		m.say("\r")
+		m.checkPicture(size)
+		m.say("\r")
+		m.await("fb: text again\n")
+		checkText(m.t, before, m.screen())
+		m.say("\r")
+	case "panic":
+		status = 2
+	}
+	m.checkPicture(size)
+	ended := len(m.run.Statuses())
+	m.say("\r")
+	if status != 0 { // what the runtime has said must be seen
+		for len(m.run.Statuses()) == ended {
+			time.Sleep(50 * time.Millisecond) // for ever if it does not end: the test runs out of time
+		}
+		checkReadable(m.t, m.screen())
+	}
+	return status
+}
+
+// checkReadable checks that a screen shows text: few colours, most of it black.
+func checkReadable(t *testing.T, screen *image.RGBA) {
+	t.Helper()
+	colours, light := map[color.RGBA]int{}, 0
+	for i := 0; i < len(screen.Pix); i += 4 {
+		c := color.RGBA{screen.Pix[i], screen.Pix[i+1], screen.Pix[i+2], 255}
+		if colours[c]++; c != (color.RGBA{A: 255}) {
+			light++
+		}
+	}
+	if all := len(screen.Pix) / 4; len(colours) > 16 || light < 1000 || light > all/4 {
+		t.Errorf("%d pixels have %d colours, %d are not black: is that text?", all, len(colours), light)
+	}
+}
+
+// checkText checks that a screen shows the text that it has shown before, or more.
+func checkText(t *testing.T, before, after *image.RGBA) {
+	t.Helper()
+	if before.Bounds() != after.Bounds() {
+		t.Errorf("the screen with text has %v pixels, then %v", before.Bounds(), after.Bounds())
+		return
+	}
+	light, lost, more := 0, 0, 0
+	for i := 0; i < len(before.Pix); i += 4 {
+		if was, is := before.Pix[i]|before.Pix[i+1]|before.Pix[i+2], after.Pix[i]|after.Pix[i+1]|after.Pix[i+2]; was != 0 {
+			light++
+			if is == 0 {
+				lost++
+			}
+		} else if is != 0 {
+			more++
+		}
+	}
+	if light < 1000 || lost > 8*19 || more > light { // the cursor, as large as a character, may have moved
+		t.Errorf("of %d pixels of the text, %d are no longer seen, and %d others are", light, lost, more)
+	}
+}
+
 var drawn = regexp.MustCompile(`fb: drawn (\d+) (\d+)\n`)
 
-// awaitPicture waits until the n-th program has drawn the picture, and returns its size.
-func (m *session) awaitPicture(n int) (width, height int) {
+// checkPicture waits until the program has drawn its picture, and compares the screen with it.
+func (m *session) checkPicture(size string) {
 	m.t.Helper()
 	m.await("fb: drawn ")
 	m.await("\n")
 	all := drawn.FindAllStringSubmatch(m.b.Out.String(), -1)
-	fmt.Sscan(all[n][1]+" "+all[n][2], &width, &height)
-	return width, height
-}
-
-// screen is what the machine shows.
-func (m *session) screen() image.Image {
-	m.t.Helper()
-	picture, err := m.run.Screenshot()
-	if err != nil {
-		m.t.Fatal(err)
+	last := all[len(all)-1]
+	if got := last[1] + "x" + last[2]; size != "" && got != size {
+		m.t.Errorf("the framebuffer has %s pixels, want %s", got, size)
 	}
-	return picture
-}
-
-// checkPicture compares a screen with what the exercise draws.
-func checkPicture(t *testing.T, picture image.Image, width, height int) {
-	t.Helper()
-	if size := picture.Bounds().Size(); size.X != width || size.Y != height {
-		t.Errorf("the screen has %v pixels, the framebuffer %dx%d", size, width, height)
+	picture := m.screen()
+	bounds := picture.Bounds()
+	if got := fmt.Sprint(bounds.Dx(), " ", bounds.Dy()); got != last[1]+" "+last[2] {
+		m.t.Errorf("the screen has %s pixels, the framebuffer %s", got, last[0])
 		return
 	}
-	for y := range height {
-		for x := range width {
+	for y := range bounds.Dy() {
+		for x := range bounds.Dx() {
 			want := uint32(x*x+3*y*y+x*y*7+99) * 2654435761 >> 8
-			r, g, b, _ := picture.At(x, y).RGBA()
-			if got := r>>8<<16 | g>>8<<8 | b>>8; got != want {
-				t.Errorf("the pixel at %d, %d is %06x, want %06x", x, y, got, want)
+			p := picture.RGBAAt(x, y)
+			if got := uint32(p.R)<<16 | uint32(p.G)<<8 | uint32(p.B); got != want {
+				m.t.Errorf("the pixel at %d, %d is %06x, want %06x", x, y, got, want)
 				return
 			}
 		}
 	}
+}
+
+// screen is what the machine shows.
+func (m *session) screen() *image.RGBA {
+	m.t.Helper()
+	picture, err := m.run.Screendump()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.screens++
+	f, err := os.Create(filepath.Join(m.t.ArtifactDir(), fmt.Sprint("screen", m.screens, ".png")))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, picture), f.Close()); err != nil {
+		m.t.Fatal(err)
+	}
+	return picture
 }

@@ -30,6 +30,9 @@ var display struct {
 	changed      bool   // what was on the screen is gone
 	firmwareMode uint32 // before the program came
 
+	programMode    uint32 // what it had when it gave the display back,
+	programModeSet bool   // if it uses it still
+
 	shadow, shadowSize uintptr // physical memory for modes that are not linear
 	shadowShown        bool    // shadowRows are those of the screen
 	shadowRows         [maxHeight]uint64
@@ -58,10 +61,10 @@ func findDisplay() {
 	if firmware(bootServices().locateHandleBuffer, byProtocol, address(&graphicsOutputGUID), 0, address(&handleCount), address(&firmwareResult)) != efiSuccess {
 		return
 	}
-	handles, best, consoles := firmwareResult, 0, 0
+	buffer, best, consoles := firmwareResult, 0, 0
 	common := uintptr(0) // ConOut's
 	for i := range handleCount {
-		handle := *at[uintptr](handles + i*8)
+		handle := *at[uintptr](buffer + i*8)
 		output := handleProtocol(handle, &graphicsOutputGUID)
 		p, ok := currentPicture(output)
 		rank := 1
@@ -87,7 +90,7 @@ func findDisplay() {
 	if consoles > 1 && common != 0 {
 		display.output, display.handle = common, systemTable().consoleOutHandle
 	}
-	firmware(bootServices().freePool, handles)
+	firmware(bootServices().freePool, buffer)
 }
 
 // hasProtocol says whether a protocol is on a handle, also one without functions.
@@ -122,7 +125,7 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	p.base = base
 	p.linear = p.setColours(info) && info.pixelsPerScanLine >= p.width && info.pixelsPerScanLine <= 2*maxWidth &&
 		base != 0 && base%pageSize == 0 && size >= p.size && p.size <= maxPicture &&
-		base < maxPhysical && p.size <= maxPhysical-base && !overlapsRegions(base, p.size)
+		base < physicalLimit() && p.size <= physicalLimit()-base && !overlapsRegions(base, p.size)
 	if !p.linear { // EFI_GRAPHICS_OUTPUT_BLT_PIXEL: blue, green, red, reserved
 		p.base, p.stride = 0, uintptr(p.width)*bytesPerPixel
 		p.size = p.stride * uintptr(p.height)
@@ -130,8 +133,6 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 	}
 	return p, p.size <= maxPicture
 }
-
-const maxPhysical = 1 << 46 // as far as memory is used (usable)
 
 // setColours finds the colours in a pixel (EFI_GRAPHICS_PIXEL_FORMAT); false if a pixel has
 // not 32 bits, or a colour not eight.
@@ -172,7 +173,8 @@ func overlapsRegions(start, n uintptr) bool {
 }
 
 // enterGraphics prepares the display for a program. If the monitor has more pixels than the
-// firmware's mode, and the firmware has a mode for all of them, that one is set.
+// firmware's mode, and the firmware has a mode for all of them, that one is set. A program that
+// comes back gets the mode that it had.
 func enterGraphics() (e uint64) {
 	if display.entered {
 		return 0
@@ -181,39 +183,46 @@ func enterGraphics() (e uint64) {
 	if !ok {
 		return enodev
 	}
-	display.firmwareMode = at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode).mode
+	display.firmwareMode = displayMode().mode
 	display.entered, display.changed = true, false
-	if width, height := monitorSize(); width > p.width || height > p.height {
-		if setSize := setDisplaySize(width, height); setSize == 0 {
-			return 0
-		}
+	e = einval
+	width, height := monitorSize()
+	switch {
+	case display.programModeSet:
+		e = setDisplayMode(display.programMode)
+	case width > p.width || height > p.height:
+		e = setDisplaySize(width, height)
 	}
-	if e = usePicture(p); e != 0 {
-		display.entered = false
+	if e != 0 {
+		e = usePicture(p)
 	}
+	display.entered, display.programModeSet = e == 0, e == 0
 	return e
+}
+
+func displayMode() *efiGraphicsOutputMode {
+	return at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode)
 }
 
 // setDisplaySize sets the mode of a size; EINVAL if there is none that works, and then the
 // mode is as before.
 func setDisplaySize(width, height uint32) (e uint64) {
-	old := at[efiGraphicsOutputMode](at[efiGraphicsOutput](display.output).mode).mode
 	n, found := findMode(width, height)
 	if !found {
 		return einval
 	}
-	if n == old && display.width == width && display.height == height {
-		return 0
-	}
-	display.changed = true
+	return setDisplayMode(n)
+}
+
+func setDisplayMode(n uint32) (e uint64) {
+	old := displayMode().mode
 	e = einval
-	if firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(n)) == efiSuccess {
-		if p, ok := currentPicture(display.output); ok && p.width == width && p.height == height {
+	if n == old || setOutputMode(n) {
+		if p, ok := currentPicture(display.output); ok {
 			e = usePicture(p)
 		}
 	}
-	if e != 0 {
-		firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(old))
+	if e != 0 && displayMode().mode != old && setOutputMode(old) {
 		if p, ok := currentPicture(display.output); ok {
 			usePicture(p)
 		}
@@ -221,10 +230,15 @@ func setDisplaySize(width, height uint32) (e uint64) {
 	return e
 }
 
+func setOutputMode(n uint32) bool {
+	display.changed = true
+	return firmware(at[efiGraphicsOutput](display.output).setMode, display.output, uintptr(n)) == efiSuccess
+}
+
 // findMode finds the mode of a size: one with a framebuffer rather than one without.
 func findMode(width, height uint32) (mode uint32, found bool) {
 	g := at[efiGraphicsOutput](display.output)
-	limit := min(at[efiGraphicsOutputMode](g.mode).maxMode, maxOutputModes)
+	limit := min(displayMode().maxMode, maxOutputModes)
 	for n := range limit {
 		if firmware(g.queryMode, display.output, uintptr(n), address(&infoSize), address(&firmwareResult)) != efiSuccess {
 			continue
@@ -263,7 +277,8 @@ func usePicture(p picture) (e uint64) {
 	return 0
 }
 
-// makeShadow finds memory for a picture without framebuffer. Its contents are black.
+// makeShadow finds memory for a picture without framebuffer. Its contents are black, unless
+// they are of a picture of the same size.
 func makeShadow(p *picture) (e uint64) {
 	if display.shadowSize < p.size {
 		acquire(&memoryLock)
@@ -274,7 +289,9 @@ func makeShadow(p *picture) (e uint64) {
 		}
 		display.shadow, display.shadowSize = shadow, p.size
 	}
-	zero(display.shadow, p.size)
+	if p.width != display.width || p.height != display.height {
+		zero(display.shadow, p.size)
+	}
 	p.base, display.shadowShown = display.shadow, false
 	return 0
 }
@@ -283,7 +300,7 @@ func makeShadow(p *picture) (e uint64) {
 // Else the rows that differ from those shown last are copied by Blt. A row is known by a hash of
 // 64 bits: to keep what is shown would take as much memory as the picture.
 func showPicture() (e uint64) {
-	if display.linear {
+	if display.linear || !display.entered {
 		return 0
 	}
 	display.changed = true
@@ -306,9 +323,14 @@ func showPicture() (e uint64) {
 // rowChanged says whether a row differs from what is shown, and notes it as shown.
 func rowChanged(y uint32) bool {
 	h := uint64(14695981039346656037)
-	for p, end := display.base+uintptr(y)*display.stride, display.base+uintptr(y+1)*display.stride; p < end; p += bytesPerPixel {
-		h = (h ^ uint64(*at[uint32](p))) * 0x9E3779B97F4A7C15
+	p := display.base + uintptr(y)*display.stride
+	end := p + display.stride
+	for ; p+8 <= end; p += 8 {
+		h = (h ^ *at[uint64](p)) * 0x9E3779B97F4A7C15
 		h ^= h >> 32
+	}
+	if p < end {
+		h = (h ^ uint64(*at[uint32](p))) * 0x9E3779B97F4A7C15
 	}
 	changed := !display.shadowShown || display.shadowRows[y] != h
 	display.shadowRows[y] = h
@@ -322,29 +344,19 @@ func blt(y, rows uint32) (e uint64) {
 		0, uintptr(y), 0, uintptr(y), uintptr(display.width), uintptr(rows), display.stride))
 }
 
-// restoreGraphics gives the display back to the firmware: its mode, and an empty screen, where
-// its console writes again. It is called before the kernel's text must be seen, and does
-// nothing if no program has used the display. The text console of EDK2 (GraphicsConsoleDxe)
-// does not notice that another has set a mode: it draws where it would in its own.
-func restoreGraphics() {
+// restoreGraphics gives the display back to the firmware, in its mode, and says whether the
+// screen may show something else than text. It does nothing if no program has used the display.
+// EDK2's text console (GraphicsConsoleDxe) does not notice that another has set a mode, and
+// draws where it would in its own.
+func restoreGraphics() (changed bool) {
 	if !display.entered {
-		return
+		return false
 	}
 	display.entered = false
-	if !display.changed {
-		return
+	if display.programMode = displayMode().mode; display.programMode != display.firmwareMode {
+		setOutputMode(display.firmwareMode)
 	}
-	g := at[efiGraphicsOutput](display.output)
-	if at[efiGraphicsOutputMode](g.mode).mode != display.firmwareMode {
-		firmware(g.setMode, display.output, uintptr(display.firmwareMode))
-	}
-	console := handleProtocol(display.handle, &simpleTextOutputGUID)
-	if console == 0 {
-		console = conOut
-	}
-	if console != 0 {
-		firmware(at[efiSimpleTextOutput](console).clearScreen, console)
-	}
+	return display.changed
 }
 
 // monitorSize is the size in pixels that the display's monitor has; 0 if it is not known.

@@ -181,10 +181,13 @@ func TestConsoleCells(t *testing.T) {
 		{vt.Cell{Rune: 'a', Fg: 9, Bg: 12}, 'a', 0x1C},
 		{vt.Cell{Rune: 0, Fg: vt.Default, Bg: vt.Default}, ' ', 0x07},
 		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Bold}, 'a', 0x0F},
-		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x08},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x07},
 		{vt.Cell{Rune: 'a', Fg: 9, Bg: vt.Default, Attr: vt.Dim}, 'a', 0x04},
 		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Reverse}, 'a', 0x70},
-		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim | vt.Reverse}, 'a', 0x07}, // 8 is no colour of the ground
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Dim | vt.Reverse}, 'a', 0x70},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: vt.Default, Attr: vt.Reverse}, 'a', 0x07}, // 8 is no colour of the ground
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: vt.Default}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: 7}, 'a', 0x78},
 		{vt.Cell{Rune: 'a', Fg: 2, Bg: 10}, 'a', 0x27},
 		{vt.Cell{Rune: 'a', Fg: 0, Bg: 0}, 'a', 0x00},
 		{vt.Cell{Rune: 'a', Fg: 16, Bg: 231}, 'a', 0x70},
@@ -195,6 +198,39 @@ func TestConsoleCells(t *testing.T) {
 	} {
 		if got := consoleCell(c.cell); got != (shownCell{c.unit, c.attribute}) {
 			t.Errorf("%+v: %q, %#x, want %q, %#x", c.cell, rune(got.unit), got.attribute, rune(c.unit), c.attribute)
+		}
+	}
+}
+
+// TestSerialBytes: a serial line gets what is written as it is, but nothing that the terminal
+// answers, and no beginning of what has not ended.
+func TestSerialBytes(t *testing.T) {
+	defer func() { serialSize, serialEnd = 0, 0 }()
+	terminal.Resize(80, 24)
+	sent := func(s string) string {
+		serialSize, serialEnd = 0, 0
+		for i := range len(s) {
+			terminal.Write(s[i])
+			serialByte(s[i])
+		}
+		return string(serialText[:serialEnd])
+	}
+	for _, c := range [][2]string{
+		{"plain\r\n", "plain\r\n"},
+		{"é日😀", "é日😀"},
+		{"\x1b[1;31mred\x1b[m\x1b[2J", "\x1b[1;31mred\x1b[m\x1b[2J"},
+		{"a\x1b[6nb\x1b[c\x1b[5n\x1b[>cc", "abc"},
+		{"a\x1b[?25$pb\x1b[18tc\x1bZd", "abcd"},
+		{"\xff\xc3", "\xff"},
+		{"a\xe6\x97", "a"},
+		{"a\x1b[3", "a"},
+		{"\x1b]0;title\a", "\x1b]0;title\a"},
+	} {
+		if got := sent(c[0]); got != c[1] {
+			t.Errorf("%q is sent as %q, want %q", c[0], got, c[1])
+		}
+		for _, b := range []byte("\x18\r\n") {
+			terminal.Write(b)
 		}
 	}
 }

@@ -12,9 +12,9 @@ package metal
 
 const (
 	keyPollInterval   = int64(10e6)
-	fullPollInterval  = int64(100e6)  // ns after which keys are read though ConIn's event says there are none
-	partialTime       = int64(100e6)  // ns that a terminal may take from byte to byte of a character
-	partialTimeOfCSI  = int64(2200e6) // the same where EDK2 keeps the byte 0x9B for 2 s, which might be a CSI
+	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
+	partialTime       = int64(100e6) // ns that a terminal may take from byte to byte of a character
+	partialTimeOfCSI  = int64(5e9)   // the same where EDK2 keeps the byte 0x9B for 2 s of its clock, which might be a CSI
 	utf8Continuations = 3
 )
 
@@ -57,6 +57,7 @@ var (
 	lastKeyPoll  int64
 	lastFullPoll int64
 	keyStroke    efiKeyData
+	fromTerminal bool // the last key was a terminal's
 
 	keyDecoder  utf16Decoder
 	partialKey  [1 + utf8Continuations]byte // bytes of a UTF-8 character that come one by one as keys
@@ -73,7 +74,7 @@ func initInput() {
 	if r := firmware(bootServices().createEvent, efiEventTimer, efiTPLCallback, 0, 0, address(&timerEvent)); r != efiSuccess {
 		fail("cannot make a timer", r)
 	}
-	drainConIn(0)
+	drainConIn(0, false)
 }
 
 func closeInput() {
@@ -118,61 +119,64 @@ func drainKeys(now int64) {
 	}
 	lastFullPoll = now
 	if !drainDevices(now) {
-		drainConIn(now)
+		drainConIn(now, false)
 	}
 }
 
 // drainDevices reads the devices that ConIn joins; false if the firmware does not tell them.
-// They are looked up each time, at a TPL at which none can be unplugged (UsbBusDxe does that at
-// TPL_CALLBACK) and none can get another key (their drivers' timers have TPL_NOTIFY). ConIn is
-// read at the end, though it has no key then: EDK2's splitter holds its event signaled until
-// that is done (KeyEventSignalState), and a wait for a key would never wait.
+// They are looked up each time, since a USB keyboard may have been unplugged. ConIn is read at
+// the end, though it has no key then: EDK2's splitter holds its event signaled until that is
+// done (KeyEventSignalState), and a wait for a key would never wait. A key that comes just then
+// has the state of all devices; it counts as one of the device that had the last key.
 func drainDevices(now int64) bool {
-	before := firmware(bootServices().raiseTPL, efiTPLNotify)
 	handlesSize = uintptr(len(handles)) * 8
+	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) != efiSuccess {
+		return false
+	}
 	found := false
-	if firmware(bootServices().locateHandle, efiByProtocol, address(&consoleInDeviceGUID), 0, address(&handlesSize), address(&handles)) == efiSuccess {
-		for i := range min(handlesSize/8, uintptr(len(handles))) {
-			if handles[i] == systemTable().consoleInHandle {
-				continue
-			}
-			if ex := handleProtocol(handles[i], &simpleTextInputExGUID); ex != 0 {
-				found = true
-				drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
-			}
+	for i := range min(handlesSize/8, uintptr(len(handles))) {
+		if handles[i] == systemTable().consoleInHandle {
+			continue
+		}
+		if ex := handleProtocol(handles[i], &simpleTextInputExGUID); ex != 0 {
+			found = true
+			drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now, false)
 		}
 	}
 	if found {
-		drainConIn(now)
+		drainConIn(now, fromTerminal)
 	}
-	firmware(bootServices().restoreTPL, before)
 	return found
 }
 
 // drainConIn reads ConIn itself.
-func drainConIn(now int64) {
+func drainConIn(now int64, terminalKeys bool) {
 	if conIn == 0 {
 		return
 	}
 	if ex := handleProtocol(systemTable().consoleInHandle, &simpleTextInputExGUID); ex != 0 {
-		drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now)
+		drain(ex, at[efiSimpleTextInputEx](ex).readKeyStrokeEx, now, terminalKeys)
 		return
 	}
-	drain(conIn, at[efiSimpleTextInput](conIn).readKeyStroke, now)
+	drain(conIn, at[efiSimpleTextInput](conIn).readKeyStroke, now, terminalKeys)
 }
 
 // drain reads one protocol until it has no more keys. Partial keystrokes, such as Shift alone,
 // have neither a character nor a scan code. The simple protocol leaves the state as it is: its
 // keys count as those of a keyboard.
-func drain(protocol, read uintptr, now int64) {
+func drain(protocol, read uintptr, now int64, terminalKeys bool) {
 	for receivedEnd-receivedHead < receivedSize/2 {
 		keyStroke = efiKeyData{}
-		if read == at[efiSimpleTextInput](protocol).readKeyStroke && protocol == conIn {
+		if protocol == conIn {
 			keyStroke.shiftState = shiftStateValid
 		}
 		if firmware(read, protocol, address(&keyStroke)) != efiSuccess {
 			return
 		}
+		if terminalKeys {
+			keyStroke.shiftState = 0
+		}
+		fromTerminal = keyStroke.shiftState&shiftStateValid == 0
 		typeKey(&keyStroke, now)
 	}
 }

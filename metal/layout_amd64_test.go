@@ -87,3 +87,30 @@ func TestGDT(t *testing.T) {
 		}
 	}
 }
+
+// TestPAT gives page attribute tables an entry for write-combining (Intel SDM volume 3, 11.12.3).
+func TestPAT(t *testing.T) {
+	for _, c := range []struct{ pat, want, entry uint64 }{
+		{0x0007040600070406, 0x0001040600070406, 6}, // after a reset
+		{0x0407050600070106, 0x0407050600070106, 1}, // as Linux sets it
+		{0x0007010600070406, 0x0007010600070406, 5}, // the firmware has one
+		{0x0007040500070406, 0x0007040500070406, 3}, // the firmware has changed it, and has none
+		{0, 0, 3},
+	} {
+		if got, entry := withWriteCombining(c.pat); got != c.want || entry != c.entry {
+			t.Errorf("%#016x: %#016x, entry %d; want %#016x, entry %d", c.pat, got, entry, c.want, c.entry)
+		}
+	}
+	defer func(entry, nx uint64) { bootCore.patEntry, noExecute = entry, nx }(bootCore.patEntry, noExecute)
+	noExecute = 1 << 63
+	const pwt, pcd, pat, patLarge = 1 << 3, 1 << 4, 1 << 7, 1 << 12 // 4.5.4, tables 4-18 and 4-20
+	for entry, bits := range []struct{ small, large uint64 }{
+		{0, 0}, {pwt, pwt}, {pcd, pcd}, {pwt | pcd, pwt | pcd},
+		{pat, patLarge}, {pwt | pat, pwt | patLarge}, {pcd | pat, pcd | patLarge}, {pwt | pcd | pat, pwt | pcd | patLarge},
+	} {
+		bootCore.patEntry = uint64(entry)
+		if small, large := writeCombiningEntry(1<<30, false), writeCombiningEntry(1<<30, true); small != 1<<63|1<<30|3|bits.small || large != 1<<63|1<<30|0x83|bits.large {
+			t.Errorf("entry %d: %#x, %#x", entry, small, large)
+		}
+	}
+}

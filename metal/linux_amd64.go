@@ -80,6 +80,7 @@ const (
 	sysEpollPwait       = 281
 	sysEventfd2         = 290
 	sysEpollCreate1     = 291
+	sysPipe2            = 293
 	sysRenameat2        = 316
 	sysGetrandom        = 318
 	sysFaccessat2       = 439

@@ -85,6 +85,8 @@ type session struct {
 	t   *testing.T
 	b   *vmtest.Bench
 	run *vm.Running
+
+	screens int // looked at
 }
 
 func start(t *testing.T, b *vmtest.Bench) *session {
@@ -93,7 +95,7 @@ func start(t *testing.T, b *vmtest.Bench) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &session{t, b, run}
+	return &session{t: t, b: b, run: run}
 }
 
 // await waits until the machine has printed a text, after the last that was awaited.

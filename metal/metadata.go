@@ -8,6 +8,7 @@ const (
 	modeDirectory = 0o040000
 	modeRegular   = 0o100000
 	modeCharacter = 0o020000
+	modeFIFO      = 0o010000
 )
 
 func storeStat(p uintptr, info *namedInfo, volume int, inode uint64) {
@@ -41,6 +42,9 @@ func fstat(fd, p uintptr) uint64 {
 	f := &files[fd]
 	if f.handle == 0 {
 		storeDeviceStat(at[stat](p), f.kind, uint64(fd)+1)
+		if f.kind == kindPipe {
+			at[stat](p).mode = modeFIFO | 0o600
+		}
 		return 0
 	}
 	flushWritten(f.inode)

@@ -30,6 +30,15 @@ func dataEntry(p uintptr, large bool) uint64 {
 	return e
 }
 
+// physicalLimit is where the addresses end that an entry may have.
+func physicalLimit() uintptr {
+	if highest, _, _, _ := cpuid(0x80000000, 0); highest < 0x80000008 {
+		return 1 << 36
+	}
+	bits, _, _, _ := cpuid(0x80000008, 0)
+	return 1 << min(bits&0xFF, 52)
+}
+
 // writeCombiningEntry is the entry for a framebuffer: stores are collected, and may arrive in
 // another order; reads go to the device. Without a page attribute table it is not cached.
 func writeCombiningEntry(p uintptr, large bool) uint64 {

@@ -3,7 +3,7 @@
 package metal
 
 // Waiting for descriptors: epoll, poll and select, and eventfd. What can be waited for are
-// events and the terminal; the rest is always ready for poll and select, and EPERM for epoll,
+// events, pipes and the terminal; the rest is always ready for poll and select, and EPERM for epoll,
 // as Linux says for regular files. All of it is under kernelLock.
 
 const (
@@ -68,6 +68,8 @@ func readyEvents(f *file) (events uint32) {
 		if inputReady {
 			events |= epollIn
 		}
+	case kindPipe:
+		events = pipeEvents(f)
 	default:
 		events |= epollIn
 	}
@@ -114,7 +116,7 @@ func epollCtl(ep, op, fd, event uintptr) uint64 {
 	if files[ep].kind != kindEpoll || ep == fd {
 		return errno(einval)
 	}
-	if kind := files[fd].kind; kind != kindEvent && kind != kindConsole {
+	if kind := files[fd].kind; kind != kindEvent && kind != kindConsole && kind != kindPipe {
 		return errno(eperm)
 	}
 	w := findWatch(ep, fd)
@@ -192,10 +194,15 @@ func pollDeadline(milliseconds uintptr) (deadline int64, any bool) {
 	return nanotime() + timeout*1e6, timeout > 0
 }
 
-// eventOn is called when something has happened to a descriptor, or to all of a kind.
-func eventOn(kind, fd uintptr) {
+// eventOn is called when something has happened to the event of a descriptor, to the pipe of a
+// number, or to the terminal.
+func eventOn(kind uint64, number uintptr) {
 	for i := range watchLimit {
-		if w := &watches[i]; w.epoll != 0 && (uintptr(files[w.fd].kind) == kind && (kind == kindConsole || uintptr(w.fd) == fd)) {
+		w := &watches[i]
+		if w.epoll == 0 || files[w.fd].kind != kind {
+			continue
+		}
+		if kind == kindConsole || kind == kindEvent && uintptr(w.fd) == number || kind == kindPipe && uintptr(files[w.fd].count) == number {
 			w.pending |= readyEvents(&files[w.fd])
 		}
 	}

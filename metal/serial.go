@@ -6,14 +6,17 @@ package metal
 // (12.8): the firmware's terminal on the line is of a type that its setup has chosen, mostly
 // PC-ANSI or VT100, where EDK2 writes ? for what is not ASCII or line drawing.
 
+const maxSerialFailures = 3
+
 var (
-	serialLines [4]uintptr // *efiSerialIO
-	serialCount int
-	serialPath  uintptr // device path, which the firmware moves on
-	serialText  [512]byte
-	serialSize  int     // of serialText
-	serialEnd   int     // of what is whole in it: behind it, an escape sequence or character has not ended
-	serialMoved uintptr // BufferSize of Write
+	serialLines    [4]uintptr // *efiSerialIO
+	serialFailures [4]int     // writes in a row that have failed
+	serialCount    int
+	serialPath     uintptr // device path, which the firmware moves on
+	serialText     [512]byte
+	serialSize     int     // of serialText
+	serialEnd      int     // of what is whole in it: behind it, an escape sequence or character has not ended
+	serialMoved    uintptr // BufferSize of Write
 )
 
 // findSerialLine adds the serial line in the device path of a terminal; false if there is none.
@@ -88,7 +91,9 @@ func flushSerial() {
 		return
 	}
 	for i := range serialCount {
-		writeSerial(serialLines[i])
+		if serialFailures[i] < maxSerialFailures {
+			writeSerial(i)
+		}
 	}
 	for i := serialEnd; i < serialSize; i++ {
 		serialText[i-serialEnd] = serialText[i]
@@ -96,16 +101,20 @@ func flushSerial() {
 	serialSize, serialEnd = serialSize-serialEnd, 0
 }
 
-// writeSerial writes to a line. Write returns EFI_TIMEOUT when the line has taken a part only;
-// one that takes nothing loses the text.
-func writeSerial(line uintptr) {
+// writeSerial writes to a line. Write returns EFI_TIMEOUT when the line has taken a part only. A
+// line that takes nothing, since nobody is there and it has flow control, loses the text, and
+// after some failures is left alone: each takes a second.
+func writeSerial(i int) {
+	line := serialLines[i]
 	for p, n := address(&serialText), uintptr(serialEnd); n > 0; {
 		serialMoved = n
 		status := firmware(at[efiSerialIO](line).write, line, address(&serialMoved), p)
 		moved := min(serialMoved, n)
-		if status != efiSuccess && status != efiTimeout || status == efiTimeout && moved == 0 {
+		if status != efiSuccess && status != efiTimeout || moved == 0 {
+			serialFailures[i]++
 			return
 		}
+		serialFailures[i] = 0
 		p, n = p+moved, n-moved
 	}
 }

@@ -21,7 +21,7 @@ const (
 
 	ignoreAction = 1 // SIG_IGN; below it SIG_DFL
 
-	saRestart = 0x10000000 // a read of the terminal that the signal has interrupted goes on
+	saRestart = 0x10000000 // a read of the terminal or a pipe that the signal has interrupted goes on
 
 	siKernel = 0x80
 	siTKill  = ^uint64(5) // -6
@@ -40,7 +40,7 @@ func signalProcess(signal uint64) {
 	acquire(&kernelLock)
 	pendingSignals |= 1 << (signal - 1)
 	if waiter := findWaiter(signal); waiter != nil {
-		reads := waiter.state == stateConsole
+		reads := waiter.state == stateConsole || waiter.state == statePipe
 		if wake(waiter, errno(eintr)); reads && actions[signal].flags&saRestart != 0 {
 			waiter.repeatCall(waiter.call)
 		}

@@ -28,6 +28,7 @@ const (
 	enospc       = 28
 	espipe       = 29
 	erofs        = 30
+	epipe        = 32
 	erange       = 34
 	enametoolong = 36
 	enosys       = 38
@@ -198,9 +199,15 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		if isEvent(a) {
 			return readEvent(&files[a], b, c), true
 		}
+		if isPipe(a) {
+			return pipeCall(t), true
+		}
 	case sysWrite:
 		if isEvent(a) {
 			return writeEvent(a, b, c), true
+		}
+		if isPipe(a) {
+			return pipeCall(t), true
 		}
 	}
 	return 0, false
@@ -217,6 +224,8 @@ func bootCall(t *thread) uint64 {
 		return epollCreate()
 	case sysEventfd2:
 		return eventfd(a)
+	case sysPipe2:
+		return pipe2(a, b)
 
 	case sysRead:
 		return read(t, a, b, c)

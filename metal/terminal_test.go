@@ -35,10 +35,11 @@ func (m *session) pressKeys(steps []step) {
 	m.await("keys: ok\n")
 }
 
-// usKeys are the keys of a US keyboard, as xterm sends them.
+// usKeys are the keys of a US keyboard, as xterm sends them; Ctrl-C is not among them, since it ends the shell's script,
+// too.
 var usKeys = []step{
 	{"a", "", "a"}, {"shift-a", "", "A"}, {"shift-2", "", "@"}, {"ret", "", "\r"}, {"tab", "", "\t"}, {"shift-tab", "", "\x1b[Z"},
-	{"backspace", "", "\x7f"}, {"esc", "", "\x1b"}, {"ctrl-c", "", "\x03"}, {"ctrl-h", "", "\b"}, {"ctrl-z", "", "\x1a"}, {"ctrl-spc", "", "\x00"},
+	{"backspace", "", "\x7f"}, {"esc", "", "\x1b"}, {"ctrl-e", "", "\x05"}, {"ctrl-h", "", "\b"}, {"ctrl-z", "", "\x1a"}, {"ctrl-spc", "", "\x00"},
 	{"ctrl-bracket_right", "", "\x1d"}, {"alt-x", "", "\x1bx"}, {"alt-ctrl-a", "", "\x1b\x01"},
 	{"up", "", "\x1b[A"}, {"down", "", "\x1b[B"}, {"right", "", "\x1b[C"}, {"left", "", "\x1b[D"}, {"ctrl-right", "", "\x1b[1;5C"},
 	{"shift-alt-left", "", "\x1b[1;4D"}, {"home", "", "\x1b[H"}, {"end", "", "\x1b[F"}, {"insert", "", "\x1b[2~"}, {"delete", "", "\x1b[3~"},
@@ -49,9 +50,9 @@ var usKeys = []step{
 
 // serialKeys are what a terminal on the serial line sends.
 var serialKeys = []step{
-	{"", "x", "x"}, {"", "\x7f", "\x7f"}, {"", "\b", "\x7f"}, {"", "\r", "\r"}, {"", "\n", "\n"}, {"", "\x03\x04\x1a", "\x03\x04\x1a"},
+	{"", "x", "x"}, {"", "\x7f", "\x7f"}, {"", "\b", "\x7f"}, {"", "\r", "\r"}, {"", "\n", "\n"}, {"", "\x05\x04\x1a", "\x05\x04\x1a"},
 	{"", "\x1b[A", "\x1b[A"}, {"", "\x1b[H", "\x1b[H"}, {"", "\x1b[3~", "\x1b[3~"}, {"", "\x1b[1;5C", "\x1b[1;5C"}, {"", "\x1bOP", "\x1bOP"},
-	{"", "é日本🙂", "é日本🙂"}, {"", "Л", "Л"}, {"", "ÛJ", "ÛJ"}, {"", "\x1b", "\x1b"},
+	{"", "é日本🙂", "é日本🙂"}, {"", "Лось", "Лось"}, {"", "ÛJ", "ÛJ"}, {"", "\x1b", "\x1b"},
 }
 
 var germanKeys = []step{
@@ -73,10 +74,11 @@ func longText() string {
 // TestTerminal: a program sees Linux's terminal, on a keyboard and on a serial line.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, application(t, 0), 0, "settings", "keys", "keys application", "keys de", "paste raw", "paste lines", "secret", "power off")
+	b := newBench(t, application(t, 0), 0, "settings", "pipes", "keys", "keys application", "keys de", "paste raw", "paste lines", "resized", "secret")
 	b.CPUs = 2
 	m := start(t, b)
 	m.await("settings: ok\n")
+	m.await("pipes: ok\n")
 	m.pressKeys(append(append([]step{}, usKeys...), serialKeys...))
 	m.pressKeys([]step{{"up", "", "\x1bOA"}, {"end", "", "\x1bOF"}, {"ctrl-up", "", "\x1b[1;5A"}})
 	m.pressKeys(germanKeys)
@@ -92,14 +94,20 @@ func TestTerminal(t *testing.T) {
 		t.Logf("%d characters of a paste took %v", len([]rune(text)), time.Since(begin))
 	}
 	for _, s := range []struct{ await, typed string }{
+		{"resized: ready\r\n", "\x1b[8;33;101tx"}, {"resized: 101 by 33, then \"x\"\r\n", ""},
 		{"secret: ready\n", "pass\x7f\x7fßword\r"}, {"\"paßword\"\n", "\x03"}, {"secret: interrupt\n", "more\r"}, {"\"more\"\n", "\x1c"},
-		{"secret: quit\n", "ab\x04\x04"}, {"power: off\n", ""},
+		{"secret: quit\n", "ab\x04\x04"}, {"secret: ok\n", ""},
 	} {
 		m.await(s.await)
 		m.say(s.typed)
 	}
+	for len(m.run.Statuses()) < 9 {
+		time.Sleep(50 * time.Millisecond) // for ever if one never ends: the test runs out of time
+	}
+	m.say("EX.EFI power off\r") // Ctrl-C has ended the shell's script, too
+	m.await("power: off\n")
 	m.wait()
-	if got := fmt.Sprint(m.run.Statuses()); got != "[0 0 0 0 0 0 0 0]" {
+	if got := fmt.Sprint(m.run.Statuses()); got != "[0 0 0 0 0 0 0 0 0 0]" {
 		t.Errorf("exit statuses %s; stderr %q", got, &b.Err)
 	}
 	if strings.Contains(b.Out.String(), "pass") || strings.Contains(b.Out.String(), "more") && !strings.Contains(b.Out.String(), "\"more\"") {

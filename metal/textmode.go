@@ -27,6 +27,7 @@ var (
 	outputTextSize         int
 	penX, penY             int // where outputText ends
 	glyphs                 [256]glyph
+	hiiFont                uintptr // *efiHIIFont; 0: there is none
 	glyphText              [2]uint16
 )
 
@@ -74,6 +75,9 @@ func initText() {
 	terminal.Resize(int(columns), int(rows))
 	textColumns, textRows = terminal.Size()
 	textStarted = true
+	if found, status := locateProtocol(&hiiFontGUID); status == efiSuccess {
+		hiiFont = found
+	}
 	if startedByShell {
 		terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
 	} else {
@@ -130,20 +134,30 @@ func hideText() {
 	if textStarted {
 		enableCursor(false)
 	}
+	enterAgain()
 }
 
-// showText takes the screen back (KD_TEXT): SetMode brings the console's picture, whatever
-// the screen showed before.
+// showText takes the screen back (KD_TEXT), whatever it showed before.
 func showText() {
-	if !graphics {
+	taken := restoreGraphics()
+	if !graphics && !taken {
 		return
 	}
 	graphics = false
 	if !textStarted {
 		return
 	}
-	firmware(at[efiSimpleTextOutput](textOut).setMode, textOut, uintptr(bestMode))
 	resizeTerminal(textColumns, textRows)
+	redrawText()
+}
+
+// redrawText shows the text on a screen that shows something else: SetMode brings the
+// console's picture.
+func redrawText() {
+	if !textStarted || graphics {
+		return
+	}
+	firmware(at[efiSimpleTextOutput](textOut).setMode, textOut, uintptr(bestMode))
 	clearText()
 	terminal.Redraw()
 	drawText()
@@ -326,11 +340,13 @@ func findPen() {
 }
 
 // consoleCell is what the console can show of a cell.
-func consoleCell(c vt.Cell) shownCell {
+func consoleCell(c vt.Cell) shownCell { return shownCell{consoleUnit(c.Rune), consoleAttribute(c)} }
+
+// consoleAttribute is the attribute for a cell: bits 0 to 3 are the text's colour, 4 to 6 the
+// ground's (12.4.5).
+func consoleAttribute(c vt.Cell) uint16 {
 	fg, bg := consoleColor(c.Fg, 7), consoleColor(c.Bg, 0)
 	switch {
-	case c.Attr&vt.Dim != 0 && fg == 7:
-		fg = 8
 	case c.Attr&vt.Dim != 0:
 		fg &= 7
 	case c.Attr&vt.Bold != 0:
@@ -339,12 +355,15 @@ func consoleCell(c vt.Cell) shownCell {
 	if c.Attr&vt.Reverse != 0 {
 		fg, bg = bg, fg
 	}
+	if fg == 8 && bg&7 == 0 { // EDK2's dark gray, 0x303030, can hardly be seen on black
+		fg = 7
+	}
 	if bg &= 7; fg == bg && (c.Fg != c.Bg || c.Fg == vt.Default) { // two colours that the console cannot tell apart
 		if fg = 7; bg == 7 {
 			fg = 0
 		}
 	}
-	return shownCell{consoleUnit(c.Rune), fg | bg<<4}
+	return fg | bg<<4
 }
 
 // consoleColor returns the console's colour that is nearest to one of the terminal.
@@ -399,8 +418,9 @@ func nearestColor(r, g, b int) (nearest uint16) {
 	return nearest
 }
 
-// consoleUnit is the character that the console shows for one of the terminal. It has Latin-1,
-// lines and blocks; for others it is asked, and what it lacks becomes a similar character.
+// consoleUnit is the character that the console shows for one of the terminal. It has Latin-1;
+// whether it has others is asked, and what it lacks becomes a similar character: EDK2 draws
+// nothing for it, and moves what follows to the left.
 func consoleUnit(r rune) uint16 {
 	switch {
 	case r == 0: // the right half of a wide character
@@ -416,11 +436,8 @@ func consoleUnit(r rune) uint16 {
 }
 
 func findGlyph(r rune) uint16 {
-	if r <= 0xFFFF {
-		glyphText[0] = uint16(r)
-		if firmware(at[efiSimpleTextOutput](textOut).testString, textOut, address(&glyphText)) == efiSuccess {
-			return uint16(r)
-		}
+	if r <= 0xFFFF && vt.Width(r) == 1 && hasGlyph(uint16(r)) { // how wide a wide one would be is not known
+		return uint16(r)
 	}
 	switch r {
 	case '‘', '’', '‚', '‛', '′':
@@ -445,4 +462,19 @@ func findGlyph(r rune) uint16 {
 		return 'v'
 	}
 	return '?'
+}
+
+// hasGlyph asks EFI_HII_FONT_PROTOCOL, which EDK2's console on a screen draws with: its
+// TestString says that all characters are there. Without that protocol it asks TestString.
+func hasGlyph(unit uint16) bool {
+	if hiiFont == 0 {
+		glyphText[0] = unit
+		return firmware(at[efiSimpleTextOutput](textOut).testString, textOut, address(&glyphText)) == efiSuccess
+	}
+	firmwareResult = 0
+	status := firmware(at[efiHIIFont](hiiFont).getGlyph, hiiFont, uintptr(unit), 0, address(&firmwareResult), 0)
+	if firmwareResult != 0 {
+		firmware(bootServices().freePool, firmwareResult)
+	}
+	return status == efiSuccess // EFI_WARN_UNKNOWN_GLYPH comes with the picture of a replacement
 }

@@ -23,6 +23,7 @@ const (
 	stateEpoll
 	stateConsole
 	statePoll
+	statePipe
 	stateVCS
 )
 

@@ -115,6 +115,7 @@ func printCrash() {
 	if crashed.core == 0 {
 		return
 	}
+	endSequences()
 	c, f, cpu := at[core](crashed.core), at[trapFrame](crashed.frame), at[[5]uint64](crashed.cpu)
 	say("\nmetal: ")
 	if crashed.program != 0 {

@@ -168,7 +168,7 @@ func (f *Frame) cell(x, y int) vt.Cell {
 		c = f.Cells[y*f.Cols+x]
 	}
 	c.Attr &^= cursor
-	if f.CursorVisible && y == f.CursorY && (x == f.CursorX || x == f.CursorX+1 && c.Rune == 0) {
+	if f.CursorVisible && x == f.CursorX && y == f.CursorY {
 		c.Attr |= cursor
 	}
 	return c
@@ -180,11 +180,13 @@ func (d *Display) drawCells(y, first, last int) image.Rectangle {
 	shown := d.shown[y*d.size.cols:][:d.size.cols]
 	stride := (last + 1 - first) * d.size.width
 	for x := first; x <= last; x++ {
-		wide := x < last && shown[x+1].Rune == 0 && shown[x].Rune != 0
-		d.drawCell(d.strip[(x-first)*d.size.width:], stride, shown[x], wide)
+		c, dst := shown[x], d.strip[(x-first)*d.size.width:]
+		wide := x < last && shown[x+1].Rune == 0 && c.Rune != 0
 		if wide {
 			x++
+			c.Attr |= shown[x].Attr & cursor
 		}
+		d.drawCell(dst, stride, c, wide)
 	}
 	r := d.CellAt(first, y)
 	r.Max.X = r.Min.X + stride

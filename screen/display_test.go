@@ -275,8 +275,13 @@ func TestDamage(t *testing.T) {
 		t.Errorf("a wide character: %v was drawn, want %v", got, want)
 	}
 	f.CursorX, f.CursorY, f.CursorVisible = 10, 5, true
-	if got, want := d.Draw(f), d.CellAt(10, 5).Union(d.CellAt(11, 5)); got != want {
-		t.Errorf("the cursor on a wide character: %v was drawn, want %v", got, want)
+	both := d.CellAt(10, 5).Union(d.CellAt(11, 5))
+	if got := d.Draw(f); got != both {
+		t.Errorf("the cursor on a wide character: %v was drawn, want %v", got, both)
+	}
+	left := picture(&d.fb)
+	if f.CursorX++; d.Draw(f) != both || !bytes.Equal(picture(&d.fb).Pix, left.Pix) {
+		t.Error("the cursor on the right half of a wide character is not that on the left half")
 	}
 	d.Clear()
 	if got := d.Draw(f); got.Dx() != 640 || got.Dy() != 480 {
@@ -293,7 +298,7 @@ func TestPixels(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := blankFrame(d)
-		f.write(0, 0, "Agj", vt.Cell{Fg: vt.RGB | 0xC08040, Bg: vt.RGB | 0x102030})
+		f.write(0, 0, "Agj█", vt.Cell{Fg: vt.RGB | 0xF0FF40, Bg: vt.RGB | 0x102030})
 		d.Draw(f)
 		return d
 	}
@@ -311,10 +316,13 @@ func TestPixels(t *testing.T) {
 		for y := range height {
 			for x := range width {
 				v := binary.NativeEndian.Uint32(fb.Pix[y*stride+x*4:])
-				level := func(f Field) uint8 { return uint8(v >> f.Offset & (1<<f.Length - 1) * 255 / (1<<f.Length - 1)) }
+				level := func(f Field) uint8 {
+					most := uint32(1)<<f.Length - 1
+					return uint8((v>>f.Offset&most*510 + most) / (2 * most))
+				}
 				got := color.RGBA{level(c.red), level(c.green), level(c.blue), 255}
 				w := want.RGBAAt(x, y)
-				near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= uint8(255>>c.red.Length)+1 }
+				near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= uint8(255>>c.red.Length) }
 				if !near(got.R, w.R) || !near(got.G, w.G) || !near(got.B, w.B) {
 					t.Fatalf("%v: pixel (%d, %d) is %v, want %v", c, x, y, got, w)
 				}

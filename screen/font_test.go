@@ -144,6 +144,17 @@ func TestBadFont(t *testing.T) {
 	}
 }
 
+// TestRescue: a fault of a file that package sfnt does not foresee is an error, not the end of the session.
+func TestRescue(t *testing.T) {
+	read := func() (err error) {
+		defer rescue(&err)
+		return []error{nil}[len(makeFont())]
+	}
+	if err := read(); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("%v", err)
+	}
+}
+
 func FuzzFont(f *testing.F) {
 	f.Add(makeFont())
 	f.Fuzz(func(t *testing.T, data []byte) {

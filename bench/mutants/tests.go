@@ -40,7 +40,8 @@ var rooms = []room{
 	{"workers", []check{host("./workers"), host("."), host("./internal/run")}},
 	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
 	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},
-	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|Controls|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
+	{"metal/vt", []check{host("./metal/vt")}},
+	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|ConsoleCells|SerialBytes|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
 		vm("-failfast", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "./metal")}},
 }
 

@@ -21,7 +21,7 @@ import (
 	"bootllama/internal/vm"
 )
 
-const bootHelp = `Usage: boot [MODEL] [options]              build the disk image, boot it in QEMU, show what the machine prints
+const bootHelp = `Usage: boot [MODEL] [options]                  build the disk image, boot it in QEMU, show what the machine prints
        boot --efi PACKAGE [FILE…] [options]    the same with another program
 
 With -i, or when standard input or output is no terminal, the machine runs once and the command ends with its exit

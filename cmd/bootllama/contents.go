@@ -25,11 +25,11 @@ import (
 // case of their letters. A character that FAT does not have becomes _, and of two files with the same name the second becomes
 // STEM-2.bin.
 //
-// A checkpoint of llama2.c's, STEM.bin, has its tokenizer beside it as STEM.tok, whatever the tokenizer was called here; that is what run looks for, before tokenizer.bin.
-// So that each has its own, no two checkpoints on a disk have the same STEM: the second becomes STEM-2.bin, with STEM-2.tok.
-// What does not end in .bin, or a GGUF file in .gguf, gets that ending too, by which the machine's menu knows models: m.q80
-// becomes m.q80.bin. A GGUF file has its tokenizer in it, and needs none; only -z with a GGUF model puts a tokenizer
-// there under its own name, which LLAMA.TXT then says.
+// A checkpoint of llama2.c's, STEM.bin, has its tokenizer beside it as STEM.tok, whatever the tokenizer was called here; that
+// is what run looks for, before tokenizer.bin. So that each has its own, no two checkpoints on a disk have the same STEM: the
+// second becomes STEM-2.bin, with STEM-2.tok. What does not end in .bin, or a GGUF file in .gguf, gets that ending too, by
+// which the machine's menu knows models: m.q80 becomes m.q80.bin. A GGUF file has its tokenizer in it, and needs none; only -z
+// with a GGUF model puts a tokenizer there under its own name, which LLAMA.TXT then says.
 type contents struct {
 	program program
 	files   []entry
@@ -114,14 +114,22 @@ func (c *contents) add(source, name string) string {
 func (c *contents) unused(source, ending string, also func(name string) string) string {
 	name := disk.Name(filepath.Base(source))
 	end := filepath.Ext(name)
-	if ending != "" && !strings.EqualFold(end, ending) {
-		name, end = disk.Name(name+ending), ending
-	}
 	stem := strings.TrimSuffix(name, end)
+	if ending != "" && !strings.EqualFold(end, ending) {
+		stem, end = name, ending
+		name = disk.Name(withRoom(stem) + end)
+	}
 	for i := 2; c.taken[strings.ToUpper(name)] || also != nil && c.taken[strings.ToUpper(also(name))]; i++ {
-		name = disk.Name(fmt.Sprintf("%s-%d%s", stem, i, end))
+		name = disk.Name(fmt.Sprintf("%s-%d%s", withRoom(stem), i, end))
 	}
 	return name
+}
+
+// withRoom cuts the beginning of a name so that a number and an ending fit behind it.
+func withRoom(stem string) string {
+	const most = 110 // characters, which may take two of the 255 places of a name
+	r := []rune(stem)
+	return string(r[:min(len(r), most)])
 }
 
 // tokenizerName returns the name that a checkpoint's tokenizer has beside it.
@@ -186,7 +194,7 @@ func (c *contents) divide(source string) (string, error) {
 // characters that FAT does not have, and for a number where there is such a model.
 func (c *contents) partNames(names []string) []string {
 	const number = "-00001-of-00003.gguf"
-	stem := disk.Name(names[0][:len(names[0])-len(number)])
+	stem := withRoom(disk.Name(names[0][:len(names[0])-len(number)]))
 	end := func(name string) string { return strings.ToLower(name[len(name)-len(number):]) }
 	free := stem
 	for i := 2; c.taken[strings.ToUpper(free+end(names[0]))]; i++ {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,5 +160,39 @@ func TestFolder(t *testing.T) {
 	}
 	if _, stderr, status := invoke(t, "", "console", empty); status != 1 || !strings.Contains(stderr, "there is no model in this folder") {
 		t.Errorf("status %d, %q", status, stderr)
+	}
+}
+
+// TestLongNames: names that are as long as a file system allows get numbers and endings, too.
+func TestLongNames(t *testing.T) {
+	c := &contents{taken: map[string]bool{}}
+	for _, source := range []string{strings.Repeat("x", 255), strings.Repeat("x", 250) + ".gguf", strings.Repeat("🦙", 63), strings.Repeat("🦙", 127)} {
+		var names []string
+		for range 12 {
+			names = append(names, c.add(source, c.unused(source, "", nil)))
+		}
+		for range 12 {
+			names = append(names, c.add(source, c.unused(source, ".gguf", nil)))
+		}
+		parts := []string{source + "-00001-of-00002.gguf", source + "-00002-of-00002.gguf"}
+		for range 12 {
+			for _, name := range c.partNames(parts) {
+				names = append(names, c.add(source, name))
+			}
+		}
+		slices.Sort(names)
+		if n := len(slices.Compact(names)); n != 48 {
+			t.Errorf("%.10s: %d different names", source, n)
+		}
+	}
+	if err := c.check(); err != nil {
+		t.Error(err)
+	}
+	var files []disk.File
+	for _, f := range c.files {
+		files = append(files, disk.File{Path: f.name})
+	}
+	if err := disk.Check(files, disk.Options{}); err != nil {
+		t.Error(err)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"bootllama/internal/run"
 )
 
-const imageHelp = `Usage: image [MODEL…] -o FILE [options]             write a disk image that boots a PC
-       image --efi PACKAGE [FILE…] -o FILE           the same with another program
+const imageHelp = `Usage: image [MODEL…] -o FILE [options]       write a disk image that boots a PC
+       image --efi PACKAGE [FILE…] -o FILE    the same with another program
 
   -o FILE         where to write it
   --free SIZE     room that is left on it, such as 4G or 500M (K, M, G, T: 1024 each)

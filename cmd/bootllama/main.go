@@ -22,10 +22,10 @@ import (
 	"bootllama/internal/stdio"
 )
 
-const help = `bootllama runs a LLaMA model (a llama2.c checkpoint), also on a machine with no operating system.
+const help = `bootllama runs a language model (GGUF, or a checkpoint of llama2.c), also on a machine with no operating system.
 
   bootllama run     [MODEL] [options]          one text on standard output
-  bootllama console [MODEL] [options]          a session: type how a story begins, read it
+  bootllama console [MODEL] [options]          a session: talk with an assistant, or type how a story begins
   bootllama boot    [MODEL] [options]          the same on a virtual PC that has nothing but UEFI firmware
   bootllama image   [MODEL…] -o FILE [options] a disk image for a USB stick
   bootllama efi     [-o FILE] [PACKAGE]        the UEFI application alone
@@ -75,6 +75,11 @@ func command(ctx context.Context, args []string, s streams) int {
 func dispatch(ctx context.Context, args []string, s streams) error {
 	if len(args) == 0 { // as go does: help, but a script that forgot the command fails
 		_, err := io.WriteString(s.stderr, help)
+		if alone() && stdio.IsTerminal(s.stdin) {
+			fmt.Fprint(s.stderr, "\nbootllama is a program for a terminal: open one in this folder, and type its name and a command.\n"+
+				"Enter closes this window.")
+			s.stdin.Read(make([]byte, 1)) // an error closes it, too
+		}
 		return errors.Join(err, exit(statusUsage))
 	}
 	name, args := args[0], args[1:]

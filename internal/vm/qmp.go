@@ -3,11 +3,7 @@ package vm
 import (
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/png"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -67,18 +63,4 @@ func (r *Running) Registers() (string, error) {
 	var text string
 	err = json.Unmarshal(answer, &text)
 	return text, err
-}
-
-// Screenshot returns what the machine's first display shows.
-func (r *Running) Screenshot() (image.Image, error) {
-	name := filepath.Join(r.dir, "screen.png")
-	if _, err := r.qmp.execute("screendump", map[string]any{"filename": name, "format": "png"}); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return png.Decode(f)
 }

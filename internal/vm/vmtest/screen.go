@@ -145,18 +145,21 @@ func (s *Screen) AwaitGone(text string) *Picture {
 }
 
 // AwaitSame looks until the screen shows, pixel by pixel, what a terminal of its size shows to which output was written from
-// the beginning: what comes out of the machine's debug channels.
+// the beginning: what comes out of the machine's debug channels, and what the machine echoed. A line feed goes to the beginning
+// of the next line (ONLCR).
 func (s *Screen) AwaitSame(output []byte) *Picture {
 	s.t.Helper()
+	var of *reader // of which want is
 	var want *image.RGBA
-	p := s.until(func(p *Picture) string {
-		want = p.reader.draw(output)
+	return s.until(func(p *Picture) string {
+		if of != p.reader {
+			of, want = p.reader, p.reader.draw(output)
+		}
 		if n, first := difference(p.Image, want); n > 0 {
 			return fmt.Sprintf("%d pixels, the first at %v, are not those of\n%s\n", n, first, p.reader.read(want).Text())
 		}
 		return ""
 	})
-	return p
 }
 
 // Save writes a picture to the folder of the test's artifacts.
@@ -197,6 +200,9 @@ func (r *reader) draw(output []byte) *image.RGBA {
 	terminal := &vt.Terminal{}
 	terminal.Resize(r.cols, r.rows)
 	for _, b := range output {
+		if b == '\n' {
+			terminal.Write('\r')
+		}
 		terminal.Write(b)
 	}
 	f := screen.Frame{Cols: r.cols, Rows: r.rows}

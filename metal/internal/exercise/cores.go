@@ -84,7 +84,8 @@ func countCores(args []string) error {
 	return nil
 }
 
-// coreCount checks that n cores run at once, all with the same vector state enabled.
+// coreCount checks that n cores run at once, all with the same vector state enabled, and with
+// the same page attributes: those after a reset, but for entry 6, which is write-combining.
 func coreCount(args []string) error {
 	n := number(args, 0, 1)
 	if err := countCores(args); err != nil {
@@ -94,6 +95,9 @@ func coreCount(args []string) error {
 	err := onEveryCore(func(uint32) error {
 		state, err := vectorState()
 		states <- state
+		if got := pageAttributes(); got != 0x0001040600070406 {
+			err = errors.Join(err, fmt.Errorf("page attributes %#016x", got))
+		}
 		return err
 	})
 	if err != nil {
@@ -110,6 +114,9 @@ func coreCount(args []string) error {
 	for i := range 256 {
 		if r := metal.FirmwareRegisters(i); r != (metal.Registers{}) {
 			fmt.Printf("registers of core: %+v\n", r)
+			if r.PAT != 0x0007040600070406 {
+				return fmt.Errorf("the firmware's page attributes were %#016x", r.PAT)
+			}
 			known++
 		}
 	}

@@ -12,6 +12,7 @@ const sysGetrandom = 318 // which package syscall lacks
 
 func xcr0() uint64
 func processorID() uint32
+func pageAttributes() uint64
 func hasOSXSAVE() bool
 func changeRounding()
 func addAVX(sum, a, b *[8]float32)

@@ -11,6 +11,17 @@ TEXT ·xcr0(SB),NOSPLIT,$0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
+// func pageAttributes() uint64
+//
+// IA32_PAT (Intel SDM volume 3, 11.12.2).
+TEXT ·pageAttributes(SB),NOSPLIT,$0-8
+	MOVL $0x277, CX
+	RDMSR
+	SHLQ $32, DX
+	ORQ DX, AX
+	MOVQ AX, ret+0(FP)
+	RET
+
 // func processorID() uint32
 //
 // CPUID leaf 1, EBX[31:24]: the number of the processor that this runs on.

@@ -2,7 +2,7 @@
 
 package main
 
-// The firmware may call one of two functions of entry_amd64.s instead of metal's entry:
+// The firmware may call one of three functions of entry_amd64.s instead of metal's entry:
 //
 // checkedEntry fills the registers that the firmware's calling convention protects, calls
 // metal's entry, and compares them. For each that has changed it writes a line to standard
@@ -14,6 +14,9 @@ package main
 // has such a GDT, too, and the second a code segment with another selector. It looks at
 // the state in which metal calls LocateProtocol and GetRNG, of a protocol that the machine
 // must have, and reports what was wrong as register 30 and above.
+//
+// monitorEntry is checkedEntry on a machine whose graphics outputs have a monitor with the EDID
+// edidBlock, which has no contents yet.
 
 // pattern is what checkedEntry puts into BX, BP, SI, DI, R12 to R15 (words 0 to 7), X6 to X15 (words
 // 8 to 27), MXCSR and the x87 control word (28), and the flags IF and DF (29).
@@ -49,6 +52,13 @@ var (
 
 	mpServicesGUID = [4]uint32{0x3FDDA605, 0x4F46A76E, 0xF41229AD, 0x083D1B53}
 	rngGUID        = [4]uint32{0x3152BCA5, 0x433DEADE, 0x1CC02E86, 0x441F29DC}
+
+	edid        [2]uint64 // EFI_EDID_ACTIVE_PROTOCOL: the size, then the address of edidBlock
+	edidBlock   [128]byte
+	outputs     uintptr // handles of graphics outputs
+	outputCount uintptr
+	edidGUID    = [4]uint32{0xBD8C1056, 0x44EC9F36, 0x33A6A892, 0x8679817F}
+	outputGUID  = [4]uint32{0x9042A9DE, 0x4A3823DC, 0xDE7AFB96, 0x6A5180D0}
 )
 
 var changedText = []byte("entry: the firmware's register 00 has changed\n")

@@ -80,6 +80,69 @@ same:
 	ADDQ $40, SP
 	RET
 
+// monitorEntry: see entry_amd64.go. UEFI 2.10: 7.3 LocateHandleBuffer, InstallProtocolInterface,
+// UninstallProtocolInterface.
+TEXT ·monitorEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	PUSHQ BX
+	PUSHQ SI
+	PUSHQ DI
+	PUSHQ R12
+	SUBQ $56, SP              // 32 bytes of shadow space, an argument, two words
+	MOVQ CX, 40(SP)
+	MOVQ DX, 48(SP)
+	MOVQ 96(DX), BX
+	LEAQ ·edidBlock(SB), AX
+	MOVQ AX, ·edid+8(SB)
+	MOVL $2, CX               // ByProtocol
+	LEAQ ·outputGUID(SB), DX
+	XORL R8, R8
+	LEAQ ·outputCount(SB), R9
+	LEAQ ·outputs(SB), AX
+	MOVQ AX, 32(SP)
+	MOVQ 312(BX), AX
+	CALL AX
+	XORL DI, DI
+install:
+	CMPQ DI, ·outputCount(SB)
+	JCC run
+	MOVQ ·outputs(SB), CX
+	LEAQ (CX)(DI*8), CX
+	LEAQ ·edidGUID(SB), DX
+	XORL R8, R8               // EFI_NATIVE_INTERFACE
+	LEAQ ·edid(SB), R9
+	MOVQ 128(BX), AX
+	CALL AX
+	INCQ DI
+	JMP install
+run:
+	MOVQ 40(SP), CX
+	MOVQ 48(SP), DX
+	CALL ·checkedEntry(SB)
+	MOVQ AX, R12
+	XORL DI, DI
+remove:
+	CMPQ DI, ·outputCount(SB)
+	JCC done
+	MOVQ ·outputs(SB), CX
+	MOVQ (CX)(DI*8), CX
+	LEAQ ·edidGUID(SB), DX
+	LEAQ ·edid(SB), R8
+	MOVQ 144(BX), AX
+	CALL AX
+	INCQ DI
+	JMP remove
+done:
+	MOVQ ·outputs(SB), CX
+	MOVQ 72(BX), AX
+	CALL AX
+	MOVQ R12, AX
+	ADDQ $56, SP
+	POPQ R12
+	POPQ DI
+	POPQ SI
+	POPQ BX
+	RET
+
 // report writes the line about register BX.
 TEXT ·report(SB),NOSPLIT|NOFRAME,$0
 	MOVQ BX, AX

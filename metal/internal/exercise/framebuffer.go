@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -17,6 +18,9 @@ const (
 	fbioPutVScreenInfo = 0x4601
 	fbioGetFScreenInfo = 0x4602
 	fbioPanDisplay     = 0x4606
+
+	kdText     = 0 // linux/kd.h
+	kdGraphics = 1
 )
 
 // framebuffer is an open /dev/fb0.
@@ -37,8 +41,8 @@ func openFramebuffer() (*framebuffer, error) {
 }
 
 func (b *framebuffer) ioctl(request uintptr, argument unsafe.Pointer) error {
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, b.Fd(), request, uintptr(argument)); e != 0 {
-		return fmt.Errorf("ioctl %#x: %w", request, e)
+	if err := ioctl(int(b.Fd()), request, uintptr(argument)); err != nil {
+		return fmt.Errorf("ioctl %#x: %w", request, err)
 	}
 	return nil
 }
@@ -66,14 +70,19 @@ func testPicture(x, y, seed int) uint32 {
 //	fb map        through mmap
 //	fb write      through pwrite
 //	fb set W H    through mmap, in the mode of a size
+//	fb edid W H   through mmap, with a monitor of a size (monitorEntry)
+//	fb text       through mmap; before and after it shows its text
 //	fb panic      the same, and panics
 //	fb none       there is none
 //	fb ioctl      what the calls refuse
 //
-// Each prints the size and waits for a line on standard input, so that a test can look.
+// Each waits for a line on standard input, so that a test can look at the screen.
 func framebufferTest(args []string) error {
 	if len(args) == 0 {
 		return errors.New("which one?")
+	}
+	if args[0] == "edid" {
+		setMonitor(number(args, 1, 0), number(args, 2, 0))
 	}
 	b, err := openFramebuffer()
 	if args[0] == "none" {
@@ -105,17 +114,44 @@ func framebufferTest(args []string) error {
 	if args[0] == "ioctl" {
 		return b.refusals()
 	}
-	if err := b.draw(args[0] == "write", 1); err != nil {
+	keyboard := bufio.NewReader(os.Stdin)
+	if args[0] == "text" {
+		fmt.Println("fb: text")
+		keyboard.ReadString('\n')
+	}
+	if err := errors.Join(setConsoleMode(kdGraphics), b.draw(args[0] == "write", 1)); err != nil {
 		return err
 	}
 	fmt.Printf("fb: drawn %d %d\n", b.width(), b.height())
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+	if _, err := keyboard.ReadString('\n'); err != nil {
 		return err
 	}
-	if args[0] == "panic" {
+	switch args[0] {
+	case "panic":
 		panic("as asked")
+	case "text":
+		return b.showText(keyboard)
 	}
-	return b.close()
+	return errors.Join(b.close(), setConsoleMode(kdText))
+}
+
+// showText goes back to text, with the device still open, and draws the picture again.
+func (b *framebuffer) showText(keyboard *bufio.Reader) error {
+	if err := setConsoleMode(kdText); err != nil {
+		return err
+	}
+	fmt.Println("fb: text again")
+	keyboard.ReadString('\n')
+	if err := errors.Join(setConsoleMode(kdGraphics), b.draw(false, 1)); err != nil {
+		return err
+	}
+	fmt.Printf("fb: drawn %d %d\n", b.width(), b.height())
+	keyboard.ReadString('\n')
+	return nil // without KD_TEXT: that is the kernel's task now
+}
+
+func setConsoleMode(mode uintptr) error {
+	return os.NewSyscallError("KDSETMODE", ioctl(1, kdSetMode, mode))
 }
 
 func (b *framebuffer) close() error {
@@ -151,7 +187,25 @@ func (b *framebuffer) draw(byWrite bool, seed int) (err error) {
 			b.set(row, x, testPicture(x, y, seed))
 		}
 	}
-	return b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable))
+	began := time.Now()
+	if err := b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable)); err != nil {
+		return err
+	}
+	all := time.Since(began)
+	began = time.Now()
+	err = b.Sync() // which does the same; nothing has changed
+	fmt.Printf("fb: shown in %v, again in %v\n", all, time.Since(began))
+	return err
+}
+
+// setMonitor makes the EDID of a monitor (VESA E-EDID 1.4, 3.10.2).
+func setMonitor(width, height int) {
+	copy(edidBlock[:], "\x00\xFF\xFF\xFF\xFF\xFF\xFF\x00")
+	copy(edidBlock[54:], []byte{0xFF, 0xFF, byte(width), 0, byte(width >> 8 << 4), byte(height), 0, byte(height >> 8 << 4)})
+	for _, v := range edidBlock[:127] {
+		edidBlock[127] -= v
+	}
+	edid[0] = uint64(len(edidBlock))
 }
 
 // refusals checks what the calls refuse, and what else a file does.

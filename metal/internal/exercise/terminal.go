@@ -179,6 +179,58 @@ func keys(args []string) error {
 	return nil
 }
 
+// pipes sends more through a pipe than fits, and checks how it ends and how it is waited for.
+func pipes([]string) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	if err := r.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		return err
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("reading an empty pipe: %d, %v", n, err)
+	}
+	data := bytes.Repeat([]byte("through a pipe "), 10_000)
+	sent := make(chan error)
+	go func() {
+		_, err := w.Write(data)
+		sent <- errors.Join(err, w.Close())
+	}()
+	if err := r.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	got, err := io.ReadAll(r)
+	if err = errors.Join(err, <-sent, r.Close()); err != nil || !bytes.Equal(got, data) {
+		return fmt.Errorf("%d of %d bytes came out, %v", len(got), len(data), err)
+	}
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], 0); err != nil { // whose reads and writes wait in the kernel
+		return err
+	}
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_, err := unix.Write(fds[1], []byte("late"))
+		sent <- err
+	}()
+	b := make([]byte, 10)
+	n, err := unix.Read(fds[0], b)
+	if err = errors.Join(err, <-sent); err != nil || string(b[:n]) != "late" {
+		return fmt.Errorf("a read that waits: %q, %v", b[:n], err)
+	}
+	poll := []unix.PollFd{{Fd: int32(fds[0]), Events: unix.POLLIN}, {Fd: int32(fds[1]), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(poll, 0); n != 1 || err != nil || poll[1].Revents != unix.POLLOUT {
+		return fmt.Errorf("poll of an empty pipe: %d, %v, %+v", n, err, poll)
+	}
+	if err := unix.Close(fds[0]); err != nil {
+		return err
+	}
+	if _, err := unix.Write(fds[1], []byte("x")); err != unix.EPIPE {
+		return fmt.Errorf("a write that nobody can read: %v", err)
+	}
+	return unix.Close(fds[1])
+}
+
 // answers checks what the terminal answers to questions.
 func answers() error {
 	fmt.Print("\x1b7\x1b[5;7H\x1b[6n\x1b8\x1b[5n")
@@ -223,6 +275,27 @@ func paste(args []string) error {
 	}
 	fmt.Printf("paste: %d bytes, checksum %08x\r\n", len(got), crc32.ChecksumIEEE(got))
 	return nil
+}
+
+// resized waits until the terminal has another size, and reads a key behind the report of it.
+func resized([]string) error {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	state, err := term.MakeRaw(0)
+	if err != nil {
+		return err
+	}
+	defer term.Restore(0, state)
+	fmt.Print("resized: ready\r\n")
+	<-changed
+	width, height, err := term.GetSize(0)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 10)
+	n, err := os.Stdin.Read(b)
+	fmt.Printf("resized: %d by %d, then %q\r\n", width, height, b[:n])
+	return err
 }
 
 // secret reads a password, and a line with a pending signal in between.

@@ -1,0 +1,148 @@
+//go:build linux && amd64
+
+package screen_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bootllama/internal/disk"
+	"bootllama/internal/efi"
+	"bootllama/internal/vm"
+	"bootllama/internal/vm/vmtest"
+	"bootllama/screen"
+)
+
+// page is what a program shows: styles, colours, lines.
+const page = "\x1b[2J\x1b[H\x1b[1mbootllama\x1b[m \x1b[2mon the bare machine\x1b[m\r\n" +
+	"┌──────────┬─────────╖\r\n│ \x1b[32mgreen\x1b[m    │ \x1b[31;1mred\x1b[m     ║\r\n╘══════════╧═════════╝\r\n" +
+	"Ünïcödé, Ελληνικά, Русский, \x1b[4munderlined\x1b[m, \x1b[3mitalic\x1b[m, \x1b[7mreverse\x1b[m\r\n" +
+	"\x1b[38;2;255;128;0;48;5;17mtrue colours\x1b[m  国 is two cells\r\n"
+
+// lines are n numbered lines.
+func lines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "line %d of a text that is longer than the screen %s\r\n", i, strings.Repeat("x", i%50))
+	}
+	return b.String()
+}
+
+// TestMachine: what the machine's screen shows is, pixel by pixel, what this package draws of what the program wrote.
+func TestMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: minutes")
+	}
+	if _, err := vm.FindQEMU(); err != nil {
+		t.Skip(err)
+	}
+	app, err := efi.Build(t.Context(), efi.Options{Package: "bootllama/screen/internal/show"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, device string
+		size         image.Point
+		steps        string // of show
+	}{
+		{"640x480", "VGA,vgamem_mb=64,xres=640,yres=480", image.Pt(640, 480),
+			"start page.txt wait lines.txt wait busy wait stop page.txt wait start page.txt wait panic"},
+		{"3840x2160", "VGA,vgamem_mb=64,xres=3840,yres=2160", image.Pt(3840, 2160), "start page.txt wait lines.txt wait"},
+		{"Blt", "virtio-gpu-pci", image.Pt(1280, 800), "start page.txt wait lines.txt wait"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := vmtest.New(t, []disk.File{vmtest.Content("SHOW.EFI", app), vmtest.Content("PAGE.TXT", []byte(page)),
+				vmtest.Content("LINES.TXT", []byte(lines(200)))}, 0, "SHOW.EFI "+c.steps, "pause")
+			written := &output{}
+			b.VGA, b.Devices, b.CPUs, b.Stdout = "none", []string{c.device}, 2, written
+			r, err := b.Start(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := vmtest.Watch(t, r, screen.Options{})
+			enter := func() {
+				t.Helper()
+				written.Write([]byte("\r\n")) // the echo
+				if err := r.Type("\r"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await := func(text, name string) {
+				t.Helper()
+				if err := r.Await(t.Context(), vm.Stdout, text); err != nil {
+					t.Fatal(err)
+				}
+				for !bytes.HasSuffix(written.bytes(), []byte("\n")) { // the end of the line with this text
+					time.Sleep(10 * time.Millisecond)
+				}
+				p := s.AwaitSame(written.bytes())
+				if s.Save(p, name); p.Image.Rect.Max != c.size {
+					t.Errorf("the screen has %v pixels, want %v", p.Image.Rect.Max, c.size)
+				}
+			}
+			await("two cells", "page")
+			enter()
+			await("line 199", "lines")
+			enter()
+			if strings.Contains(c.steps, "busy") {
+				await("rounds with text", "busy")
+				enter()
+				if err := r.Await(t.Context(), vm.Stdout, "two cells"); err != nil {
+					t.Fatal(err)
+				}
+				firmwareText(t, s, r, "stopped")
+				enter()
+				await("two cells", "again")
+				enter()
+				firmwareText(t, s, r, "panic")
+			}
+			if err := r.Type("x"); err != nil { // the shell's pause
+				t.Fatal(err)
+			}
+			if _, err := r.Wait(); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(c.steps, "panic") && !strings.Contains(b.Console(), "panic: as it was told") {
+				t.Errorf("the console has no panic:\n%s", b.Console())
+			}
+		})
+	}
+}
+
+// firmwareText waits until the screen's ground is the firmware's black.
+func firmwareText(t *testing.T, s *vmtest.Screen, r *vm.Running, name string) {
+	t.Helper()
+	for range 600 {
+		if p := s.Picture(); p.Image.RGBAAt(0, p.Image.Rect.Max.Y-1) == (color.RGBA{0, 0, 0, 255}) {
+			s.Save(p, name)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("%s: the firmware's console is not to be seen", name)
+}
+
+// output is what a machine wrote; it may be read meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text = append(o.text, p...)
+	return len(p), nil
+}
+
+func (o *output) bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Clone(o.text)
+}
