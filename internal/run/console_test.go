@@ -142,7 +142,7 @@ func TestChangeModel(t *testing.T) {
 	host := Host{Models: func() ([]session.Model, error) {
 		return []session.Model{{Path: qwen2, Name: "two"}, {Path: model, Name: "random"}, {Path: filepath.Join(t.TempDir(), "absent"), Name: "absent"}, {Name: "built-in"}}, nil
 	}}
-	lines := []string{"/set top-k 3", "/set length 4", "/model 2", "/set", "once", "/model absent", "/model two", "/show", "Hi", "/model built-in", "One day"}
+	lines := []string{"/set system Be brief.", "/set top-k 3", "/set length 4", "/model 2", "/set", "once", "/model absent", "/model two", "/show", "/set system", "Hi", "/model built-in", "One day"}
 	rows, errs := sit(t, host, lines, "console", qwen3, "-z", "", "-t", "0", "-s", "1", "-c", "64")
 	if errs != "" {
 		t.Errorf("stderr %q", errs)
@@ -154,6 +154,9 @@ func TestChangeModel(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	if got := strings.Join(answers(rows, "/show"), " "); !strings.Contains(got, qwen2[len(qwen2)-15:]) || !strings.Contains(got, "ChatML") || !strings.Contains(got, "top-k           3") {
+		t.Errorf("%q", got)
+	}
+	if got := answers(rows, "/set system"); !slices.Equal(got, []string{"system is Be brief."}) {
 		t.Errorf("%q", got)
 	}
 	if got := strings.Join(answers(rows, "/model built-in"), " "); !strings.HasPrefix(got, "built-in tales.bin · 1.2 MB · ") || !strings.HasSuffix(got, "/help lists the commands") {
