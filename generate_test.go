@@ -359,3 +359,39 @@ func TestContext(t *testing.T) {
 		t.Errorf("%d", tr.Context())
 	}
 }
+
+// countdown is a context that is done when Err has been called so many times.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestPrefillContext: it ends behind any layer, and then it is as if it had not begun.
+func TestPrefillContext(t *testing.T) {
+	c, err := LoadCheckpoint(randomModel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, fresh := NewTransformer(c, Options{}), NewTransformer(c, Options{})
+	defer tr.Close()
+	defer fresh.Close()
+	tokens := []int{1, 20, 30, 40, 50}
+	fresh.Prefill(tokens, 0)
+	want := slices.Clone(fresh.Logits(4))
+	tr.Prefill(tokens[:2], 0)
+	for layers := range c.Config.NLayers {
+		if err := tr.PrefillContext(&countdown{t.Context(), layers}, tokens[2:], 2); err != context.Canceled {
+			t.Errorf("after %d layers: %v", layers, err)
+		}
+	}
+	if err := tr.PrefillContext(&countdown{t.Context(), c.Config.NLayers}, tokens[2:], 2); err != nil || !slices.Equal(tr.Logits(2), want) {
+		t.Errorf("%v, other logits", err)
+	}
+}

@@ -276,3 +276,79 @@ func TestAssistantFailures(t *testing.T) {
 		t.Errorf("a reader's error: %v", err)
 	}
 }
+
+// TestAgain: the last answer is given anew, in its place, with the next random numbers; one that is stopped before its
+// first word leaves the old one.
+func TestAgain(t *testing.T) {
+	a := assistant(t, 256)
+	g := a.Generator
+	g.Sampler = g.Transformer.NewSampler(1, 0, 5)
+	ctx := context.Background()
+	if err := a.Again(ctx, io.Discard); err != session.ErrNothing {
+		t.Error(err)
+	}
+	for _, line := range []string{"A fox.", "And a hen."} {
+		if err := a.Reply(ctx, io.Discard, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := a.Said()
+	var out strings.Builder
+	if err := a.Again(ctx, &out); err != nil {
+		t.Fatal(err)
+	}
+	said := a.Said()
+	if len(said) != 4 || !slices.Equal(said[:3], before[:3]) || said[3] == before[3] || said[3].Text+"\n" != out.String() {
+		t.Errorf("%+v, before %+v, written %q", said, before, &out)
+	}
+	stopped, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := a.Again(stopped, io.Discard); err != nil || !slices.Equal(a.Said(), said) {
+		t.Errorf("%v, %+v, want %+v", err, a.Said(), said)
+	}
+	if a.stats != (session.Stats{}) {
+		t.Errorf("figures of no answer: %+v", a.stats)
+	}
+}
+
+// TestSetSystem: what the model is told before may change in a conversation, which then goes on as one that began with it.
+func TestSetSystem(t *testing.T) {
+	a, fresh := assistant(t, 256), assistant(t, 256)
+	ctx := context.Background()
+	if err := a.Reply(ctx, io.Discard, "A fox."); err != nil {
+		t.Fatal(err)
+	}
+	for _, system := range []string{"You tell tales.", "Be brief."} {
+		if err := a.SetSystem(&system); err != nil {
+			t.Fatal(err)
+		}
+		fresh.said, fresh.System, fresh.held = slices.Clone(a.said), &system, 0
+		if fresh.said[0].Role != template.System || fresh.said[0].Text != system || len(a.Said()) != len(a.said)-1 {
+			t.Errorf("%+v", a.said)
+		}
+		var got, want strings.Builder
+		if err := errors.Join(a.Reply(ctx, &got, "Go on."), fresh.Reply(ctx, &want, "Go on.")); err != nil || got.String() != want.String() {
+			t.Errorf("%v, %q, want %q", err, &got, &want)
+		}
+	}
+	said, long := slices.Clone(a.said), strings.Repeat("a fox ", 200)
+	if err := a.SetSystem(&long); err == nil || !strings.Contains(err.Error(), "the context holds 256") || *a.System != "Be brief." || !slices.Equal(a.said, said) {
+		t.Errorf("%v, %+v", err, a.said)
+	}
+	if err := a.SetSystem(nil); err != nil || len(a.said) != len(said)-1 || a.said[0].Role != template.User {
+		t.Errorf("%v, %+v", err, a.said)
+	}
+}
+
+// TestStats: the tokens of an answer, and of the context.
+func TestStats(t *testing.T) {
+	a := assistant(t, 256)
+	if err := a.Reply(context.Background(), io.Discard, "A fox."); err != nil {
+		t.Fatal(err)
+	}
+	s := a.Stats()
+	prompt, err := a.encode(a.said[:1])
+	if err != nil || s.Tokens < 1 || s.Tokens > a.Steps || s.Elapsed <= 0 || s.Size != 256 || s.Used != len(a.ids) || s.Used < len(prompt)+s.Tokens {
+		t.Errorf("%+v, %v; %d tokens of the prompt", s, err, len(prompt))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -130,12 +131,19 @@ func (k *Keyboard) wake() {
 }
 
 // Interrupts lets Ctrl-C call f, at once and whatever was typed before it, instead of being a key;
-// nil ends that. f must return soon.
+// one that was typed already counts, too. nil ends that. f must return soon.
 func (k *Keyboard) Interrupts(f func()) {
 	k.start()
 	k.mu.Lock()
-	k.interrupt = f
-	k.mu.Unlock()
+	defer k.mu.Unlock()
+	if k.interrupt = f; f == nil {
+		return
+	}
+	isInterrupt := func(key Key) bool { return key.Is(Ctrl, 'c') }
+	if slices.ContainsFunc(k.keys, isInterrupt) {
+		k.keys = slices.DeleteFunc(k.keys, isInterrupt)
+		f()
+	}
 }
 
 // Next returns the next key, for which it waits. The error is ctx's, or that of Read: io.EOF at
@@ -179,7 +187,7 @@ func (k *Keyboard) take() (key Key, ok bool, err error) {
 	key = k.keys[0]
 	k.size -= 1 + len(key.Text)
 	if k.keys = k.keys[1:]; len(k.keys) == 0 {
-		k.keys = nil
+		k.keys, k.size = nil, 0
 	}
 	return key, true, nil
 }

@@ -32,10 +32,14 @@ func Loading(w io.Writer) *Bar {
 
 // Reading returns a function that draws a bar of tokens, from 0 on to total, which clears it.
 func Reading(w io.Writer) func(done, total int) {
-	b := Bar{w: w}
-	b.line = func(done, total int64, elapsed time.Duration) string {
+	return reading(w, func(done, total int64, elapsed time.Duration) string {
 		return barLine("reading", "tokens", 1, done, total, elapsed)
-	}
+	})
+}
+
+// reading is Reading with another line.
+func reading(w io.Writer, line func(done, total int64, elapsed time.Duration) string) func(done, total int) {
+	b := Bar{w: w, line: line}
 	return func(done, total int) {
 		switch done {
 		case 0:
@@ -46,6 +50,18 @@ func Reading(w io.Writer) func(done, total int) {
 			b.Show(int64(done), int64(total))
 		}
 	}
+}
+
+// Reading returns a function that shows how much of a text the model has read, from 0 on to total,
+// which clears it. It is one row, however narrow.
+func (t *Terminal) Reading() func(done, total int) {
+	return reading(Screen{t.Out}, func(done, total int64, elapsed time.Duration) string {
+		line := barLine("reading", "tokens", 1, done, total, elapsed)
+		if columns, _ := t.Size(); len(line) >= columns {
+			line = fmt.Sprintf("reading %d%%", 100*done/max(total, 1))
+		}
+		return line
+	})
 }
 
 // Show draws the bar for done of total if it is time to do so.

@@ -353,6 +353,18 @@ func TestTypedAhead(t *testing.T) {
 	})
 }
 
+// TestStopAhead: a Ctrl-C that was typed right behind the line stops its answer, too.
+func TestStopAhead(t *testing.T) {
+	e := &parrot{words: 100}
+	talking(t, e, func(p *person, s *Session) {
+		p.press("go\r\x03")
+		p.sees(greeting, "> go", "", "> |")
+		if e.spoken > 0 {
+			t.Errorf("%d words", e.spoken)
+		}
+	})
+}
+
 // TestUnreadable: the person is told what the model cannot read, and other errors end the session.
 func TestUnreadable(t *testing.T) {
 	e := &parrot{fails: Unreadable{errors.New("it has 99 tokens")}}

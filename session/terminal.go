@@ -119,7 +119,9 @@ func (t *Terminal) Write(p []byte) (int, error) {
 		in = in[size:]
 		out = t.appendRune(out, r, limit)
 	}
-	t.partial = append([]byte(nil), in...)
+	if t.partial = append([]byte(nil), in...); len(out) == 0 {
+		return len(p), nil
+	}
 	if _, err := t.Out.Write(out); err != nil {
 		return 0, err
 	}

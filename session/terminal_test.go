@@ -202,6 +202,7 @@ func TestTexts(t *testing.T) {
 		{"a tab that was pasted", []string{"\x1b[200~a\tb\x1b[201~", "\r"}, []string{"a\tb"}, []string{"> a    b", "> |"}},
 		{"pasted", []string{"<\x1b[200~a b\rc\r\x1b[201~>", "\r"}, []string{"<a b\nc\n>"}, []string{"> <a b", "  c", "  >", "> |"}},
 		{"clear", []string{"a", "\r", "bc", "\x0c"}, []string{"a"}, []string{"> bc|"}},
+		{"a backslash, the cursor before it", []string{"ab\\", "\x01", "\r"}, []string{"ab\\"}, []string{`> ab\`, "> |"}},
 		{"only blanks", []string{" ", "\r", "\x1b[A"}, []string{" "}, []string{">", "> |"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -366,6 +367,25 @@ func TestWords(t *testing.T) {
 				t.Errorf("%d columns, writes of %d: %q", columns, size, got)
 			}
 		}
+	}
+}
+
+// TestWideWords: a line may end behind any wide character.
+func TestWideWords(t *testing.T) {
+	p := sit(t, 20, 24)
+	fmt.Fprint(p.terminal, "wide 漢字漢字漢字漢字漢字漢字")
+	p.sees("wide 漢字漢字漢字漢", "字漢字漢字|")
+}
+
+// TestColumns: what is a list stays one when its lines are wrapped, where there is room for it.
+func TestColumns(t *testing.T) {
+	for columns, want := range map[int][]string{
+		40: {"name    a text that is longer than the", "        line, twice as long or even", "        longer", "other   short", "|"},
+		12: {"name    a", "text that is", "longer than", "the line,", "twice as", "long or even", "longer", "other", "short", "|"},
+	} {
+		p := sit(t, columns, 24)
+		p.terminal.list(8, "name    a text that is longer than the line, twice as long or even longer\nother   short")
+		p.sees(want...)
 	}
 }
 

@@ -259,3 +259,33 @@ func TestNoBOS(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestAgain: another story with the last beginning, in the place of the last.
+func TestAgain(t *testing.T) {
+	s := stories(t, 30)
+	g := s.Generator
+	g.Sampler = g.Transformer.NewSampler(1, 0, 5)
+	ctx := context.Background()
+	if err := s.Again(ctx, io.Discard); err != session.ErrNothing {
+		t.Error(err)
+	}
+	for _, beginning := range []string{"once", "the"} {
+		if err := s.Reply(ctx, io.Discard, beginning); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.Said()
+	var out strings.Builder
+	if err := s.Again(ctx, &out); err != nil {
+		t.Fatal(err)
+	}
+	if said := s.Said(); len(said) != 4 || said[1] != before[1] || said[2] != (session.Message{Person: true, Text: "the"}) || said[3].Text != out.String() || !strings.HasPrefix(out.String(), "the") {
+		t.Errorf("%+v, written %q", said, &out)
+	}
+	if st := s.Stats(); st.Used != 30 || st.Size != 64 || st.Tokens < 20 || st.Elapsed <= 0 {
+		t.Errorf("%+v", st)
+	}
+	if err := s.Clear(); err != nil || len(s.Said()) > 0 || s.Stats() != (session.Stats{}) {
+		t.Error(err, s.Said())
+	}
+}

@@ -110,7 +110,8 @@ func TestSession(t *testing.T) {
 		if err != nil || *after != *before {
 			t.Errorf("%s: terminal %+v, was %+v, %v", c.about, after, before, err)
 		}
-		if text := s.String(); strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") || !strings.HasSuffix(text, "\x1b[?2004l") {
+		s.await(t, "\x1b[?2004l")
+		if text := s.String(); strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
 			t.Errorf("%s: %q", c.about, text)
 		}
 	}

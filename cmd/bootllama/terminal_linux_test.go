@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -112,6 +113,9 @@ func TestTerminal(t *testing.T) {
 		{"SIGTERM", true, func(p *os.Process, _ *os.File) error { return p.Signal(syscall.SIGTERM) }, 128 + 15, ""},
 	} {
 		person, program := openPTY(t)
+		if err := unix.IoctlSetWinsize(int(program.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+			t.Fatal(err)
+		}
 		before, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 		if err != nil {
 			t.Fatal(err)
@@ -131,12 +135,16 @@ func TestTerminal(t *testing.T) {
 			return err == nil && during.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0
 		})
 		if !c.early {
-			s.await(t, "\r\n> ")
+			s.await(t, "/help lists the commands")
 			if _, err := person.WriteString("One dag\x7fy\r"); err != nil {
 				t.Fatal(err)
 			}
-			s.await(t, "\r\n> One dag\b \by\r\nOne day, a little girl")
-			s.await(t, "mom\r\n> ")
+			s.await(t, "tok/s · context 20 of 512")
+			rows := s.rows(80, 24)
+			at := slices.Index(rows, "> One day")
+			if at < 0 || !strings.HasPrefix(rows[at+1], "One day, a little girl") || !strings.HasSuffix(rows[at+1], "mom") || !strings.Contains(rows[at+2], " tok/s") {
+				t.Errorf("the screen shows\n%s", strings.Join(rows, "\n"))
+			}
 		}
 		if err := c.end(cmd.Process, person); err != nil {
 			t.Fatal(err)

@@ -19,9 +19,14 @@ import (
 // sits boots a volume on a machine at which a person sits, who does what do says, and returns what the machine wrote.
 func sits(t *testing.T, files []disk.File, do func(ctx context.Context, m *vm.Running) error) (stdout, stderr string) {
 	t.Helper()
+	return sitsAt(t, filepath.Join(t.TempDir(), "disk.img"), files, do)
+}
+
+// sitsAt is sits with the image of that name, which it makes.
+func sitsAt(t *testing.T, image string, files []disk.File, do func(ctx context.Context, m *vm.Running) error) (stdout, stderr string) {
+	t.Helper()
 	application := build(t)
 	application.Path = "EFI/BOOT/BOOTX64.EFI"
-	image := filepath.Join(t.TempDir(), "disk.img")
 	if err := disk.Write(t.Context(), image, append(files, application), disk.Options{}); err != nil {
 		t.Fatal(err)
 	}

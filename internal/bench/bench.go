@@ -3,7 +3,6 @@ package bench
 
 import (
 	"cmp"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -123,7 +122,11 @@ func Main(args []string, load func(model string) (*llama.Checkpoint, *simd.Kerne
 	}
 	r.summarize()
 	if o.json {
-		return json.NewEncoder(stdout).Encode(r)
+		text, err := r.json()
+		if err == nil {
+			_, err = io.WriteString(stdout, text)
+		}
+		return err
 	}
 	return r.print(stdout, c, reader.bytes)
 }
@@ -247,7 +250,11 @@ func types(h llama.Header) string {
 	var names []string
 	bytes := map[string]int64{}
 	for _, t := range h.Tensors {
-		if name := t.Type.String(); t.Rows > 1 && t.Weight != "" {
+		name := t.Type.String()
+		if t.Type == llama.Int8 {
+			name = "int8"
+		}
+		if t.Rows > 1 && t.Weight != "" {
 			if bytes[name] += t.Bytes; !slices.Contains(names, name) {
 				names = append(names, name)
 			}

@@ -1,6 +1,10 @@
 package bench
 
 import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"bootllama"
@@ -61,5 +65,48 @@ func TestWeightReader(t *testing.T) {
 	}
 	if got != want || r.bytes != want || len(r.steps) != 4*c.Config.NLayers+1 {
 		t.Errorf("%d bytes in %d steps, %d counted, want %d", got, len(r.steps), r.bytes, want)
+	}
+}
+
+// TestJSON: the report is what encoding/json writes of it.
+func TestJSON(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	number := func() float64 {
+		switch random.IntN(4) {
+		case 0:
+			return float64(random.IntN(1000))
+		case 1:
+			return random.Float64()
+		}
+		return math.Ldexp(random.NormFloat64(), random.IntN(200)-100)
+	}
+	list := func() (l []float64) {
+		if n := random.IntN(4); n > 0 {
+			l = []float64{}
+			for range n - 1 {
+				l = append(l, number())
+			}
+		}
+		return l
+	}
+	for range 3000 {
+		name := make([]rune, random.IntN(8))
+		for i := range name {
+			name[i] = []rune{rune(random.IntN(0x80)), rune(random.IntN(0x3000)), '"', 0x2028}[random.IntN(4)]
+		}
+		r := Report{Model: string(name) + string([]byte{byte(random.IntN(256))}), SIMD: "avx2", Threads: random.IntN(9), LoadMS: number(), Share: number(), TokenUS: list()}
+		r.Prefill.Tokens, r.Prefill.TokS, r.Prefill.Median = random.IntN(100), list(), number()
+		r.Decode.Tokens, r.Decode.TokS, r.Decode.Median, r.Decode.BytesPerToken, r.Decode.GBS = random.IntN(100), list(), number(), random.Int64(), number()
+		r.Read.GBS, r.Read.Median = list(), number()
+		var want bytes.Buffer
+		if err := json.NewEncoder(&want).Encode(r); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.json(); err != nil || got != want.String() {
+			t.Fatalf("%v\n got %s\nwant %s", err, got, &want)
+		}
+	}
+	if _, err := (&Report{TokenUS: []float64{math.Inf(1)}}).json(); err == nil {
+		t.Error("infinity is a number")
 	}
 }

@@ -140,9 +140,18 @@ func (h Host) sit(ctx context.Context, held session.Session, m *loaded) error {
 	held.Talk, held.Models, held.Power, held.Save = m.talk(), h.Models, h.Power, session.SaveFile
 	held.Load = func(path string) (session.Talk, error) {
 		err := m.change(path, session.RawLines(h.Stderr))
+		m.readsOn(h.Terminal)
 		return m.talk(), err
 	}
+	m.readsOn(h.Terminal)
 	return held.RunTerminal(ctx, h.Terminal)
+}
+
+// readsOn shows on a terminal how far the model has read.
+func (m *loaded) readsOn(t *session.Terminal) {
+	if m.assistant != nil {
+		m.assistant.Progress = t.Reading()
+	}
 }
 
 // talk returns the model for a session on a terminal.
@@ -174,12 +183,21 @@ func (m *loaded) set(option, value string) error {
 	return nil
 }
 
-// change loads another model in the place of m, with the options that are not the model's own. If
-// that fails, m is as it was, but for the conversation.
+// change loads another model in the place of m, with the options that it can have too. If that
+// fails, m is as it was, but for the conversation.
 func (m *loaded) change(name string, stderr io.Writer) error {
 	before := m.o
+	if m.assistant != nil {
+		before.System, before.Think = m.assistant.System, m.assistant.Think
+	}
 	o := before
-	o.Model, o.Tokenizer, o.Prompt = name, "", nil
+	o.Model, o.Tokenizer, o.Prompt, o.Think = name, "", nil, false
+	if !IsGGUFFile(name) {
+		o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.KV = nil, nil, nil, nil, ""
+		if _, err := Check(o); err != nil && name != "" {
+			o.Tokenizer = before.Tokenizer // which may be for several models
+		}
+	}
 	if _, err := Check(o); err != nil {
 		return err
 	}
