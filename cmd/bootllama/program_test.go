@@ -140,7 +140,7 @@ func TestBootProgram(t *testing.T) {
 	}
 	module := folder(t, "data/Größe – λ.txt", "data/._x")
 	for name, text := range map[string]string{
-		"go.mod": "module hello\n\ngo 1.26\n\nrequire bootllama v0.0.0\n\nreplace bootllama => " + checkout + "\n",
+		"go.mod": "module hello\n\ngo 1.26.0\n\nrequire bootllama v0.0.0\n\nreplace bootllama => " + checkout + "\n",
 		"main.go": `package main
 
 import (
