@@ -80,15 +80,22 @@ func TestApplicationAlone(t *testing.T) {
 	if err := disk.Write(t.Context(), image, []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}, disk.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	person := &typing{lines: []string{"Once upon a time\r", "/quit\r"}}
-	var stderr bytes.Buffer
-	m := vm.Machine{Disk: image, Timeout: 10 * time.Minute, Accel: "tcg", Stdout: person, Stderr: &stderr, Keys: person}
-	code, err := m.Run(t.Context())
-	if err != nil || code != 0 {
-		t.Fatalf("status %d, %v, stdout %q, stderr %q", code, err, person.text(), &stderr)
+	var stdout, stderr bytes.Buffer
+	m := vm.Machine{Disk: image, Timeout: 10 * time.Minute, Accel: "tcg", Stdout: &stdout, Stderr: &stderr}
+	r, err := m.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, tale, _ := strings.Cut(person.text(), "\n> Once upon a time\n")
-	if !strings.HasPrefix(tale, "Once upon a time") || len(tale) < 300 {
-		t.Errorf("stdout %q", person.text())
+	for _, step := range []struct{ shows, keys string }{{"/help", "Once upon a time\r"}, {" tok/s", "/quit\r"}} {
+		if err := errors.Join(r.Await(t.Context(), vm.Stdout, step.shows), r.Type(step.keys)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, err := r.Wait(); err != nil || code != 0 {
+		t.Fatalf("status %d, %v, stdout %q, stderr %q", code, err, &stdout, &stderr)
+	}
+	_, tale, _ := strings.Cut(stdout.String(), "Once upon a time") // what was typed
+	if !strings.Contains(tale, "Once upon a time") || len(tale) < 300 {
+		t.Errorf("stdout %q", &stdout)
 	}
 }

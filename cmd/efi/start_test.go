@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"image/color"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"bootllama/internal/gengguf"
 	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
+	"bootllama/screen"
 )
 
 // sits boots a volume on a machine at which a person sits, who does what do says, and returns what the machine wrote.
@@ -62,27 +65,28 @@ func TestMenuOnMetal(t *testing.T) {
 		vmtest.Copy(t, "MODELS/RANDOM.BIN", model), vmtest.Copy(t, "MODELS/RANDOM.TOK", tokenizer),
 	}
 	stdout, stderr := sits(t, files, func(ctx context.Context, m *vm.Running) error {
-		for _, step := range []struct {
-			stream vm.Stream
-			text   string
-			keys   string
-		}{
-			{vm.Stdout, "Which model?", ""},
-			{vm.Stdout, "Arrow keys", "1\r"}, // the broken one: nothing happens but a notice
-			{vm.Stdout, "cannot be loaded here", "\x1b[B\x1b[B"},
-			{vm.Stdout, "\x1b[7m   3 ", "\x1b[A"},
-			{vm.Stdout, "\x1b[7m   2 ", "3"},
-			{vm.Stdout, "\x1b[7m   3 ", "\r"},
-			{vm.Stderr, "Press a key to switch the machine off.", "x"},
+		if err := m.Await(ctx, vm.Stdout, "Arrow keys"); err != nil {
+			return err
+		}
+		lookAtMenu(t, vmtest.Watch(t, m, screen.Options{}).Await("Arrow keys"))
+		for _, step := range []struct{ text, keys, shows string }{
+			{"", "1 ret", "cannot be loaded here"}, // the broken one: nothing happens but a notice
+			{"\x1b[B\x1b[B", "", "\x1b[7m   3 "},   // over the serial line
+			{"", "up", "\x1b[7m   2 "},             // on the keyboard
+			{"", "3", "\x1b[7m   3 "},
+			{"", "ret", "once and"},
 		} {
-			if err := m.Await(ctx, step.stream, step.text); err != nil {
+			if err := errors.Join(m.Type(step.text), m.Press(strings.Fields(step.keys)...)); err != nil {
 				return err
 			}
-			if err := m.Type(step.keys); err != nil {
+			if err := m.Await(ctx, vm.Stdout, step.shows); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := m.Await(ctx, vm.Stderr, "Press a key to switch the machine off."); err != nil {
+			return err
+		}
+		return m.Press("x")
 	})
 	want, _, _ := host([]string{"run", model, "-z", tokenizer, "-i", "once and", "-s", "5", "-n", "9"})
 	if !strings.HasSuffix(stdout, want) || len(want) < 10 {
@@ -95,6 +99,27 @@ func TestMenuOnMetal(t *testing.T) {
 	}
 	if line := "LLAMA.TXT:2: there is no setting \"temprature\": did you mean temperature?\n"; !strings.HasPrefix(stderr, line) {
 		t.Errorf("stderr %q, want %q first", stderr, line)
+	}
+}
+
+// lookAtMenu looks at the menu on the machine's screen: what cannot be loaded is grey, what is chosen is reversed.
+func lookAtMenu(t *testing.T, p *vmtest.Picture) {
+	t.Helper()
+	var texts, grounds []color.RGBA
+	for _, name := range []string{"BROKEN.BIN", "QWEN.GGU", "MODELS/RANDOM.BIN", "the built-in one"} {
+		x, y, ok := p.Find(name)
+		if !ok {
+			x, y, ok = p.Find(strings.Replace(name, "MODELS", "models", 1))
+		}
+		if !ok {
+			t.Fatalf("the screen has no %s:\n%s", name, p.Text())
+		}
+		text, ground := p.Colors(x, y)
+		texts, grounds = append(texts, text), append(grounds, ground)
+	}
+	// The second is chosen, as it is the first that can be loaded.
+	if texts[0] == texts[2] || grounds[0] != grounds[2] || texts[1] != grounds[2] || grounds[1] != texts[2] || texts[3] != texts[2] {
+		t.Errorf("colours of the texts %v, of the grounds %v:\n%s", texts, grounds, p.Text())
 	}
 }
 
