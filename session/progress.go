@@ -57,7 +57,11 @@ func reading(w io.Writer, line func(done, total int64, elapsed time.Duration) st
 func (t *Terminal) Reading() func(done, total int) {
 	return reading(Screen{t.Out}, func(done, total int64, elapsed time.Duration) string {
 		line := barLine("reading", "tokens", 1, done, total, elapsed)
-		if columns, _ := t.Size(); len(line) >= columns {
+		columns, _ := t.Size()
+		if _, figures, _ := strings.Cut(line, "] "); len(line) >= columns { // without the arrow
+			line = "reading" + figures
+		}
+		if len(line) >= columns {
 			line = fmt.Sprintf("reading %d%%", 100*done/max(total, 1))
 		}
 		return line

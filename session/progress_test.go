@@ -123,3 +123,24 @@ func TestReadingProgress(t *testing.T) {
 		}
 	})
 }
+
+// TestReadingRow: on a terminal it is one row, however narrow.
+func TestReadingRow(t *testing.T) {
+	for columns, want := range map[int]string{
+		100: "reading [=====>                  ]  24%  96 of 400 tokens, 16 tokens/s, 19s left",
+		80:  "reading 24%  96 of 400 tokens, 16 tokens/s, 19s left", 40: "reading 24%",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := sit(t, columns, 24)
+			progress := p.terminal.Reading()
+			progress(0, 400)
+			time.Sleep(6 * time.Second)
+			progress(96, 400)
+			if got := p.screen(); len(got) != 1 || got[0] != want {
+				t.Errorf("%d columns: %q", columns, got)
+			}
+			progress(400, 400)
+			p.sees("|")
+		})
+	}
+}

@@ -37,11 +37,13 @@ func (e *parrot) Reply(ctx context.Context, out io.Writer, text string) error {
 	}
 	e.said = append(e.said, Message{true, text}, Message{})
 	answer := &e.said[len(e.said)-1].Text
-	select {
-	case <-time.After(e.reads):
-	case <-ctx.Done():
-		e.said = e.said[:len(e.said)-2]
-		return Say(out, "Stopped.")
+	if e.reads > 0 {
+		select {
+		case <-time.After(e.reads):
+		case <-ctx.Done():
+			e.said = e.said[:len(e.said)-2]
+			return Say(out, "Stopped.")
+		}
 	}
 	for n := range e.words {
 		if e.at != nil {

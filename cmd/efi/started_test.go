@@ -103,12 +103,12 @@ func TestStarted(t *testing.T) {
 	stored.line = ""
 	grub := []started{
 		started{line: `run -s 1 -n 12 -i '"` + prompt + `"'`}.as(tale...),
-		started{line: "--piped console"}.as("console"),
+		started{line: "console"}.as("console"),
 		stored,
 	}
 	systemd := []started{
 		started{line: `run -s 1 -n 12 -i "` + prompt + `"`}.as(tale...),
-		started{line: "--piped console"}.as("console"),
+		started{line: "console"}.as("console"),
 		stored,
 	}
 
