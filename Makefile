@@ -29,7 +29,7 @@ model:
 	cmp build/model/tokenizer.bin models/tok1024.bin
 
 # The root comes last: what its tests skipped is then at the end of what is printed.
-MODULES = $(dir $(wildcard */go.mod) go.mod)
+MODULES = $(dir $(wildcard */go.mod examples/*/go.mod) go.mod)
 # A module of which no test ran has failed.
 GOTESTSUM = "$(CURDIR)/build/gotestsum" --format standard-quiet --post-run-command 'sh -c "[ $$TESTS_TOTAL -gt $$TESTS_SKIPPED ]"'
 

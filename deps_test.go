@@ -34,6 +34,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/gguf bootllama/chat bootllama/chat/template bootllama/internal/flags bootllama/models bootllama/sampler bootllama/simd bootllama/tokenizer bootllama/workers
 	bootllama/metal             : bootllama/metal/vt
 	bootllama/metal/vt          :
+	bootllama/metal/keyboard    : bootllama/metal
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
 	bootllama/cmd/efi           : bootllama/internal/run bootllama/metal
 	bootllama/examples/hello    : bootllama/metal
@@ -68,6 +69,9 @@ module bootllama/train: how the built-in model was made.
 	bootllama/train/tales       :
 	bootllama/train/run         : bootllama bootllama/internal/file bootllama/train bootllama/train/bpe bootllama/train/tales
 	bootllama/train/cmd/train   : bootllama/internal/stdio bootllama/train/run github.com/schollz/progressbar github.com/spf13/pflag gonum.org/v1/plot
+
+module bootllama/examples/terminal: programs of Go's terminal world, which run on metal as they are.
+	bootllama/examples/terminal : bootllama/metal github.com/charmbracelet/bubbletea github.com/gdamore/tcell golang.org/x/term
 
 module bootllama/bench: how fast it is beside others, and how well the tests notice mistakes.
 	bootllama/bench/internal/quiet :

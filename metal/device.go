@@ -6,7 +6,7 @@ package metal
 // it names none.
 func deviceKind(path uintptr) uint64 {
 	switch {
-	case isPath(path, "/dev/tty"):
+	case isPath(path, "/dev/tty"), isPath(path, "/dev/console"):
 		return kindConsole
 	case isPath(path, "/dev/vcs"):
 		return kindVCS

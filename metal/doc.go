@@ -58,11 +58,13 @@
 //	path.go         from a path to a file; directory.go: making, renaming, removing names
 //	volume.go       where paths begin: volumes, the UEFI shell's names of them
 //	console.go      what is written: the terminal; textmode.go, serial.go: how it becomes visible;
-//	                vcs.go: how the program sees it; tty.go: what is typed; device.go: names in /dev
+//	                vcs.go: how the program sees it; device.go: names in /dev
+//	keys.go         from the firmware's keys to bytes; keymap.go: layouts; tty.go: the line
+//	                discipline, reads; termios.go: its settings and the other ioctls
 //	graphics.go     the display: modes, Blt; framebuffer.go: /dev/fb0
 //	unicode.go, message.go
-//	poll.go         epoll and eventfd; clock.go, random.go
-//	exit.go         the end of the program
+//	poll.go         epoll, poll, select, eventfd; pipe.go; clock.go, random.go
+//	exit.go         the end of the program; reboot.go: and of the machine
 //
 // # Rules of kernel code
 //
@@ -108,11 +110,21 @@
 //     a byte order mark, and end at the first zero. What is no text, or longer than 255 words or
 //     about 32,000 bytes, is ignored as a whole, with a line on standard error. A program that
 //     must not take the firmware's data for a person's words asks StartedByShell.
-//   - epoll and eventfd exist for the runtime's timers and nothing else.
+//   - epoll, poll and select wait for eventfd, pipes (16, of 4 KiB) and the terminal; other files are always ready, and
+//     EPERM for epoll. The signal masks of ppoll and pselect are ignored.
 //   - Profiles (runtime/pprof) of memory, locks and blocking are empty, and so is that of
 //     the processor: GODEBUG has profstackdepth=0, which saves 1.4 MiB.
-//   - Standard input is a terminal in line mode: echo, Backspace, Ctrl-U, Ctrl-D for
-//     the end of input, Ctrl-C for SIGINT.
+//   - Standard input is a terminal with Linux's settings, canonical and raw mode, VMIN and VTIME
+//     (TCGETS, TCSETS, TCSETSW, TCSETSF), and so are the other standard streams, /dev/tty and
+//     /dev/console; TERM is xterm-256color. Keys are the bytes that xterm would send. 64 KiB may be
+//     typed ahead; then a bell tells. Three things differ: Ctrl-Z does nothing, since no process
+//     could continue this one; after an echoed ^C a new line begins, as Linux's shells do it; and
+//     a character of two cells is erased from both, where Linux leaves one.
+//   - A keyboard is a US one, which most firmware takes it for, unless KDSKBENT and KDSKBDIACRUC
+//     say otherwise (package keyboard has layouts). Keys of a serial terminal stay what they are.
+//     EDK2's terminal driver parses some of its sequences, holds ESC back for two seconds, and
+//     resets the machine at ESC R ESC r ESC R.
+//   - reboot(2) switches the machine off or restarts it, after what has been written is on the disk.
 //   - Standard output and error are a terminal, whose screen package vt keeps: UTF-8, and the
 //     sequences of xterm. Unless the UEFI shell has started the program, the screen is empty at
 //     the start, and the firmware's console in its mode with the most columns. That console shows

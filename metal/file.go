@@ -15,6 +15,7 @@ const (
 	kindConsole
 	kindEpoll
 	kindEvent
+	kindPipe
 	kindFile
 	kindDirectory
 	kindVCS // /dev/vcs: the cells of the screen (package vt says in which form)
@@ -34,9 +35,7 @@ type file struct {
 	inside   int    // while handle is closed for a rename: 1 + where its path is (closeInside)
 	unlinked uint64 // the file has no name any more: the number of its stand-in (unlinkOpen)
 
-	count     uint64 // value of an eventfd
-	watched   bool
-	watchData epollEvent
+	count uint64 // value of an eventfd; number of a pipe
 }
 
 // Only the boot processor uses descriptors, except those of events: other cores use them,
@@ -71,7 +70,7 @@ func (i *namedInfo) nameSize() (n int) {
 // initFiles opens the standard descriptors and the volume that the image was loaded from.
 func initFiles() {
 	for fd := stdin; fd <= stderr; fd++ {
-		files[fd].kind = kindConsole
+		files[fd] = file{kind: kindConsole, flags: 2} // O_RDWR
 	}
 	if bounceBuffer = allocPages(bounceBufferSize / pageSize); bounceBuffer == 0 {
 		fail("no room for a file buffer", efiOutOfResources)
@@ -94,9 +93,7 @@ func closeFiles() {
 
 func isEvent(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindEvent }
 
-func isConsoleOutput(fd uintptr) bool {
-	return fd != stdin && fd < maxFiles && files[fd].kind == kindConsole
-}
+func isConsole(fd uintptr) bool { return fd < maxFiles && files[fd].kind == kindConsole }
 
 // outputStream is the stream to which a descriptor of the terminal writes: standard error, or
 // for all others standard output.
@@ -171,6 +168,7 @@ const (
 	oExclusive = 0x80
 	oTruncate  = 0x200
 	oAppend    = 0x400
+	oNonblock  = 0x800
 	oDataSync  = 0x1000 // O_SYNC has it, too
 )
 
@@ -280,10 +278,14 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	kind := f.kind
+	if kind == kindPipe {
+		closePipe(f)
+	}
 	f.kind, f.handle = kindClosed, 0
 	if kind == kindFramebuffer {
 		closeFramebuffer()
 	}
+	forgetWatches(fd)
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--
@@ -301,7 +303,7 @@ func read(t *thread, fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		return consoleRead(t, p, n)
+		return consoleRead(t, f, p, n)
 	case kindVCS:
 		return vcsRead(t, fd, p, n, 0)
 	case kindDirectory:
@@ -319,9 +321,6 @@ func write(fd, p, n uintptr) uint64 {
 	f := &files[fd]
 	switch f.kind {
 	case kindConsole:
-		if fd == stdin {
-			return errno(ebadf)
-		}
 		drainOutput() // other cores have written that before
 		consoleWrite(outputStream(fd), p, n)
 		return uint64(n)
@@ -547,19 +546,19 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	return f.offset
 }
 
-func fcntl(fd, command uintptr) uint64 {
+func fcntl(fd, command, argument uintptr) uint64 {
 	const getFD, setFD, getFL, setFL = 1, 2, 3, 4
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
 	switch command {
-	case getFD, setFD, setFL: // they matter for exec and non-blocking files, which do not exist here
+	case getFD, setFD: // they matter for exec
+		return 0
+	case setFL: // only the terminal has reads that wait
+		files[fd].flags = files[fd].flags&^oNonblock | argument&oNonblock
 		return 0
 	case getFL:
-		if files[fd].kind == kindConsole {
-			return 2 // O_RDWR
-		}
-		return uint64(files[fd].flags & (oAccess | oAppend))
+		return uint64(files[fd].flags & (oAccess | oAppend | oNonblock))
 	}
 	return errno(einval)
 }

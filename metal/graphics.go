@@ -277,7 +277,8 @@ func usePicture(p picture) (e uint64) {
 	return 0
 }
 
-// makeShadow finds memory for a picture without framebuffer. Its contents are black.
+// makeShadow finds memory for a picture without framebuffer. Its contents are black, unless
+// they are of a picture of the same size.
 func makeShadow(p *picture) (e uint64) {
 	if display.shadowSize < p.size {
 		acquire(&memoryLock)
@@ -288,7 +289,9 @@ func makeShadow(p *picture) (e uint64) {
 		}
 		display.shadow, display.shadowSize = shadow, p.size
 	}
-	zero(display.shadow, p.size)
+	if p.width != display.width || p.height != display.height {
+		zero(display.shadow, p.size)
+	}
 	p.base, display.shadowShown = display.shadow, false
 	return 0
 }
@@ -320,9 +323,14 @@ func showPicture() (e uint64) {
 // rowChanged says whether a row differs from what is shown, and notes it as shown.
 func rowChanged(y uint32) bool {
 	h := uint64(14695981039346656037)
-	for p, end := display.base+uintptr(y)*display.stride, display.base+uintptr(y+1)*display.stride; p < end; p += bytesPerPixel {
-		h = (h ^ uint64(*at[uint32](p))) * 0x9E3779B97F4A7C15
+	p := display.base + uintptr(y)*display.stride
+	end := p + display.stride
+	for ; p+8 <= end; p += 8 {
+		h = (h ^ *at[uint64](p)) * 0x9E3779B97F4A7C15
 		h ^= h >> 32
+	}
+	if p < end {
+		h = (h ^ uint64(*at[uint32](p))) * 0x9E3779B97F4A7C15
 	}
 	changed := !display.shadowShown || display.shadowRows[y] != h
 	display.shadowRows[y] = h

@@ -8,6 +8,7 @@ const (
 	sysWrite            = 1
 	sysClose            = 3
 	sysFstat            = 5
+	sysPoll             = 7
 	sysLseek            = 8
 	sysMmap             = 9
 	sysMunmap           = 11
@@ -17,6 +18,7 @@ const (
 	sysIoctl            = 16
 	sysPread64          = 17
 	sysPwrite64         = 18
+	sysSelect           = 23
 	sysSchedYield       = 24
 	sysMadvise          = 28
 	sysNanosleep        = 35
@@ -50,6 +52,7 @@ const (
 	sysPrctl            = 157
 	sysArchPrctl        = 158
 	sysSync             = 162
+	sysReboot           = 169
 	sysGettid           = 186
 	sysTkill            = 200
 	sysFutex            = 202
@@ -71,10 +74,13 @@ const (
 	sysReadlinkat       = 267
 	sysFchmodat         = 268
 	sysFaccessat        = 269
+	sysPselect6         = 270
+	sysPpoll            = 271
 	sysUtimensat        = 280
 	sysEpollPwait       = 281
 	sysEventfd2         = 290
 	sysEpollCreate1     = 291
+	sysPipe2            = 293
 	sysRenameat2        = 316
 	sysGetrandom        = 318
 	sysFaccessat2       = 439

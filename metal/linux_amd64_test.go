@@ -21,6 +21,12 @@ func TestLinuxNumbers(t *testing.T) {
 	numbers := map[string]struct{ got, want uint64 }{
 		"sysRead":             {sysRead, linux.SYS_READ},
 		"sysWrite":            {sysWrite, linux.SYS_WRITE},
+		"sysPoll":             {sysPoll, linux.SYS_POLL},
+		"sysSelect":           {sysSelect, linux.SYS_SELECT},
+		"sysPselect6":         {sysPselect6, linux.SYS_PSELECT6},
+		"sysPpoll":            {sysPpoll, linux.SYS_PPOLL},
+		"sysPipe2":            {sysPipe2, linux.SYS_PIPE2},
+		"sysReboot":           {sysReboot, linux.SYS_REBOOT},
 		"sysClose":            {sysClose, linux.SYS_CLOSE},
 		"sysFstat":            {sysFstat, linux.SYS_FSTAT},
 		"sysLseek":            {sysLseek, linux.SYS_LSEEK},
@@ -97,7 +103,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"sysFchmodat2":  {sysFchmodat2, unix.SYS_FCHMODAT2},
 
 		"oAccess": {oAccess, linux.O_ACCMODE}, "oCreate": {oCreate, linux.O_CREAT}, "oExclusive": {oExclusive, linux.O_EXCL},
-		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDataSync": {oDataSync, linux.O_DSYNC}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
+		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDataSync": {oDataSync, linux.O_DSYNC}, "oNonblock": {oNonblock, linux.O_NONBLOCK}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
 
 		"eperm":        {eperm, uint64(linux.EPERM)},
 		"enoent":       {enoent, uint64(linux.ENOENT)},
@@ -109,6 +115,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"eagain":       {eagain, uint64(linux.EAGAIN)},
 		"enomem":       {enomem, uint64(linux.ENOMEM)},
 		"eacces":       {eacces, uint64(linux.EACCES)},
+		"efault":       {efault, uint64(linux.EFAULT)},
 		"ebusy":        {ebusy, uint64(linux.EBUSY)},
 		"efbig":        {efbig, uint64(linux.EFBIG)},
 		"eexist":       {eexist, uint64(linux.EEXIST)},
@@ -121,6 +128,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"enotty":       {enotty, uint64(linux.ENOTTY)},
 		"enospc":       {enospc, uint64(linux.ENOSPC)},
 		"espipe":       {espipe, uint64(linux.ESPIPE)},
+		"epipe":        {epipe, uint64(linux.EPIPE)},
 		"erofs":        {erofs, uint64(linux.EROFS)},
 		"erange":       {erange, uint64(linux.ERANGE)},
 		"enametoolong": {enametoolong, uint64(linux.ENAMETOOLONG)},
@@ -129,6 +137,7 @@ func TestLinuxNumbers(t *testing.T) {
 		"etimedout":    {etimedout, uint64(linux.ETIMEDOUT)},
 
 		"sigINT":   {sigINT, uint64(linux.SIGINT)},
+		"sigQUIT":  {sigQUIT, uint64(linux.SIGQUIT)},
 		"sigILL":   {sigILL, uint64(linux.SIGILL)},
 		"sigTRAP":  {sigTRAP, uint64(linux.SIGTRAP)},
 		"sigABRT":  {sigABRT, uint64(linux.SIGABRT)},
@@ -169,6 +178,47 @@ func TestLinuxNumbers(t *testing.T) {
 		}
 		if n < 5 {
 			t.Errorf("%s has %d numbers %s...: the test does not find them", file, n, prefix)
+		}
+	}
+}
+
+// TestTerminalNumbers compares the numbers of termios, of poll and epoll, and of reboot(2).
+func TestTerminalNumbers(t *testing.T) {
+	for name, n := range map[string]struct{ got, want uint64 }{
+		"INLCR": {inputINLCR, unix.INLCR}, "IGNCR": {inputIGNCR, unix.IGNCR}, "ICRNL": {inputICRNL, unix.ICRNL}, "IXON": {inputIXON, unix.IXON},
+		"IUTF8": {inputIUTF8, unix.IUTF8}, "ISTRIP": {inputISTRIP, unix.ISTRIP},
+		"OPOST": {outputOPOST, unix.OPOST}, "ONLCR": {outputONLCR, unix.ONLCR},
+		"ISIG": {localISIG, unix.ISIG}, "ICANON": {localICANON, unix.ICANON}, "ECHO": {localECHO, unix.ECHO}, "ECHOE": {localECHOE, unix.ECHOE},
+		"ECHOK": {localECHOK, unix.ECHOK}, "ECHONL": {localECHONL, unix.ECHONL}, "NOFLSH": {localNOFLSH, unix.NOFLSH},
+		"ECHOCTL": {localECHOCTL, unix.ECHOCTL}, "ECHOKE": {localECHOKE, unix.ECHOKE}, "IEXTEN": {localIEXTEN, unix.IEXTEN},
+		"c_cflag": {controlB38400CS8CREAD, unix.B38400 | unix.CS8 | unix.CREAD},
+		"VINTR":   {charVINTR, unix.VINTR}, "VQUIT": {charVQUIT, unix.VQUIT}, "VERASE": {charVERASE, unix.VERASE}, "VKILL": {charVKILL, unix.VKILL},
+		"VEOF": {charVEOF, unix.VEOF}, "VTIME": {charVTIME, unix.VTIME}, "VMIN": {charVMIN, unix.VMIN}, "VSUSP": {charVSUSP, unix.VSUSP},
+		"VEOL": {charVEOL, unix.VEOL}, "VREPRINT": {charVREPRINT, unix.VREPRINT}, "VWERASE": {charVWERASE, unix.VWERASE},
+		"VLNEXT": {charVLNEXT, unix.VLNEXT}, "VEOL2": {charVEOL2, unix.VEOL2},
+		"TCGETS": {requestTCGETS, unix.TCGETS}, "TCSETS": {requestTCSETS, unix.TCSETS}, "TCSETSW": {requestTCSETSW, unix.TCSETSW},
+		"TCSETSF": {requestTCSETSF, unix.TCSETSF}, "TCSBRK": {requestTCSBRK, unix.TCSBRK}, "TCXONC": {requestTCXONC, unix.TCXONC},
+		"TCFLSH": {requestTCFLSH, unix.TCFLSH}, "TIOCSCTTY": {requestTIOCSCTTY, unix.TIOCSCTTY}, "TIOCGPGRP": {requestTIOCGPGRP, unix.TIOCGPGRP},
+		"TIOCSPGRP": {requestTIOCSPGRP, unix.TIOCSPGRP}, "TIOCOUTQ": {requestTIOCOUTQ, unix.TIOCOUTQ}, "TIOCINQ": {requestFIONREAD, unix.TIOCINQ},
+		"TIOCGSID": {requestTIOCGSID, unix.TIOCGSID},
+		"EPOLLIN":  {epollIn, unix.EPOLLIN}, "EPOLLOUT": {epollOut, unix.EPOLLOUT}, "EPOLLERR": {epollErr, unix.EPOLLERR}, "EPOLLHUP": {epollHup, unix.EPOLLHUP},
+		"EPOLLONESHOT": {epollOneShot, unix.EPOLLONESHOT}, "EPOLLET": {epollEdge, unix.EPOLLET}, "POLLNVAL": {pollInvalid, unix.POLLNVAL},
+		"EPOLL_CTL_ADD": {epollAdd, unix.EPOLL_CTL_ADD}, "EPOLL_CTL_DEL": {epollDelete, unix.EPOLL_CTL_DEL}, "EPOLL_CTL_MOD": {epollModify, unix.EPOLL_CTL_MOD},
+		"POLLIN": {epollIn, unix.POLLIN}, "POLLOUT": {epollOut, unix.POLLOUT}, "POLLERR": {epollErr, unix.POLLERR}, "POLLHUP": {epollHup, unix.POLLHUP},
+		"MAGIC1": {rebootMagic1, unix.LINUX_REBOOT_MAGIC1}, "MAGIC2": {rebootMagic2, unix.LINUX_REBOOT_MAGIC2},
+		"MAGIC2A": {rebootMagic2A, 0x05121996}, "MAGIC2B": {rebootMagic2B, 0x16041998}, "MAGIC2C": {rebootMagic2C, 0x20112000},
+		"RESTART": {rebootRestart, unix.LINUX_REBOOT_CMD_RESTART}, "HALT": {rebootHalt, unix.LINUX_REBOOT_CMD_HALT}, "POWER_OFF": {rebootPowerOff, unix.LINUX_REBOOT_CMD_POWER_OFF},
+		"CAD_OFF": {rebootCADOff, unix.LINUX_REBOOT_CMD_CAD_OFF}, "CAD_ON": {rebootCADOn, unix.LINUX_REBOOT_CMD_CAD_ON},
+		"SA_RESTART":   {saRestart, 0x10000000},
+		"termios.c_cc": {uint64(unsafe.Offsetof(settings.chars)), uint64(unsafe.Offsetof(unix.Termios{}.Cc))},
+		"c_cc":         {uint64(len(settings.chars)), uint64(len(unix.Termios{}.Cc))},
+		"termios":      {uint64(unsafe.Sizeof(settings)), 36}, // the kernel's; the C library's has speeds behind it
+		"pollfd":       {uint64(unsafe.Sizeof(pollfd{})), uint64(unsafe.Sizeof(unix.PollFd{}))},
+		"kbentry":      {uint64(unsafe.Sizeof(keyEntry{})), 4},
+		"kbdiacruc":    {uint64(unsafe.Sizeof(composedKey{})), 12},
+	} {
+		if n.got != n.want {
+			t.Errorf("%s is %#x, Linux has %#x", name, n.got, n.want)
 		}
 	}
 }

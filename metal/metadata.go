@@ -8,6 +8,7 @@ const (
 	modeDirectory = 0o040000
 	modeRegular   = 0o100000
 	modeCharacter = 0o020000
+	modeFIFO      = 0o010000
 )
 
 func storeStat(p uintptr, info *namedInfo, volume int, inode uint64) {
@@ -57,8 +58,11 @@ func fstat(fd, p uintptr) uint64 {
 func storeDeviceStat(s *stat, kind, inode uint64) {
 	*s = stat{}
 	s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, inode, 1, modeCharacter|0o600, 1024
-	if kind == kindFramebuffer {
+	switch kind {
+	case kindFramebuffer:
 		s.rdev = fbDevice
+	case kindPipe:
+		s.mode = modeFIFO | 0o600
 	}
 }
 

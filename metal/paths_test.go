@@ -11,6 +11,7 @@ import (
 	"go/types"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,23 +83,14 @@ func TestOtherCores(t *testing.T) {
 // is not known to run on the boot processor.
 func callsOnOtherCores(t *testing.T) map[string]map[string]bool {
 	t.Helper()
-	context := build.Default
-	context.GOOS, context.GOARCH, context.CgoEnabled = "linux", "amd64", false
-	pkg, err := context.ImportDir(".", 0)
+	set := token.NewFileSet()
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	terminal, err := (&types.Config{Importer: importer.Default()}).Check("bootllama/metal/vt", set, parseFolder(t, set, "vt"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := token.NewFileSet()
-	var files []*ast.File
-	for _, name := range pkg.GoFiles {
-		f, err := parser.ParseFile(set, name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f)
-	}
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
-	if _, err := (&types.Config{Importer: importer.Default()}).Check("bootllama/metal", set, files, info); err != nil {
+	files := parseFolder(t, set, ".")
+	if _, err := (&types.Config{Importer: withPackage{importer.Default(), terminal}}).Check("bootllama/metal", set, files, info); err != nil {
 		t.Fatal(err)
 	}
 	calls := map[string]map[string]bool{}
@@ -118,6 +110,38 @@ func callsOnOtherCores(t *testing.T) map[string]map[string]bool {
 		}
 	}
 	return calls
+}
+
+// parseFolder reads the Go files of a package for the machine.
+func parseFolder(t *testing.T, set *token.FileSet, folder string) (files []*ast.File) {
+	t.Helper()
+	context := build.Default
+	context.GOOS, context.GOARCH, context.CgoEnabled = "linux", "amd64", false
+	pkg, err := context.ImportDir(folder, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range pkg.GoFiles {
+		f, err := parser.ParseFile(set, filepath.Join(folder, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+// withPackage is an importer that has one package more.
+type withPackage struct {
+	types.Importer
+	more *types.Package
+}
+
+func (w withPackage) Import(path string) (*types.Package, error) {
+	if path == w.more.Path() {
+		return w.more, nil
+	}
+	return w.Importer.Import(path)
 }
 
 func functionName(f *types.Func) string {

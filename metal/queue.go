@@ -15,6 +15,8 @@ var (
 	bootCalls     threadList                 // stateBoot
 	epollWaits    threadList                 // stateEpoll
 	consoleWaits  threadList                 // stateConsole
+	pollWaits     threadList                 // statePoll
+	pipeWaits     threadList                 // statePipe
 	sleeps        threadList                 // stateSleep
 	futexWaits    [1 << futexBits]threadList // stateFutex, by the address of the word
 	freeThreads   threadList                 // stateFree

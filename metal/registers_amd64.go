@@ -25,6 +25,9 @@ func (r *registers) setResult(v uint64)         { r.ax = v }
 func (r *registers) setStackPointer(sp uintptr) { r.sp = uint64(sp) }
 func (r *registers) setTLS(base uintptr)        { r.fs = uint64(base) }
 
+// repeatCall makes the thread execute its SYSCALL again, which has two bytes.
+func (r *registers) repeatCall(number uint64) { r.ax, r.ip = number, r.ip-2 }
+
 // begin makes a thread start at instruction ip with stack pointer sp.
 func (r *registers) begin(ip, sp uintptr) {
 	r.ip, r.sp, r.flags = uint64(ip), uint64(sp), flagsOfHandler

@@ -306,10 +306,19 @@ func allHalted() bool {
 // endExpiredWaits ends the waits whose deadline has passed.
 func endExpiredWaits(now int64) {
 	for now >= earliestDeadline {
-		t, result := heapThread(0), uint64(0)
-		if t.state == stateFutex {
-			result = errno(etimedout)
+		switch t := heapThread(0); t.state {
+		case stateFutex:
+			wake(t, errno(etimedout))
+		case stateConsole: // only the boot processor reads the terminal
+			t.leaveList()
+			removeDeadline(t)
+			t.expired, t.state = true, stateBoot
+			bootCalls.add(t)
+			bootCallCount++
+		case statePoll:
+			wake(t, pollNow(t, true))
+		default:
+			wake(t, 0)
 		}
-		wake(t, result)
 	}
 }

@@ -5,6 +5,7 @@ package metal
 // Linux signal numbers (asm/signal.h).
 const (
 	sigINT   = 2
+	sigQUIT  = 3
 	sigILL   = 4
 	sigTRAP  = 5
 	sigABRT  = 6
@@ -19,6 +20,8 @@ const (
 	maxSignal = 64
 
 	ignoreAction = 1 // SIG_IGN; below it SIG_DFL
+
+	saRestart = 0x10000000 // a read of the terminal or a pipe that the signal has interrupted goes on
 
 	siKernel = 0x80
 	siTKill  = ^uint64(5) // -6
@@ -37,7 +40,10 @@ func signalProcess(signal uint64) {
 	acquire(&kernelLock)
 	pendingSignals |= 1 << (signal - 1)
 	if waiter := findWaiter(signal); waiter != nil {
-		wake(waiter, errno(eintr))
+		reads := waiter.state == stateConsole || waiter.state == statePipe
+		if wake(waiter, errno(eintr)); reads && actions[signal].flags&saRestart != 0 {
+			waiter.repeatCall(waiter.call)
+		}
 	}
 	release(&kernelLock)
 }

@@ -84,6 +84,7 @@ func initFirstThread() {
 	// schedinit's mProfStackInit allocates, and that is sampled).
 	p.push(p.string("GODEBUG=asyncpreemptoff=1,profstackdepth=0"))
 	p.push(p.memoryLimit())
+	p.push(p.string("TERM=xterm-256color")) // what package vt understands
 	p.push(0)
 	p.push(atPageSz)
 	p.push(pageSize)

@@ -14,6 +14,7 @@ const (
 	eagain       = 11
 	enomem       = 12
 	eacces       = 13
+	efault       = 14
 	ebusy        = 16
 	eexist       = 17
 	exdev        = 18
@@ -27,6 +28,7 @@ const (
 	enospc       = 28
 	espipe       = 29
 	erofs        = 30
+	epipe        = 32
 	erange       = 34
 	enametoolong = 36
 	enosys       = 38
@@ -78,7 +80,7 @@ func syscall() {
 // out its system call (serveNext), unless the call writes text for the console that fits
 // in the queue.
 func queueBootCall(c *core, t *thread) {
-	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsoleOutput(fd) && queueOutput(outputStream(fd), p, n) {
+	if fd, p, n, _, _ := t.arguments(); t.call == sysWrite && isConsole(fd) && queueOutput(outputStream(fd), p, n) {
 		t.setResult(uint64(n))
 		return
 	}
@@ -182,13 +184,30 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		return epollCtl(a, b, c, d), true
 	case sysEpollPwait:
 		return epollWait(t, a, b, c, d), true
+	case sysPoll:
+		if deadline, any := pollDeadline(c); any {
+			return pollCall(t, deadline), true
+		}
+		return pollCall(t, 0), true
+	case sysPpoll:
+		return pollCall(t, timeoutAt(c, 1)), true
+	case sysSelect:
+		return pollCall(t, timeoutAt(e, 1000)), true
+	case sysPselect6:
+		return pollCall(t, timeoutAt(e, 1)), true
 	case sysRead:
 		if isEvent(a) {
 			return readEvent(&files[a], b, c), true
 		}
+		if isPipe(a) {
+			return pipeCall(t), true
+		}
 	case sysWrite:
 		if isEvent(a) {
-			return writeEvent(&files[a], b, c), true
+			return writeEvent(a, b, c), true
+		}
+		if isPipe(a) {
+			return pipeCall(t), true
 		}
 	}
 	return 0, false
@@ -205,6 +224,8 @@ func bootCall(t *thread) uint64 {
 		return epollCreate()
 	case sysEventfd2:
 		return eventfd(a)
+	case sysPipe2:
+		return pipe2(a, b)
 
 	case sysRead:
 		return read(t, a, b, c)
@@ -223,7 +244,7 @@ func bootCall(t *thread) uint64 {
 	case sysNewfstatat:
 		return fstatat(a, b, c, d)
 	case sysFcntl:
-		return fcntl(a, b)
+		return fcntl(a, b, c)
 	case sysFsync, sysFdatasync:
 		return fsync(a)
 	case sysSync:
@@ -285,6 +306,9 @@ func bootCall(t *thread) uint64 {
 		return munmapFramebuffer(a, b)
 	case sysIoctl:
 		return ioctl(a, b, c)
+
+	case sysReboot:
+		return reboot(a, b, c)
 
 	case sysGetrandom:
 		return getrandom(a, b)

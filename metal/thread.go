@@ -22,6 +22,8 @@ const (
 	stateSleep
 	stateEpoll
 	stateConsole
+	statePoll
+	statePipe
 	stateVCS
 )
 
@@ -35,6 +37,7 @@ type thread struct {
 	list, previous, next         uintptr // *threadList that it is in, 0: none; its neighbours there
 	deadline                     int64   // of a wait, in nanoseconds of the monotonic clock
 	heapPlace, heapEntry         uintptr // see queue.go; heapPlace is 0 if it is not in the heap
+	expired                      bool    // the time of its read of the terminal is up: the call is made once more
 	futex                        uintptr
 	buffer, bufferSize           uintptr // for the result of a read or epoll_pwait that waits
 	descriptor                   uintptr // of a read of /dev/vcs that waits

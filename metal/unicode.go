@@ -95,3 +95,14 @@ func encodeUTF8(b *[4]byte, r uint32) int {
 	b[0], b[1], b[2], b[3] = byte(0xF0|r>>18), byte(0x80|r>>12&0x3F), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)
 	return 4
 }
+
+// utf8Length is the length of the character that a byte from 0xC2 to 0xF4 begins.
+func utf8Length(first byte) int {
+	switch {
+	case first >= 0xF0:
+		return 4
+	case first >= 0xE0:
+		return 3
+	}
+	return 2
+}

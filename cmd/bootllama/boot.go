@@ -245,9 +245,11 @@ func hold(ctx context.Context, m vm.Machine, s streams, t terminals) (int, error
 		return 0, err
 	}
 	defer restore()
-	m.Keys = newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
+	keys := newKeyboard(s.stdin, func() { cancel(errSwitchedOff) })
+	t.tellSize(ctx, keys)
+	m.Keys = keys
 	if t.out {
-		m.Stdout = stdio.Text(crlf{s.stdout}, echo)
+		m.Stdout = &statements{w: crlf{s.stdout}}
 	}
 	if t.err {
 		m.Stderr = stdio.Text(crlf{s.stderr}, "\r")

@@ -314,7 +314,7 @@ func TestTypist(t *testing.T) {
 }
 
 func TestKeyboard(t *testing.T) {
-	for text, want := range map[string]string{"ab\x7f\r\x03": "ab\x08\r\x03", "ab\x1dxy": "ab", "\x1d": ""} {
+	for text, want := range map[string]string{"ab\x7f\r\x03\x1b[Aé": "ab\x7f\r\x03\x1b[Aé", "ab\x1dxy": "ab", "\x1d": ""} {
 		stopped := make(chan bool, 1)
 		keys, err := io.ReadAll(newKeyboard(iotest.OneByteReader(strings.NewReader(text)), func() { stopped <- true }))
 		if string(keys) != want || err != nil || len(stopped) != strings.Count(text, "\x1d") {
@@ -332,6 +332,35 @@ func TestKeyboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-stopped
+	sized := newKeyboard(strings.NewReader(""), func() {})
+	sized.size(100, 30)
+	if keys, err := io.ReadAll(sized); string(keys) != "\x1b[8;30;100t" || err != nil {
+		t.Errorf("a size is %q, %v", keys, err)
+	}
+}
+
+func TestStatements(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain é\r\n":                                "plain é\r\n",
+		"\x1b[31mred\x1b[0m\x1b[2;3H\x1b[K":          "\x1b[31mred\x1b[0m\x1b[2;3H\x1b[K",
+		"a\x1b[6nb\x1b[cc\x1b[>0cd\x1b[18te":         "abcde",
+		"\x1b]0;title\x07x\x1b]10;?\x1b\\y":          "\x1b]0;title\x07xy",
+		"\x1bP+q544e\x1b\\z\x05":                     "z",
+		"\x1b7\x1b(B\x1b=\x1b[?25l\x1b[?2026$p\x1bZ": "\x1b7\x1b(B\x1b=\x1b[?25l",
+		"\x1b\x1b[A":                                 "\x1b\x1b[A",
+	} {
+		var whole, bytewise strings.Builder
+		if n, err := (&statements{w: &whole}).Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+		s := statements{w: &bytewise}
+		for i := range len(text) {
+			s.Write([]byte{text[i]}) // a Builder never fails
+		}
+		if whole.String() != want || bytewise.String() != want {
+			t.Errorf("%q: %q, and byte by byte %q, want %q", text, whole.String(), bytewise.String(), want)
+		}
+	}
 }
 
 func TestCRLF(t *testing.T) {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"sync"
 
 	"golang.org/x/term"
@@ -52,41 +55,81 @@ func (t terminals) raw() (restore func(), err error) {
 
 // keyboard is a reader of a terminal's keys. A goroutine reads them ahead, so that Ctrl-] works at any time.
 type keyboard struct {
-	pressed <-chan []byte // closed at the end
+	pressed chan []byte // never closed: size may write to it at any time
+	over    chan struct{}
 	rest    []byte
 }
 
-// newKeyboard reads terminal until its end or until Ctrl-], for which it calls stop. It converts DEL, which a terminal
-// sends for the backspace key, into BS: most terminal types of the firmware take DEL for the Delete key.
+// newKeyboard reads terminal until its end or until Ctrl-], for which it calls stop.
 func newKeyboard(terminal io.Reader, stop func()) *keyboard {
-	const backspace, del, ctrlRightBracket = 0x08, 0x7f, 0x1d
-	pressed := make(chan []byte, 4096) // more than a user types ahead
+	const ctrlRightBracket = 0x1d
+	k := &keyboard{pressed: make(chan []byte, 4096), over: make(chan struct{})} // more than a user types ahead
 	go func() {
-		defer close(pressed)
+		defer close(k.over)
 		for {
 			keys := make([]byte, 256)
 			n, err := terminal.Read(keys)
-			keys = bytes.ReplaceAll(keys[:n], []byte{del}, []byte{backspace})
+			keys = keys[:n]
 			if i := bytes.IndexByte(keys, ctrlRightBracket); i >= 0 {
 				stop()
 				return
 			}
-			pressed <- keys
+			k.pressed <- keys
 			if err != nil {
 				return // the terminal is gone; SIGHUP ends the command
 			}
 		}
 	}()
-	return &keyboard{pressed: pressed}
+	return k
+}
+
+// size tells the machine how large the terminal is, as xterm answers CSI 18 t.
+func (k *keyboard) size(columns, rows int) {
+	select {
+	case k.pressed <- fmt.Appendf(nil, "\x1b[8;%d;%dt", rows, columns):
+	default: // a machine that takes no keys needs no size
+	}
+}
+
+// tellSize tells the machine the size of the terminal, now and when it changes, until ctx ends.
+func (t terminals) tellSize(ctx context.Context, k *keyboard) {
+	tell := func() {
+		if columns, rows, err := term.GetSize(t.fd); err == nil { // some terminals do not know
+			k.size(columns, rows)
+		}
+	}
+	tell()
+	changed := make(chan os.Signal, 1)
+	notifyResized(changed)
+	go func() {
+		defer signal.Stop(changed)
+		for {
+			select {
+			case <-changed:
+				tell()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 }
 
 func (k *keyboard) Read(p []byte) (int, error) {
 	for len(k.rest) == 0 {
-		keys, ok := <-k.pressed
-		if !ok {
-			return 0, io.EOF
+		select {
+		case k.rest = <-k.pressed:
+			continue
+		default:
 		}
-		k.rest = keys
+		select {
+		case k.rest = <-k.pressed:
+		case <-k.over:
+			select {
+			case k.rest = <-k.pressed: // the last ones
+			default:
+				return 0, io.EOF
+			}
+		}
 	}
 	n := copy(p, k.rest)
 	k.rest = k.rest[n:]
@@ -101,4 +144,72 @@ func (c crlf) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// statements writes to a terminal what a machine's program writes, its control sequences too, except for questions that a
+// terminal would answer (ECMA-48's DSR and DA, xterm's CSI t, OSC with ?, DCS): the machine is a terminal itself, has
+// answered them, and a second answer would be keys. Sequences may come in several calls.
+type statements struct {
+	w        io.Writer
+	sequence []byte // the beginning of one, from ESC on
+	out      []byte
+}
+
+func (s *statements) Write(p []byte) (int, error) {
+	const enq, esc = 0x05, 0x1b
+	s.out = s.out[:0]
+	for _, b := range p {
+		switch {
+		case b == esc && !s.isString(): // whatever was there is not finished
+			s.out = append(s.out, s.sequence...)
+			s.sequence = append(s.sequence[:0], b)
+		case len(s.sequence) > 0:
+			s.sequence = append(s.sequence, b)
+			if s.complete() {
+				if !s.isQuestion() {
+					s.out = append(s.out, s.sequence...)
+				}
+				s.sequence = s.sequence[:0]
+			}
+		case b != enq:
+			s.out = append(s.out, b)
+		}
+	}
+	if _, err := s.w.Write(s.out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// isString reports whether the sequence is one that ST or BEL ends: OSC or DCS and the like.
+func (s *statements) isString() bool {
+	return len(s.sequence) > 1 && bytes.IndexByte([]byte("]PX^_"), s.sequence[1]) >= 0
+}
+
+const longestSequence = 4096
+
+func (s *statements) complete() bool {
+	last := s.sequence[len(s.sequence)-1]
+	switch {
+	case len(s.sequence) == longestSequence:
+		return true
+	case s.isString():
+		return last == '\a' || bytes.HasSuffix(s.sequence[2:], []byte("\x1b\\"))
+	case len(s.sequence) == 2:
+		return last != '[' && last >= 0x30
+	case s.sequence[1] == '[':
+		return last < ' ' || last >= 0x40
+	}
+	return last >= 0x30
+}
+
+func (s *statements) isQuestion() bool {
+	last := s.sequence[len(s.sequence)-1]
+	switch s.sequence[1] {
+	case '[':
+		return bytes.IndexByte([]byte("cntx"), last) >= 0 || bytes.HasSuffix(s.sequence, []byte("$p")) || bytes.HasPrefix(s.sequence, []byte("\x1b[>")) && last == 'q'
+	case ']':
+		return bytes.IndexByte(s.sequence, '?') >= 0
+	}
+	return s.sequence[1] == 'Z' || s.isString()
 }

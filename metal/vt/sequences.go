@@ -28,10 +28,7 @@ func (t *Terminal) escape(b byte) {
 	}
 }
 
-func (t *Terminal) restore() {
-	t.cursor = t.saved[t.screen]
-	t.x, t.y = min(t.x, t.columns-1), min(t.y, t.rows-1)
-}
+func (t *Terminal) restore() { t.cursor = t.saved[t.screen] }
 
 // designate carries out an escape sequence with an intermediate byte: which characters G0 and
 // G1 are (SCS), and DECALN.

@@ -258,6 +258,10 @@ func TestModes(t *testing.T) {
 	if term.ApplicationCursor() || term.BracketedPaste() || !visible() {
 		t.Error("modes at the start")
 	}
+	write(term, "\x1b[1;?25l\x1b[2?25l\x1b[??25l")
+	if !visible() {
+		t.Error("a malformed sequence hides the cursor")
+	}
 	write(term, "\x1b[?1;2004h\x1b[?25l")
 	if !term.ApplicationCursor() || !term.BracketedPaste() || visible() {
 		t.Error("modes are not set")

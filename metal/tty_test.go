@@ -1,0 +1,302 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// resetInput forgets what has been typed and set, before a test and after it.
+func resetInput(t *testing.T) {
+	t.Helper()
+	before := settings
+	reset := func() {
+		settings = before
+		received, receivedHead, receivedEnd = [receivedSize]byte{}, 0, 0
+		typedHead, typedLine, typedEnd = 0, 0, 0
+		literalNext, overflowed, echoedCount, pendingSignals = false, false, 0, 0
+		layoutSet, composedCount, deadTyped, partialSize, partialNeed = false, 0, 0, 0, 0
+		keyDecoder = utf16Decoder{}
+		terminal.Resize(200, 24)
+		terminal.Write('\r')
+	}
+	reset()
+	t.Cleanup(reset)
+}
+
+// typeBytes gives the line discipline bytes and returns what it echoes.
+func typeBytes(b []byte) string {
+	var echo []byte
+	for _, c := range b {
+		discipline(c)
+		echo = append(echo, echoed[:echoedCount]...)
+		flushEcho()
+	}
+	return string(echo)
+}
+
+// readTyped reads as a program does; ok is false where it would wait.
+func readTyped(n int) (text string, ok bool) {
+	b := make([]byte, n)
+	taken, ok := takeInput(address(&b[0]), uintptr(n), false)
+	return string(b[:taken]), ok
+}
+
+// linuxTerminal is a pseudo-terminal of the host: master is the person's side, slave the program's.
+type linuxTerminal struct {
+	t             *testing.T
+	master, slave *os.File
+}
+
+func openLinuxTerminal(t *testing.T) *linuxTerminal {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals: ", err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close(); slave.Close() })
+	return &linuxTerminal{t, master, slave}
+}
+
+// readUntil reads until a text comes.
+func readUntil(f *os.File, end string) (string, error) {
+	var got []byte
+	for b := make([]byte, 256); !bytes.HasSuffix(got, []byte(end)); {
+		n, err := f.Read(b)
+		if err != nil {
+			return string(got), err
+		}
+		got = append(got, b[:n]...)
+	}
+	return string(got), nil
+}
+
+// TestLineDiscipline types the same on Linux's terminal and on this one, with random settings
+// and much editing, and compares the echo and what a program reads, read by read. Characters of
+// two cells are left out: Linux erases one of them.
+func TestLineDiscipline(t *testing.T) {
+	linux := openLinuxTerminal(t)
+	const end = "#end\n" // a last line, which tells that Linux has seen all
+	keys := []string{"a", "b ", "word", "é", "ß", "\t", "\x7f", "\x7f\x7f", "\x15", "\x17", "\x12", "\x16", "\x04", "\r", "\n", "\x01", "\x1b[A", "x_y-z"}
+	locals := []uint32{localECHO, localECHOE, localECHOK, localECHONL, localECHOKE, localIEXTEN}
+	random := rand.New(rand.NewPCG(12, 5))
+	for round := range 400 {
+		resetInput(t)
+		settings.local = localICANON | localECHOCTL
+		for _, flag := range locals {
+			if random.IntN(5) > 0 {
+				settings.local |= flag
+			}
+		}
+		settings.input = inputIUTF8
+		for _, flag := range []uint32{inputICRNL, inputINLCR, inputIGNCR} {
+			if random.IntN(3) == 0 {
+				settings.input |= flag
+			}
+		}
+		settings.input &^= inputINLCR // or nothing ends a line
+		host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
+		copy(host.Cc[:], settings.chars[:])
+		if err := unix.IoctlSetTermios(int(linux.slave.Fd()), unix.TCSETSF, &host); err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for range random.IntN(40) {
+			text.WriteString(keys[random.IntN(len(keys))])
+		}
+		typed := text.String() + "\x16\x16\x15" + "\n" + end // in whatever state that is, it ends
+		if _, err := linux.master.WriteString(typed); err != nil {
+			t.Fatal(err)
+		}
+		var reads []string
+		for len(reads) == 0 || reads[len(reads)-1] != end {
+			b := make([]byte, 4096)
+			n, err := unix.Read(int(linux.slave.Fd()), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reads = append(reads, string(b[:n]))
+		}
+		echo := strings.ReplaceAll(typeBytes([]byte(typed)), "\n", "\r\n")
+		if settings.local&localECHO != 0 {
+			want, err := readUntil(linux.master, "#end\r\n")
+			if err != nil || echo != want {
+				t.Errorf("round %d: lflag %#x, typed %q: echo\n%q, Linux has\n%q, %v", round, settings.local, typed, echo, want, err)
+			}
+		} else if settings.local&localECHONL == 0 && echo != "" {
+			t.Errorf("round %d: echo %q without ECHO", round, echo)
+		}
+		for i, want := range reads {
+			if got, ok := readTyped(4096); got != want || !ok {
+				t.Errorf("round %d: lflag %#x, iflag %#x, typed %q: read %d is %q, %v, Linux has %q", round, settings.local, settings.input, typed, i, got, ok, want)
+			}
+		}
+		if t.Failed() {
+			return
+		}
+		linux.drain()
+	}
+}
+
+// drain reads what the person's side still has.
+func (l *linuxTerminal) drain() {
+	for {
+		n, err := unix.IoctlGetInt(int(l.master.Fd()), unix.TIOCINQ)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		l.master.Read(make([]byte, n)) // there are as many
+	}
+}
+
+// TestModes: what is typed in one mode and read in the other, and what VMIN wants.
+func TestModes(t *testing.T) {
+	resetInput(t)
+	expect := func(n int, want string, wantOK bool) {
+		t.Helper()
+		if got, ok := readTyped(n); got != want || ok != wantOK {
+			t.Errorf("read %q, %v, want %q, %v", got, ok, want, wantOK)
+		}
+	}
+	set := func(flags uint32, min, time byte) {
+		s := settings
+		s.local, s.chars[charVMIN], s.chars[charVTIME] = flags, min, time
+		setSettings(&s)
+	}
+	typeBytes([]byte("two\nlines"))
+	expect(2, "tw", true)
+	expect(10, "o\n", true)
+	expect(10, "", false)
+	set(0, 1, 0)
+	expect(3, "lin", true) // an unfinished line can be read in raw mode
+	expect(10, "es", true)
+	expect(10, "", false)
+	set(0, 4, 0)
+	typeBytes([]byte("abc"))
+	expect(10, "", false)
+	expect(2, "ab", true) // no more than were asked for
+	if hasInput() {
+		t.Error("one byte is ready, where VMIN is 4")
+	}
+	typeBytes([]byte("\r\x04\x7f"))
+	expect(10, "c\n\x04\x7f", true)
+	set(0, 0, 0)
+	expect(10, "", true)
+	typeBytes([]byte("raw"))
+	set(localICANON, 1, 0)
+	expect(10, "raw", true) // as a line without an end
+	expect(10, "", false)
+	typeBytes([]byte("abcd\x04\x04"))
+	expect(4, "abcd", true) // the end of input behind a full buffer goes with it
+	expect(4, "", true)
+	expect(4, "", false)
+}
+
+// TestTypeAhead: lines are kept until the queue is full; then a bell tells, the end of the line
+// still fits, and an interrupt gets through.
+func TestTypeAhead(t *testing.T) {
+	resetInput(t)
+	line := strings.Repeat("x", 999) + "\n"
+	for range typedSize/1000 + 1 {
+		typeBytes([]byte(line))
+	}
+	if !overflowed {
+		t.Error("no bell")
+	}
+	for range typedSize / 1000 {
+		if got, _ := readTyped(2000); got != line {
+			t.Fatalf("a line of %d bytes", len(got))
+		}
+	}
+	if got, ok := readTyped(2000); !ok || len(got) != typedSize%1000-1 || !strings.HasSuffix(got, "x\n") {
+		t.Errorf("the last line has %d bytes, %v", len(got), ok)
+	}
+	typeBytes([]byte("dropped\nand this\x03kept\n"))
+	if pendingSignals != 1<<(sigINT-1) {
+		t.Errorf("signals %#x", pendingSignals)
+	}
+	if got, _ := readTyped(100); got != "kept\n" {
+		t.Errorf("after an interrupt %q", got)
+	}
+}
+
+// TestSizeReport: a terminal's size resizes the screen, and is no key; what only begins so is.
+func TestSizeReport(t *testing.T) {
+	resetInput(t)
+	enter := func(text string) {
+		for _, b := range []byte(text) {
+			key := efiKeyData{efiInputKey: efiInputKey{unicodeChar: uint16(b)}}
+			if b == 0x1B {
+				key.efiInputKey = efiInputKey{scanCode: scanEsc}
+			}
+			typeKey(&key, 0)
+		}
+	}
+	for text, want := range map[string]string{
+		"a\x1b[8;33;101tb": "ab", "\x1b[8;0;0t": "", "\x1b[8;33t": "\x1b[8;33t", "\x1b[9;33;7t": "\x1b[9;33;7t", "8;33;7t": "8;33;7t",
+		"\x1b[8;99999999;7t": "\x1b[8;99999999;7t", "\x1b[8;3": "\x1b[8;3",
+	} {
+		receivedHead = receivedEnd
+		enter(text)
+		if got := string(received[receivedHead:receivedEnd]); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+		if got := isSizeReport(); got != (text == "\x1b[8;3") {
+			t.Errorf("%q: may become a report: %v", text, got)
+		}
+	}
+	if columns, rows := terminal.Size(); columns != 101 || rows != 33 {
+		t.Errorf("the terminal has %d by %d", columns, rows)
+	}
+}
+
+// TestKeys: keystrokes become the bytes that xterm sends. QEMU presses most of them in
+// TestTerminal; these are what other firmware tells.
+func TestKeys(t *testing.T) {
+	resetInput(t)
+	const valid = shiftStateValid
+	for _, c := range []struct {
+		name string
+		keys []efiKeyData
+		want string
+	}{
+		{"letters made control characters", []efiKeyData{{efiInputKey{0, 3}, valid | shiftLeftCtrl, 0, [3]byte{}}}, "\x03"},
+		{"without a state", []efiKeyData{{efiInputKey{scanDelete, 0}, 0, 0, [3]byte{}}}, "\x7f"},
+		{"with one", []efiKeyData{{efiInputKey{scanDelete, 0}, valid, 0, [3]byte{}}}, "\x1b[3~"},
+		{"Shift alone", []efiKeyData{{efiInputKey{0, 0}, valid | shiftLeftShift, 0, [3]byte{}}}, ""},
+		{"UTF-8 in bytes", []efiKeyData{{efiInputKey{0, 0xC3}, 0, 0, [3]byte{}}, {efiInputKey{0, 0xA9}, 0, 0, [3]byte{}}}, "é"},
+		{"no UTF-8", []efiKeyData{{efiInputKey{0, 0xE9}, 0, 0, [3]byte{}}, {efiInputKey{0, 'a'}, 0, 0, [3]byte{}}}, "éa"},
+		{"units", []efiKeyData{{efiInputKey{0, 0x65E5}, 0, 0, [3]byte{}}, {efiInputKey{0, 0xD83D}, 0, 0, [3]byte{}}, {efiInputKey{0, 0xDE42}, 0, 0, [3]byte{}}}, "日🙂"},
+		{"a keyboard's é", []efiKeyData{{efiInputKey{0, 0xE9}, valid, 0, [3]byte{}}}, "é"},
+	} {
+		receivedHead = receivedEnd
+		for i := range c.keys {
+			typeKey(&c.keys[i], 0)
+		}
+		got := received[receivedHead:receivedEnd]
+		if string(got) != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
