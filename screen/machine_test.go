@@ -65,6 +65,11 @@ func TestMachine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() {
+				if r.Wait(); t.Failed() { // the test's context is over, and so is the machine
+					t.Logf("console:\n%s\nstandard error:\n%s", b.Console(), &b.Err)
+				}
+			})
 			s := vmtest.Watch(t, r, screen.Options{})
 			enter := func() {
 				t.Helper()
