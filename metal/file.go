@@ -278,14 +278,14 @@ func closeFile(fd uintptr) uint64 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
 	kind := f.kind
-	if f.kind == kindPipe {
+	if kind == kindPipe {
 		closePipe(f)
 	}
 	f.kind, f.handle = kindClosed, 0
-	forgetWatches(fd)
 	if kind == kindFramebuffer {
 		closeFramebuffer()
 	}
+	forgetWatches(fd)
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--

@@ -42,9 +42,6 @@ func fstat(fd, p uintptr) uint64 {
 	f := &files[fd]
 	if f.handle == 0 {
 		storeDeviceStat(at[stat](p), f.kind, uint64(fd)+1)
-		if f.kind == kindPipe {
-			at[stat](p).mode = modeFIFO | 0o600
-		}
 		return 0
 	}
 	flushWritten(f.inode)
@@ -61,8 +58,11 @@ func fstat(fd, p uintptr) uint64 {
 func storeDeviceStat(s *stat, kind, inode uint64) {
 	*s = stat{}
 	s.dev, s.ino, s.nlink, s.mode, s.blockSize = maxVolumes+1, inode, 1, modeCharacter|0o600, 1024
-	if kind == kindFramebuffer {
+	switch kind {
+	case kindFramebuffer:
 		s.rdev = fbDevice
+	case kindPipe:
+		s.mode = modeFIFO | 0o600
 	}
 }
 

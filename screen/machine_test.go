@@ -48,23 +48,29 @@ func TestMachine(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, device string
+		cores        int
 		size         image.Point
 		steps        string // of show
 	}{
-		{"640x480", "VGA,vgamem_mb=64,xres=640,yres=480", image.Pt(640, 480),
+		{"640x480", "VGA,vgamem_mb=64,xres=640,yres=480", 2, image.Pt(640, 480),
 			"start page.txt wait lines.txt wait busy wait stop page.txt wait start page.txt wait panic"},
-		{"3840x2160", "VGA,vgamem_mb=64,xres=3840,yres=2160", image.Pt(3840, 2160), "start page.txt wait lines.txt wait"},
-		{"Blt", "virtio-gpu-pci", image.Pt(1280, 800), "start page.txt wait lines.txt wait"},
+		{"3840x2160", "VGA,vgamem_mb=64,xres=3840,yres=2160", 2, image.Pt(3840, 2160), "start page.txt wait lines.txt wait"},
+		{"Blt", "virtio-gpu-pci", 1, image.Pt(1280, 800), "start page.txt wait lines.txt wait"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := vmtest.New(t, []disk.File{vmtest.Content("SHOW.EFI", app), vmtest.Content("PAGE.TXT", []byte(page)),
 				vmtest.Content("LINES.TXT", []byte(lines(200)))}, 0, "SHOW.EFI "+c.steps, "pause")
 			written := &output{}
-			b.VGA, b.Devices, b.CPUs, b.Stdout = "none", []string{c.device}, 2, written
+			b.VGA, b.Devices, b.CPUs, b.Stdout = "none", []string{c.device}, c.cores, written
 			r, err := b.Start(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() {
+				if r.Wait(); t.Failed() { // the test's context is over, and so is the machine
+					t.Logf("console:\n%s\nstandard error:\n%s", b.Console(), &b.Err)
+				}
+			})
 			s := vmtest.Watch(t, r, screen.Options{})
 			enter := func() {
 				t.Helper()

@@ -202,7 +202,7 @@ func (f *Frame) decode(b []byte) bool {
 	}
 	word := func(i int) uint32 { return binary.LittleEndian.Uint32(b[i*4:]) }
 	cols, rows := int(word(0)), int(word(1))
-	if cols < 1 || rows < 1 || cols > vt.MaxCells || rows > vt.MaxCells || cols*rows > (len(b)-vt.HeaderSize)/vt.CellSize {
+	if cols < 1 || rows < 1 || cols > vt.MaxCells || rows > vt.MaxCells || cols*rows > min(len(f.Cells), (len(b)-vt.HeaderSize)/vt.CellSize) {
 		return false
 	}
 	f.Cols, f.Rows, f.CursorX, f.CursorY, f.CursorVisible = cols, rows, int(word(2)), int(word(3)), word(4) != 0

@@ -61,6 +61,7 @@ var exercises = map[string]func(args []string) error{
 	"throw":    throw,
 	"time":     clocks,
 	"together": together,
+	"vcs":      readScreen,
 	"volumes":  volumes,
 	"world":    world,
 	"zero":     zero,
@@ -70,6 +71,9 @@ func main() {
 	if !metal.On() {
 		fmt.Fprintln(os.Stderr, "exercise: runs on UEFI only")
 		os.Exit(2)
+	}
+	if len(os.Args) == 1 && !metal.StartedByShell() { // the machine's boot
+		os.Args = append(os.Args, "show")
 	}
 	if len(os.Args) < 2 || exercises[os.Args[1]] == nil {
 		fmt.Fprintf(os.Stderr, "exercise: no such exercise: %q\n", os.Args)
