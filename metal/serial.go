@@ -101,20 +101,25 @@ func flushSerial() {
 	serialSize, serialEnd = serialSize-serialEnd, 0
 }
 
-// writeSerial writes to a line. Write returns EFI_TIMEOUT when the line has taken a part only. A
-// line that takes nothing, since nobody is there and it has flow control, loses the text, and
-// after some failures is left alone: each takes a second.
+// writeSerial writes to a line. EDK2's Write returns EFI_TIMEOUT when the line has taken nothing
+// for a second, as on a host that is very busy; it keeps the byte at which it gave up, and does
+// not count it. A line that nobody listens to, with flow control, is left alone after some of
+// these.
 func writeSerial(i int) {
 	line := serialLines[i]
 	for p, n := address(&serialText), uintptr(serialEnd); n > 0; {
 		serialMoved = n
 		status := firmware(at[efiSerialIO](line).write, line, address(&serialMoved), p)
 		moved := min(serialMoved, n)
-		if status != efiSuccess && status != efiTimeout || moved == 0 {
-			serialFailures[i]++
-			return
+		if moved > 0 {
+			serialFailures[i] = 0
 		}
-		serialFailures[i] = 0
+		if status != efiSuccess {
+			if serialFailures[i]++; status != efiTimeout || serialFailures[i] == maxSerialFailures {
+				return
+			}
+			moved = min(moved+1, n)
+		}
 		p, n = p+moved, n-moved
 	}
 }
