@@ -6,11 +6,11 @@ package metal
 // (12.8): the firmware's terminal on the line is of a type that its setup has chosen, mostly
 // PC-ANSI or VT100, where EDK2 writes ? for what is not ASCII or line drawing.
 
-const maxSerialFailures = 3
+const maxSerialFailures = 15
 
 var (
 	serialLines    [4]uintptr // *efiSerialIO
-	serialFailures [4]int     // writes in a row that have failed
+	serialFailures [4]uint    // writes in a row that the line has taken nothing of
 	serialCount    int
 	serialPath     uintptr // device path, which the firmware moves on
 	serialText     [512]byte
@@ -91,9 +91,7 @@ func flushSerial() {
 		return
 	}
 	for i := range serialCount {
-		if serialFailures[i] < maxSerialFailures {
-			writeSerial(i)
-		}
+		writeSerial(i)
 	}
 	for i := serialEnd; i < serialSize; i++ {
 		serialText[i-serialEnd] = serialText[i]
@@ -102,9 +100,10 @@ func flushSerial() {
 }
 
 // writeSerial writes to a line. EDK2's Write returns EFI_TIMEOUT when the line has taken nothing
-// for a second, as on a host that is very busy; it keeps the byte at which it gave up, and does
-// not count it. A line that nobody listens to, with flow control, is left alone after some of
-// these.
+// for the time of a few characters, which a virtual machine on a busy host reaches often; it keeps
+// the byte at which it gave up, as many as 16 of them, and does not count it. So the next Write
+// begins behind it, after a while. A line that takes nothing for about a second, since it has flow
+// control and nobody listens, loses the text, and is from then on only tried.
 func writeSerial(i int) {
 	line := serialLines[i]
 	for p, n := address(&serialText), uintptr(serialEnd); n > 0; {
@@ -115,9 +114,11 @@ func writeSerial(i int) {
 			serialFailures[i] = 0
 		}
 		if status != efiSuccess {
-			if serialFailures[i]++; status != efiTimeout || serialFailures[i] == maxSerialFailures {
+			if status != efiTimeout || serialFailures[i] == maxSerialFailures {
 				return
 			}
+			serialFailures[i]++
+			firmware(bootServices().stall, 1000<<min(serialFailures[i], 6))
 			moved = min(moved+1, n)
 		}
 		p, n = p+moved, n-moved
