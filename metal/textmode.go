@@ -51,14 +51,14 @@ func consoleMode(out uintptr) *efiSimpleTextOutputMode {
 
 // initText takes the console. If no shell has started the program, it gets the mode with the
 // most columns, and is cleared.
-func initText(fromShell bool) {
+func initText() {
 	if textOut == 0 {
 		return
 	}
 	out, mode := at[efiSimpleTextOutput](textOut), consoleMode(textOut)
 	firmwareMode, firmwareAttribute, firmwareCursor = mode.mode, mode.attribute, mode.cursorVisible
 	bestMode = firmwareMode
-	if !fromShell {
+	if !startedByShell {
 		bestMode = findBestMode()
 	}
 	if !queryMode(firmwareMode) {
@@ -78,7 +78,7 @@ func initText(fromShell bool) {
 	if found, status := locateProtocol(&hiiFontGUID); status == efiSuccess {
 		hiiFont = found
 	}
-	if fromShell {
+	if startedByShell {
 		terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
 	} else {
 		clearText()
@@ -438,6 +438,17 @@ func consoleUnit(r rune) uint16 {
 func findGlyph(r rune) uint16 {
 	if r <= 0xFFFF && vt.Width(r) == 1 && hasGlyph(uint16(r)) { // how wide a wide one would be is not known
 		return uint16(r)
+	}
+	return similarCharacter(r)
+}
+
+// latinExtended has the letters without marks of Latin Extended-A, U+0100 to U+017F.
+const latinExtended = "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlLlLlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs"
+
+// similarCharacter returns a character of ASCII for one that the console lacks.
+func similarCharacter(r rune) uint16 {
+	if i := r - 0x100; i >= 0 && int(i) < len(latinExtended) {
+		return uint16(latinExtended[i])
 	}
 	switch r {
 	case '‘', '’', '‚', '‛', '′':
