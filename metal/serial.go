@@ -6,11 +6,11 @@ package metal
 // (12.8): the firmware's terminal on the line is of a type that its setup has chosen, mostly
 // PC-ANSI or VT100, where EDK2 writes ? for what is not ASCII or line drawing.
 
-const maxSerialFailures = 3
+const maxSerialFailures = 15
 
 var (
 	serialLines    [4]uintptr // *efiSerialIO
-	serialFailures [4]int     // writes in a row that have failed
+	serialFailures [4]uint    // writes in a row that the line has taken nothing of
 	serialCount    int
 	serialPath     uintptr // device path, which the firmware moves on
 	serialText     [512]byte
@@ -91,9 +91,7 @@ func flushSerial() {
 		return
 	}
 	for i := range serialCount {
-		if serialFailures[i] < maxSerialFailures {
-			writeSerial(i)
-		}
+		writeSerial(i)
 	}
 	for i := serialEnd; i < serialSize; i++ {
 		serialText[i-serialEnd] = serialText[i]
@@ -101,20 +99,28 @@ func flushSerial() {
 	serialSize, serialEnd = serialSize-serialEnd, 0
 }
 
-// writeSerial writes to a line. Write returns EFI_TIMEOUT when the line has taken a part only. A
-// line that takes nothing, since nobody is there and it has flow control, loses the text, and
-// after some failures is left alone: each takes a second.
+// writeSerial writes to a line. EDK2's Write returns EFI_TIMEOUT when the line has taken nothing
+// for the time of a few characters, which a virtual machine on a busy host reaches often; it keeps
+// the byte at which it gave up, as many as 16 of them, and does not count it. So the next Write
+// begins behind it, after a while. A line that takes nothing for about a second, since it has flow
+// control and nobody listens, loses the text, and is from then on only tried.
 func writeSerial(i int) {
 	line := serialLines[i]
 	for p, n := address(&serialText), uintptr(serialEnd); n > 0; {
 		serialMoved = n
 		status := firmware(at[efiSerialIO](line).write, line, address(&serialMoved), p)
 		moved := min(serialMoved, n)
-		if status != efiSuccess && status != efiTimeout || moved == 0 {
-			serialFailures[i]++
-			return
+		if moved > 0 {
+			serialFailures[i] = 0
 		}
-		serialFailures[i] = 0
+		if status != efiSuccess {
+			if status != efiTimeout || serialFailures[i] == maxSerialFailures {
+				return
+			}
+			serialFailures[i]++
+			firmware(bootServices().stall, 1000<<min(serialFailures[i], 6))
+			moved = min(moved+1, n)
+		}
 		p, n = p+moved, n-moved
 	}
 }
