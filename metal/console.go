@@ -36,16 +36,16 @@ func initConsole() {
 	findDebugChannels()
 	findConsoles()
 	_, argc := shellArguments()
-	fromShell := argc > 0
-	initText(fromShell)
+	startedByShell = argc > 0
+	initText()
 	if textOut == 0 {
 		terminal.Resize(serialColumns, serialRows)
-		if conOut != 0 && fromShell {
+		if conOut != 0 && startedByShell {
 			mode := consoleMode(conOut)
 			terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
 		}
 	}
-	if !fromShell {
+	if !startedByShell {
 		clearSerial()
 	}
 }

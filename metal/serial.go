@@ -6,14 +6,17 @@ package metal
 // (12.8): the firmware's terminal on the line is of a type that its setup has chosen, mostly
 // PC-ANSI or VT100, where EDK2 writes ? for what is not ASCII or line drawing.
 
+const maxSerialFailures = 15
+
 var (
-	serialLines [4]uintptr // *efiSerialIO
-	serialCount int
-	serialPath  uintptr // device path, which the firmware moves on
-	serialText  [512]byte
-	serialSize  int     // of serialText
-	serialEnd   int     // of what is whole in it: behind it, an escape sequence or character has not ended
-	serialMoved uintptr // BufferSize of Write
+	serialLines    [4]uintptr // *efiSerialIO
+	serialFailures [4]uint    // writes in a row that the line has taken nothing of
+	serialCount    int
+	serialPath     uintptr // device path, which the firmware moves on
+	serialText     [512]byte
+	serialSize     int     // of serialText
+	serialEnd      int     // of what is whole in it: behind it, an escape sequence or character has not ended
+	serialMoved    uintptr // BufferSize of Write
 )
 
 // findSerialLine adds the serial line in the device path of a terminal; false if there is none.
@@ -88,7 +91,7 @@ func flushSerial() {
 		return
 	}
 	for i := range serialCount {
-		writeSerial(serialLines[i])
+		writeSerial(i)
 	}
 	for i := serialEnd; i < serialSize; i++ {
 		serialText[i-serialEnd] = serialText[i]
@@ -96,15 +99,27 @@ func flushSerial() {
 	serialSize, serialEnd = serialSize-serialEnd, 0
 }
 
-// writeSerial writes to a line. Write returns EFI_TIMEOUT when the line has taken a part only;
-// one that takes nothing loses the text.
-func writeSerial(line uintptr) {
+// writeSerial writes to a line. EDK2's Write returns EFI_TIMEOUT when the line has taken nothing
+// for the time of a few characters, which a virtual machine on a busy host reaches often; it keeps
+// the byte at which it gave up, as many as 16 of them, and does not count it. So the next Write
+// begins behind it, after a while. A line that takes nothing for about a second, since it has flow
+// control and nobody listens, loses the text, and is from then on only tried.
+func writeSerial(i int) {
+	line := serialLines[i]
 	for p, n := address(&serialText), uintptr(serialEnd); n > 0; {
 		serialMoved = n
 		status := firmware(at[efiSerialIO](line).write, line, address(&serialMoved), p)
 		moved := min(serialMoved, n)
-		if status != efiSuccess && status != efiTimeout || status == efiTimeout && moved == 0 {
-			return
+		if moved > 0 {
+			serialFailures[i] = 0
+		}
+		if status != efiSuccess {
+			if status != efiTimeout || serialFailures[i] == maxSerialFailures {
+				return
+			}
+			serialFailures[i]++
+			firmware(bootServices().stall, 1000<<min(serialFailures[i], 6))
+			moved = min(moved+1, n)
 		}
 		p, n = p+moved, n-moved
 	}

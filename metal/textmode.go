@@ -51,14 +51,14 @@ func consoleMode(out uintptr) *efiSimpleTextOutputMode {
 
 // initText takes the console. If no shell has started the program, it gets the mode with the
 // most columns, and is cleared.
-func initText(fromShell bool) {
+func initText() {
 	if textOut == 0 {
 		return
 	}
 	out, mode := at[efiSimpleTextOutput](textOut), consoleMode(textOut)
 	firmwareMode, firmwareAttribute, firmwareCursor = mode.mode, mode.attribute, mode.cursorVisible
 	bestMode = firmwareMode
-	if !fromShell {
+	if !startedByShell {
 		bestMode = findBestMode()
 	}
 	if !queryMode(firmwareMode) {
@@ -78,7 +78,7 @@ func initText(fromShell bool) {
 	if found, status := locateProtocol(&hiiFontGUID); status == efiSuccess {
 		hiiFont = found
 	}
-	if fromShell {
+	if startedByShell {
 		terminal.Move(int(mode.cursorColumn), int(mode.cursorRow))
 	} else {
 		clearText()

@@ -175,6 +175,76 @@ func TestSequences(t *testing.T) {
 	}
 }
 
+// TestStreams writes what programs with a whole screen of 20 by 6 cells write, in the sequences that xterm-256color has for
+// them, one after another on one screen, and compares all cells after each step. styles has a letter for each cell that is
+// not plain: r reverse, b bold, 1 to 7 a colour of the text, B a blue ground.
+func TestStreams(t *testing.T) {
+	term := newTerminal(20, 6)
+	for _, step := range []struct{ name, output, want, styles string }{
+		{"a prompt", "\x1b[?2004h\x1b[1;32m~\x1b[0m$ less tale.txt\r\n\x1b[?2004l\r",
+			"~$ less tale.txt", "2"},
+		{"a pager", "\x1b[?1049h\x1b[22;0;0t\x1b[?1h\x1b=\r" +
+			"Once upon a time\r\n\x1b[mthere was a llama\x1b[m\r\nwho lived in a\x1b[m\r\nmachine.\x1b[m\r\n\r\n\x1b[7mtale.txt\x1b[27m\x1b[K",
+			"Once upon a time\nthere was a llama\nwho lived in a\nmachine.\n\ntale.txt", "\n\n\n\n\nrrrrrrrr"},
+		{"a line on", "\r\x1b[K\x1b[1mThe\x1b[22m end\x1b[m\r\n\x1b[7m(END)\x1b[27m\x1b[K",
+			"there was a llama\nwho lived in a\nmachine.\n\nThe end\n(END)", "\n\n\n\nbbb\nrrrrr"},
+		{"two lines back", "\r\x1b[K\x1b[H\x1bMOnce upon a time\x1b[m\x1b[H\x1bM\x1b[31mTitle\x1b[m\x1b[6;1H\r\x1b[K:\x1b[K",
+			"Title\nOnce upon a time\nthere was a llama\nwho lived in a\nmachine.\n:", "11111"},
+		{"its end", "\r\x1b[K\x1b[?1l\x1b>\x1b[?1049l\x1b[23;0;0t",
+			"~$ less tale.txt", "2"},
+		{"an editor", "\x1b[?1049h\x1b[1;6r\x1b[?12h\x1b[?12l\x1b[27m\x1b[m\x1b[H\x1b[2J\x1b[?25l\x1b[1;1Hfunc main() {\x1b[2;1H\x1b[94m~" +
+			"                   \x1b[3;1H~                   \x1b[m\x1b[4;1H\x1b[1m\x1b[7mmain.go             \x1b[m\x1b[5;1H\x1b[94m~\x1b[m\x1b[6;10H1,1\x1b[1;1H\x1b[?25h",
+			"func main() {\n~\n~\nmain.go\n~\n         1,1", "\n4" + strings.Repeat("4", 19) + "\n4" + strings.Repeat("4", 19) + "\nRRRRRRRRRRRRRRRRRRRR\n4"},
+		{"a line is opened in its window", "\x1b[?25l\x1b[1;3r\x1b[2;1H\x1b[L\x1b[1;6r\x1b[2;4Hreturn\x1b[6;10H\x1b[K\x1b[6;10H2,4\x1b[2;4H\x1b[?25h",
+			"func main() {\n   return\n~\nmain.go\n~\n         2,4", "\n\n4" + strings.Repeat("4", 19) + "\nRRRRRRRRRRRRRRRRRRRR\n4"},
+		{"words change", "\x1b[2;10H 日本\x1b[2;4H\x1b[6P\x1b[1;6H\x1b[44mM\x1b[5@\x1b[m",
+			"func M     ain() {\n    日本\n~\nmain.go\n~\n         2,4", "     BBBBBB\n\n4" + strings.Repeat("4", 19) + "\nRRRRRRRRRRRRRRRRRRRR\n4"},
+		{"a dialog", "\x1b7\x1b[2;5H\x1b(0lqqqk\x1b[3;5Hx\x1b(B\x1b[31mno\x1b[39m \x1b(0x\x1b[4;5Hmqqqj\x1b(B\x1b8!",
+			"func M!    ain() {\n    ┌───┐\n~   │no │\nmain└───┘\n~\n         2,4",
+			"     B BBBB\n\n4444 11  44444444444\nRRRR     RRRRRRRRRRR\n4"},
+		{"the editor's end", "\x1b[6;1H\x1b[K\x1b[?1049l",
+			"~$ less tale.txt", "2"},
+		{"a line editor", "\x1b[32m>\x1b[m tell me a story of x\x1b[2;1H\x1b[J\x1b[2;1H\x1b[32m>\x1b[m tell me a long st\r\nory\x1b[A\x1b[K",
+			"~$ less tale.txt\n> t\nory", "2\n2"},
+	} {
+		write(term, step.output)
+		if got := text(term); got != step.want {
+			t.Fatalf("%s: %q, want %q", step.name, got, step.want)
+		}
+		if got := styles(term); got != step.styles {
+			t.Errorf("%s: styles %q, want %q", step.name, got, step.styles)
+		}
+		check(t, term)
+	}
+}
+
+// styles has a letter for each cell as TestStreams says, R for bold and reverse.
+func styles(term *Terminal) string {
+	var lines []string
+	columns, rows := term.Size()
+	for y := range rows {
+		var line []byte
+		for x := range columns {
+			switch c := term.Cell(x, y); {
+			case c.Attr == Reverse|Bold:
+				line = append(line, 'R')
+			case c.Attr == Reverse:
+				line = append(line, 'r')
+			case c.Bg == 4:
+				line = append(line, 'B')
+			case c.Fg < 16:
+				line = append(line, '0'+byte(c.Fg&7))
+			case c.Attr == Bold:
+				line = append(line, 'b')
+			default:
+				line = append(line, ' ')
+			}
+		}
+		lines = append(lines, strings.TrimRight(string(line), " "))
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
 // TestRendition compares the cell that SGR makes.
 func TestRendition(t *testing.T) {
 	for _, c := range []struct {

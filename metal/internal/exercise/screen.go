@@ -177,10 +177,11 @@ func readScreen(args []string) error {
 	if c.line(0) != "red 日x" || c.cells[0].Fg != 1 || c.cells[5].Rune != 0 || c.x != 0 || c.y != 1 || c.visible != 0 {
 		return fmt.Errorf("read %q, %+v, cursor %d, %d, %d", c.line(0), c.cells[:8], c.x, c.y, c.visible)
 	}
-	if n, err := f.ReadAt(make([]byte, 16), 0); n != 0 && n != 16 {
+	fmt.Print("\x1b[?25h")
+	if n, err := f.ReadAt(make([]byte, 16), 0); n != 16 {
 		return fmt.Errorf("a short read: %d, %v", n, err)
 	}
-	fmt.Print("\x1b[?25h")
+	fmt.Print("\a")
 	if _, err := f.Write([]byte("x")); err == nil {
 		return errors.New("cells were written")
 	}
