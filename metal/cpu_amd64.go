@@ -29,7 +29,8 @@ type processor struct {
 // at the start, and on the boot processor after each call, and restored at the end.
 type firmwareState struct {
 	sp            uintptr // of the firmware's stack; callFirmware uses the stack below it
-	fs, gs        uint64  // segment bases
+	flags         uint64
+	fs, gs        uint64 // segment bases
 	cr0, cr3, cr4 uint64
 	ss            uint64
 	gdtr, idtr    tableRegister
@@ -78,6 +79,9 @@ const (
 	cr0NE = 1 << 5
 	cr0WP = 1 << 16 // read-only pages are read-only for ring 0, too
 
+	cr0Vector = cr0MP | cr0EM | cr0TS
+	cr4Vector = cr4OSFXSR | cr4OSXMMEXCPT
+
 	cr4OSFXSR     = 1 << 9
 	cr4OSXMMEXCPT = 1 << 10
 	cr4LA57       = 1 << 12
@@ -89,8 +93,8 @@ const (
 	xcr0AVX512 = 0xE0 // opmask, upper halves of ZMM0–15, ZMM16–31
 )
 
-// initCPU saves the firmware's registers and turns on what Go code needs: SSE always, AVX
-// and AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and without
+// initCPU saves the firmware's registers and turns on what Go code needs besides SSE, which
+// SAVE_FIRMWARE has turned on: AVX and AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and without
 // it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET) are off in the
 // kernel's world, since the runtime switches between the stacks of goroutines.
 func initCPU(c *core) {
@@ -99,8 +103,8 @@ func initCPU(c *core) {
 	c.codeSelector, fw.ss = selectors()
 	fw.cr0, _, fw.cr3, fw.cr4 = controlRegisters()
 	fw.efer, fw.star, fw.lstar, fw.fmask = rdmsr(msrEFER), rdmsr(msrSTAR), rdmsr(msrLSTAR), rdmsr(msrFMASK)
-	c.cr0 = fw.cr0&^(cr0EM|cr0TS) | cr0MP | cr0NE | cr0WP
-	c.cr4 = fw.cr4&^cr4CET | cr4OSFXSR | cr4OSXMMEXCPT
+	c.cr0 = fw.cr0 | cr0NE | cr0WP
+	c.cr4 = fw.cr4 &^ cr4CET
 	_, _, features, _ := cpuid(1, 0)
 	if xsave := features>>26&1 != 0; xsave {
 		c.cr4 |= cr4OSXSAVE

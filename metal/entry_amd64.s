@@ -46,7 +46,8 @@
 
 // SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes the
 // registers that the convention protects and leaves SP aligned to 16. returnToFirmware
-// undoes it.
+// undoes it. Vector instructions are turned on first, since not all firmware uses them
+// (U-Boot 2023.01 has CR4.OSFXSR off), and stay on until returnToFirmware. Clobbers AX.
 #define SAVE_FIRMWARE \
 	PUSHFQ \
 	CLI \
@@ -59,7 +60,16 @@
 	PUSHQ R13 \
 	PUSHQ R14 \
 	PUSHQ R15 \
-	SUBQ $176, SP \
+	SUBQ $192, SP \
+	MOVQ CR0, AX \
+	MOVQ AX, 168(SP) \
+	ANDQ $~const_cr0Vector, AX \
+	ORQ $const_cr0MP, AX \
+	MOVQ AX, CR0 \
+	MOVQ CR4, AX \
+	MOVQ AX, 176(SP) \
+	ORQ $const_cr4Vector, AX \
+	MOVQ AX, CR4 \
 	MOVUPS X6, 0(SP) \
 	MOVUPS X7, 16(SP) \
 	MOVUPS X8, 32(SP) \
@@ -86,6 +96,8 @@
 // Clobbers AX, CX, DX.
 #define ENTER_KERNEL \
 	MOVQ SP, (FIRMWARE+firmwareState_sp)(BX) \
+	MOVQ 256(SP), AX \
+	MOVQ AX, (FIRMWARE+firmwareState_flags)(BX) \
 	MOVL MSR_FS_BASE, CX \
 	RDMSR \
 	SHLQ $32, DX \
@@ -330,8 +342,10 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 //
 // callFirmware calls a firmware function in the Microsoft x64 convention, in the
 // firmware's own world: its page tables, descriptor tables, CR4, segment bases and
-// stack, with interrupts on. Every service that raises the task priority ends with STI
-// (EDK2 CoreRestoreTpl), whatever IF was, so CLI comes first after the call. A service
+// stack, with interrupts on if they were at the start (UEFI 2.10, 2.3.4 promises that; U-Boot
+// 2023.01 has them off, and its interrupt descriptors are not for 64-bit mode). Every service
+// that raises the task priority ends with STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI
+// comes first after the call. A service
 // may have changed the firmware's tables, so they are read again. Our page tables may not
 // map the memory of the firmware's stack and descriptors: both are used only after CR3
 // has the firmware's page tables.
@@ -369,7 +383,10 @@ call:
 	MOVQ 16(SI), R8
 	MOVQ 24(SI), R9
 	DEFAULT_FLOAT(SP)         // the program may have changed them
+	BTL $9, ·bootCore+FIRMWARE+firmwareState_flags(SB)
+	JCC closed
 	STI
+closed:
 	CALL R15
 	CLI
 	CLD
@@ -432,17 +449,29 @@ TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	MOVUPS 144(BX), X15
 	LDMXCSR 160(BX)
 	FLDCW 164(BX)
-	MOVQ 176(BX), R15
-	MOVQ 184(BX), R14
-	MOVQ 192(BX), R13
-	MOVQ 200(BX), R12
-	MOVQ 208(BX), DI
-	MOVQ 216(BX), SI
-	PUSHQ 224(BX)
+	MOVQ CR4, CX
+	ANDQ $~const_cr4Vector, CX
+	MOVQ 176(BX), DX
+	ANDQ $const_cr4Vector, DX
+	ORQ DX, CX
+	MOVQ CX, CR4
+	MOVQ CR0, CX
+	ANDQ $~const_cr0Vector, CX
+	MOVQ 168(BX), DX
+	ANDQ $const_cr0Vector, DX
+	ORQ DX, CX
+	MOVQ CX, CR0
+	MOVQ 192(BX), R15
+	MOVQ 200(BX), R14
+	MOVQ 208(BX), R13
+	MOVQ 216(BX), R12
+	MOVQ 224(BX), DI
+	MOVQ 232(BX), SI
+	PUSHQ 240(BX)
 	POPQ BP
-	LEAQ 248(BX), SP          // at the return address
-	PUSHQ 240(BX)             // the flags, which are at that place already
-	MOVQ 232(BX), BX
+	LEAQ 264(BX), SP          // at the return address
+	PUSHQ 256(BX)             // the flags, which are at that place already
+	MOVQ 248(BX), BX
 	POPFQ
 	RET
 
