@@ -71,6 +71,9 @@ const (
 	eferSCE = 1 << 0  // SYSCALL
 	eferNXE = 1 << 11 // no-execute pages
 
+	cpuidSSE2       = 7 << 24 // leaf 1, EDX: FXSR, SSE, SSE2
+	cpuidSyscallBit = 11      // leaf 0x80000001, EDX
+
 	flagsOnSyscall = 0x47700 // cleared by SYSCALL: TF, IF, DF, IOPL, NT, AC
 
 	cr0MP = 1 << 1 // with TS and EM clear: vector instructions do not trap

@@ -160,6 +160,27 @@
 //   - At the end all other cores must return to the firmware before the program does: the
 //     firmware waits for them. A core in a loop without system calls is stopped by an NMI.
 //
+// # What is assumed of the firmware
+//
+// Sections are of UEFI 2.10.
+//
+//   - The processor is in 64-bit mode with paging on, and while the firmware runs, all of its
+//     memory map is mapped one to one (2.3.4). Its page tables stay as they are.
+//   - The stack has 128 KiB, of which the kernel leaves alone what the firmware has used, and
+//     calls follow the convention of 2.3.4.2, which protects RBX, RBP, RSI, RDI, R12 to R15 and
+//     XMM6 to XMM15.
+//   - Free memory is what the memory map says (7.2), but for the large pages with the firmware's
+//     stack and descriptor tables, which U-Boot calls free.
+//   - Boot services are there to the end; ExitBootServices is never called. No service but
+//     OutputString of ConOut has to be there for a program to start that uses no files.
+//   - CS names a segment of the global descriptor table with room for three more behind it.
+//
+// Not assumed: that interrupts are on, though 2.3.4 promises it: calls are made with interrupts
+// as they were at the entry. That vector instructions are on (CR0.EM, CR0.TS, CR4.OSFXSR), or
+// what MXCSR and the x87 control word are; all get the firmware's values again. That the
+// descriptor tables are mapped by other page tables than the firmware's, or have a certain
+// size. That there are protocols for other processors, files, graphics, random numbers.
+//
 // # The end
 //
 // os.Exit, a return from main, a fatal error and a kernel fault all end in leave: files
