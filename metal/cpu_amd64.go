@@ -12,6 +12,7 @@ type processor struct {
 	trapTLS   [2]uintptr
 
 	nmis, nmisSent uint64 // that nmiEntry has taken, and that other cores have sent
+	vectorArea     uint64 // *vectorArea for the thread that the next NMI interrupts; 0: it interrupts none
 
 	apicID, x2APIC             uint64 // x2APIC: not 0 if the local APIC is in that mode
 	cr0, cr3, cr4, xcr0        uint64 // the kernel's; xcr0 is 0 without OSXSAVE

@@ -76,8 +76,9 @@
 // linux/amd64 the runtime gives stacks no reserve for signals (stackSystem is 0).
 // Exceptions run on stacks of the interrupt stack table. Two things follow:
 //
-//   - A core changes its thread in system calls only. A loop that makes no calls keeps
-//     its core, and a garbage collection waits for it: call runtime.Gosched in such loops.
+//   - A core changes its thread in system calls only, but for the boot processor (see below).
+//     A loop that makes no calls keeps its core, and a garbage collection waits for it: call
+//     runtime.Gosched in such loops.
 //   - Keys arrive while the firmware runs: at least every 10 ms of a program that
 //     makes system calls, and always while the program waits.
 //
@@ -141,8 +142,9 @@
 //
 //   - Only the boot processor can call the firmware. Thread 1 runs there and nowhere
 //     else. Other threads run there only while no other core is free, and thread 1 waits
-//     or has used its time slice: a loop without calls that happens to run on that core
-//     keeps thread 1 waiting, even when other cores have become idle. A program that
+//     or has used its time slice. A loop without calls that happens to run on that core is
+//     interrupted by an NMI of another core, with all its registers, when thread 1 or another
+//     core's call has waited for 10 ms and a core is free, and goes on there. A program that
 //     reads and writes much should lock its main goroutine to thread 1:
 //     func init() { runtime.LockOSThread() }.
 //   - A system call on another core that needs the firmware (files, standard input, the
@@ -153,7 +155,8 @@
 //   - There are two locks: kernelLock for threads, signals and events, memoryLock for
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate
-//     one. It saves no vector register, as a thread changes its core in system calls only.
+//     one. It saves no vector register, as a thread changes its core in system calls only, or
+//     is interrupted.
 //   - An idle core polls memory for 50 µs and then halts until another core sends it an
 //     interrupt. One idle core goes on polling the clock while the boot processor is busy
 //     and a wait has a deadline; while everything waits for a key, all cores halt.

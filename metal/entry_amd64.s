@@ -215,6 +215,13 @@ back:
 	MOVQ SP, BX
 	JMP ·returnToFirmware(SB)
 
+// These save and restore vector registers at DI: those of the mask DX:AX, or on processors
+// without XSAVE, those of SSE. The Go assembler lacks the first two.
+#define XSAVE64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x27
+#define XRSTOR64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x2F
+#define FXSAVE64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x07
+#define FXRSTOR64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x0F
+
 // syscallEntry is where the SYSCALL instruction of the Go runtime jumps to (LSTAR).
 // The CPU has put the return address in CX and the flags in R11, cleared IF, and
 // left SP on the goroutine's stack. All registers are saved in the thread, except the
@@ -252,9 +259,26 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 // resume continues the thread that the kernel has chosen for this core, with all registers
 // from struct thread: after a system call, at the start of a signal handler and after
-// rt_sigreturn alike. X15 is zero in Go code.
+// rt_sigreturn alike. X15 is zero in Go code. A thread that an NMI has interrupted gets its
+// vector registers again, whose area is then free.
 TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ core_thread(GS), BX
+	XORPS X15, X15
+	MOVQ registers_vectors(BX), DI
+	TESTQ DI, DI
+	JEQ called
+	XORL DX, DX
+	MOVQ (core_processor+processor_xcr0)(GS), AX
+	TESTL AX, AX
+	JEQ legacy
+	XRSTOR64_DI
+	JMP restored
+legacy:
+	FXRSTOR64_DI
+restored:
+	MOVQ $0, registers_vectors(BX)
+	MOVQ $0, vectorArea_used(DI)
+called:
 	MOVQ registers_fs(BX), AX
 	WRITE_BASE(MSR_FS_BASE)
 	MOVQ core_kernelSP(GS), SP
@@ -282,7 +306,6 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ registers_r14(BX), R14
 	MOVQ registers_r15(BX), R15
 	MOVQ registers_bx(BX), BX
-	XORPS X15, X15
 	IRETQ
 
 // vectors has a CALL of five bytes for each exception: from the return address that it
@@ -327,20 +350,86 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	CALL ·trap(SB)
 	JMP ·resume(SB)
 
-// nmiEntry handles the NMI that a core sends to another when the program ends (reach).
-// The other core may run the program, with interrupts off, so that nothing but an NMI
-// interrupts it. If the NMI arrives in the kernel, it only counts it: kernel code looks at
-// ending itself. If it arrives in the program, it does not return there but to abandoned,
-// by IRETQ, after which the processor accepts NMIs again. While the program does not end,
-// an NMI comes from the machine, and is an exception like others.
+// nmiEntry handles the NMI that a core sends to another: to all when the program ends
+// (reach), and to the boot processor when that is needed for other things than the thread
+// which runs there without system calls (interruptBoot). The other core may run the program,
+// with interrupts off, so that nothing but an NMI interrupts it. If the NMI arrives in the
+// kernel, it only counts it: kernel code looks at what there is to do itself. If it arrives
+// in the program, it does not return there but, by IRETQ, after which the processor accepts
+// NMIs again, to abandoned or, with all registers in the thread, to interrupted. An NMI that
+// no core has sent comes from the machine, and is an exception like others.
 TEXT ·nmiEntry(SB),NOSPLIT|NOFRAME,$0
-	CMPQ ·ending(SB), $0
+	PUSHQ AX
+	MOVQ (core_processor+processor_nmis)(GS), AX
+	CMPQ AX, (core_processor+processor_nmisSent)(GS)
 	JEQ hardware
 	INCQ (core_processor+processor_nmis)(GS)
 	CMPQ core_inKernel(GS), $0
-	JEQ abandon
+	JNE back
+	CMPQ ·ending(SB), $0
+	JNE abandon
+	CMPQ (core_processor+processor_vectorArea)(GS), $0
+	JEQ back
+	PUSHQ CX
+	PUSHQ DX
+	LEAQ ·syscallEntry(SB), CX // the kernel's way in and out, before and after inKernel says so
+	CMPQ 24(SP), CX
+	JB program
+	LEAQ ·nmiEntry(SB), CX
+	CMPQ 24(SP), CX
+	JB within
+program:
+	MOVL MSR_FS_BASE, CX
+	RDMSR                     // trap has another FS base
+	SHLQ $32, DX
+	ORQ DX, AX
+	MOVQ core_thread(GS), CX
+	CMPQ AX, registers_fs(CX)
+	JNE within
+	MOVQ CX, AX
+	POPQ registers_dx(AX)
+	POPQ registers_cx(AX)
+	POPQ registers_ax(AX)
+	MOVQ BX, registers_bx(AX)
+	MOVQ SI, registers_si(AX)
+	MOVQ DI, registers_di(AX)
+	MOVQ BP, registers_bp(AX)
+	MOVQ R8, registers_r8(AX)
+	MOVQ R9, registers_r9(AX)
+	MOVQ R10, registers_r10(AX)
+	MOVQ R11, registers_r11(AX)
+	MOVQ R12, registers_r12(AX)
+	MOVQ R13, registers_r13(AX)
+	MOVQ R14, registers_r14(AX)
+	MOVQ R15, registers_r15(AX)
+	POPQ registers_ip(AX)
+	ADDQ $8, SP               // CS
+	POPQ registers_flags(AX)
+	POPQ registers_sp(AX)
+	CLD
+	MOVQ (core_processor+processor_vectorArea)(GS), DI
+	MOVQ DI, registers_vectors(AX)
+	MOVQ $0, (core_processor+processor_vectorArea)(GS)
+	XORL DX, DX
+	MOVQ (core_processor+processor_xcr0)(GS), AX
+	TESTL AX, AX
+	JEQ legacy
+	XSAVE64_DI
+	JMP saved
+legacy:
+	FXSAVE64_DI
+saved:
+	LEAQ ·interrupted(SB), BX
+	JMP leave
+within:
+	POPQ DX
+	POPQ CX
+back:
+	POPQ AX
 	IRETQ
 abandon:
+	LEAQ ·abandoned(SB), BX
+leave:
 	MOVQ $1, core_inKernel(GS)
 	MOVQ (core_processor+processor_kernelFS)(GS), AX
 	WRITE_BASE(MSR_FS_BASE)
@@ -350,16 +439,20 @@ abandon:
 	PUSHQ $const_flagsOfHandler
 	MOVQ (core_processor+processor_codeSelector)(GS), AX
 	PUSHQ AX
-	LEAQ ·abandoned(SB), AX
-	PUSHQ AX
+	PUSHQ BX
+	XORL BP, BP
 	XORPS X15, X15
 	IRETQ
 hardware:
-	PUSHQ AX                  // replaced below by what the CALL of exception 2 in vectors pushes
 	LEAQ ·vectors(SB), AX
 	ADDQ $(3*const_vectorStride), AX
-	XCHGQ AX, 0(SP)
+	XCHGQ AX, 0(SP)           // in place of what the CALL of exception 2 in vectors pushes
 	JMP ·trapEntry(SB)
+
+// interrupted is where a core goes whose thread was interrupted in the program.
+TEXT ·interrupted(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CALL ·giveUpBoot(SB)
+	JMP ·resume(SB)
 
 // abandoned is where a core goes that was interrupted in the program.
 TEXT ·abandoned(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
