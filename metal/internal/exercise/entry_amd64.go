@@ -11,7 +11,8 @@ package main
 //
 // oddEntry does so on a machine that is not like others: no console, neither input nor
 // output; a GDT whose limit is the largest; of the other processors, the first that comes
-// has such a GDT, too, and the second a code segment with another selector. It looks at
+// has such a GDT, too, and the second a code segment with another selector. SMEP, SMAP, UMIP and
+// protection keys are on, where the processor has them. It looks at
 // the state in which metal calls LocateProtocol and GetRNG, of a protocol that the machine
 // must have, and reports what was wrong as register 30 and above.
 
@@ -44,6 +45,7 @@ var (
 	startupAllAPs        uintptr // the firmware's
 	apProcedure          uintptr // metal's
 	firmwareCR3          uint64
+	firmwareCR4, oddCR4  uint64
 	callsSeen            uint64
 	callFaults           uint64 // bit by bit what was wrong then
 

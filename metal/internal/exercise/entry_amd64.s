@@ -152,11 +152,35 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	SGDT ·wideGDT(SB)
 	MOVW $0xFFFF, ·wideGDT(SB)
 	LGDT ·wideGDT(SB)
+	MOVQ CR4, DI
+	MOVQ DI, ·firmwareCR4(SB)
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+#define TURN_ON(register, feature, bit) \
+	MOVL register, AX \
+	SHRL $feature, AX \
+	ANDL $1, AX \
+	SHLL $bit, AX \
+	ORQ AX, DI
+	TURN_ON(BX, 7, 20)        // SMEP
+	TURN_ON(BX, 20, 21)       // SMAP
+	TURN_ON(CX, 2, 11)        // UMIP
+	TURN_ON(CX, 3, 22)        // PKE
+	MOVQ DI, CR4
+	MOVQ DI, ·oddCR4(SB)
 	MOVQ R12, CX
 	LEAQ ·systemTable(SB), DX
 	CALL ·checkedEntry(SB)
 	LGDT ·gdt(SB)
 	MOVQ AX, R12
+	MOVQ CR4, AX
+	CMPQ AX, ·oddCR4(SB)
+	JEQ cr4
+	ORQ $64, ·callFaults(SB)
+cr4:
+	MOVQ ·firmwareCR4(SB), AX
+	MOVQ AX, CR4
 	MOVQ ·mpProtocol(SB), BX
 	MOVQ ·startupAllAPs(SB), AX
 	MOVQ AX, 16(BX)
