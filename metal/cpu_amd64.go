@@ -33,7 +33,7 @@ type firmwareState struct {
 	flags         uint64
 	fs, gs        uint64 // segment bases
 	cr0, cr3, cr4 uint64
-	ss            uint64
+	ss, task      uint64 // selectors; task is 0 in most firmware
 	gdtr, idtr    tableRegister
 
 	efer, star, lstar, fmask, xcr0 uint64
@@ -58,6 +58,7 @@ func selectors() (cs, ss uint64)
 func storeTables(gdtr, idtr *tableRegister)
 func loadTables(gdtr, idtr *tableRegister, ss uint64)
 func loadTaskRegister(selector uint64)
+func taskRegister() (selector uint64)
 func inb(port uint16) byte
 func outsb(port uint16, p, n uintptr)
 
@@ -105,6 +106,7 @@ func initCPU(c *core) {
 	fw := &c.firmware
 	storeTables(&fw.gdtr, &fw.idtr)
 	c.codeSelector, fw.ss = selectors()
+	fw.task = taskRegister()
 	fw.cr0, _, fw.cr3, fw.cr4 = controlRegisters()
 	fw.efer, fw.star, fw.lstar, fw.fmask = rdmsr(msrEFER), rdmsr(msrSTAR), rdmsr(msrLSTAR), rdmsr(msrFMASK)
 	c.cr0 = fw.cr0 | cr0NE | cr0WP
@@ -179,12 +181,14 @@ func FirmwareRegisters(number int) Registers {
 		fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
 
-// restoreCPU gives the registers the firmware's values again. The task register stays: it
-// cannot be loaded with the null selector that it had.
+// restoreCPU gives the registers the firmware's values again. The task register stays if it
+// had the null selector, which cannot be loaded.
 func restoreCPU(c *core) {
 	fw := &c.firmware
 	writeCR3(fw.cr3) // first: our tables may not map the firmware's
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
+	writeCR0(c.cr0 &^ cr0WP) // the firmware's descriptors may be read-only
+	restoreTask(fw)
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}
@@ -194,6 +198,23 @@ func restoreCPU(c *core) {
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)
 	wrmsr(msrEFER, fw.efer)
+}
+
+// restoreTask loads the task register again, whose descriptor then must not be marked as busy
+// (Intel SDM volume 2, LTR). Firmware has a task state where exceptions have stacks of their
+// own, as with EDK2's PcdCpuStackGuard. A selector of no such descriptor is one that something
+// has left behind.
+func restoreTask(fw *firmwareState) {
+	const typeMask, available, busy = 0x1F << 40, 0x9 << 40, 0xB << 40
+	if fw.task&^7 == 0 || fw.task&4 != 0 || fw.task+15 > uint64(fw.gdtr.limit) {
+		return
+	}
+	d := at[uint64](fw.gdtr.base() + uintptr(fw.task&^7))
+	if *d&typeMask != available && *d&typeMask != busy {
+		return
+	}
+	*d = *d&^typeMask | available
+	loadTaskRegister(fw.task)
 }
 
 // changed says whether initCPU has run.

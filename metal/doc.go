@@ -189,9 +189,8 @@
 // os.Exit, a return from main, a fatal error and a kernel fault all end in leave: files
 // are closed, tables, control registers and MSRs get the firmware's values again, every
 // page is given back, and the firmware receives a status: EFI_SUCCESS, or
-// 0xC000000000000000 + the exit status. One thing stays: the task register, which
-// cannot be loaded with the null selector that it had; nothing uses it before something
-// loads it again.
+// 0xC000000000000000 + the exit status. One thing stays: the task register, if it had the
+// null selector, which cannot be loaded; nothing uses it before something loads it again.
 //
 // # In a virtual machine
 //
