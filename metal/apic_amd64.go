@@ -2,6 +2,8 @@
 
 package metal
 
+import "unsafe"
+
 // What the kernel uses of the local APIC (Intel SDM volume 3, chapter 11), so that
 // processors can interrupt each other: registers by their offset in the page that maps
 // them; in x2APIC mode each is a model-specific register.
@@ -105,8 +107,44 @@ func sendCommand(to *core, command uint32) {
 // sendWake wakes a core from haltUntilInterrupt.
 func sendWake(to *core) { sendCommand(to, commandFixed|wakeVector) }
 
+// vectorArea holds the vector registers of a thread that an NMI has interrupted, as XSAVE
+// stores them (Intel SDM volume 1, 13.4), 2,688 bytes with AVX-512, or FXSAVE.
+type vectorArea struct {
+	registers [4088]byte
+	used      uint64 // 1: it is a thread's, or a core's for the next one
+}
+
+// vectorAreas is for as many threads at a time as may be interrupted, and aligned to 64 bytes,
+// which XSAVE asks for, only from the first page in it.
+var vectorAreas [9 * pageSize]byte
+
+// prepareInterrupt sees to it that the next NMI to a core can interrupt its thread; false if
+// that is not possible.
+func (c *core) prepareInterrupt() bool {
+	if c.vectorArea != 0 {
+		return true
+	}
+	if _, size, _, _ := cpuid(0xD, 0); c.xcr0 != 0 && uintptr(size) > unsafe.Offsetof(vectorArea{}.used) {
+		return false
+	}
+	first := (address(&vectorAreas) + pageSize - 1) &^ (pageSize - 1)
+	for a := first; a+pageSize <= address(&vectorAreas)+unsafe.Sizeof(vectorAreas); a += pageSize {
+		if swap(&at[vectorArea](a).used, 1) == 0 {
+			if other := swap(&c.vectorArea, uint64(a)); other != 0 { // of another core, which came here at the same time
+				at[vectorArea](uintptr(other)).used = 0
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// mayTakeSignal says whether a signal handler may run before the thread goes on: it does not
+// save vector registers.
+func (r *registers) mayTakeSignal() bool { return r.vectors == 0 }
+
 // reach brings a core that runs the program, with interrupts off, to stop when the
-// program ends: by an NMI.
+// program ends, or to give its thread up: by an NMI.
 func reach(to *core) {
 	to.nmisSent++
 	sendCommand(to, commandNMI)

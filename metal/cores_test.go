@@ -29,8 +29,8 @@ func TestCores(t *testing.T) {
 				exercises := []string{"cores", "same", "faults", "clock", "world", "readers", "readers", "sleepers", "threads"}
 				lines := []string{fmt.Sprint("cores ", n), "same", "faults", "clock", "world", "readers 400", "readers 5000", "sleepers 10000", "threads 3000 2"}
 				if n > 1 {
-					exercises = append(exercises, "deep", "handover", "pingpong", "soak")
-					lines = append(lines, "deep", fmt.Sprint("handover ", n*10000), "pingpong 500", "soak 10 64")
+					exercises = append(exercises, "deep", "handover", "pingpong", "soak", "stuck")
+					lines = append(lines, "deep", fmt.Sprint("handover ", n*10000), "pingpong 500", "soak 10 64", "stuck")
 				}
 				b := newBench(t, application(t, forcedBase), 64<<20, lines...)
 				b.CPUs, b.MemoryMiB = n, 1024
@@ -48,6 +48,14 @@ func TestCores(t *testing.T) {
 			t.Errorf("%q on one machine, %q on another", first, s)
 		}
 	}
+}
+
+// TestStuck: the boot processor is taken from a loop also where there is no XSAVE.
+func TestStuck(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "stuck 10")
+	b.CPUs, b.CPU = 2, "qemu64"
+	expect(t, b, "stuck")
 }
 
 // checkThreads checks that goroutines which read files did not get a thread for nearly each.

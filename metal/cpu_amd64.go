@@ -12,6 +12,7 @@ type processor struct {
 	trapTLS   [2]uintptr
 
 	nmis, nmisSent uint64 // that nmiEntry has taken, and that other cores have sent
+	vectorArea     uint64 // *vectorArea for the thread that the next NMI interrupts; 0: it interrupts none
 
 	apicID, x2APIC             uint64 // x2APIC: not 0 if the local APIC is in that mode
 	cr0, cr3, cr4, xcr0        uint64 // the kernel's; xcr0 is 0 without OSXSAVE
@@ -30,9 +31,10 @@ type processor struct {
 // at the start, and on the boot processor after each call, and restored at the end.
 type firmwareState struct {
 	sp            uintptr // of the firmware's stack; callFirmware uses the stack below it
-	fs, gs        uint64  // segment bases
+	flags         uint64
+	fs, gs        uint64 // segment bases
 	cr0, cr3, cr4 uint64
-	ss            uint64
+	ss, task      uint64 // selectors; task is 0 in most firmware
 	gdtr, idtr    tableRegister
 
 	efer, star, lstar, fmask, xcr0 uint64
@@ -58,6 +60,7 @@ func selectors() (cs, ss uint64)
 func storeTables(gdtr, idtr *tableRegister)
 func loadTables(gdtr, idtr *tableRegister, ss uint64)
 func loadTaskRegister(selector uint64)
+func taskRegister() (selector uint64)
 func inb(port uint16) byte
 func outsb(port uint16, p, n uintptr)
 func writeBackCaches()
@@ -74,6 +77,9 @@ const (
 	eferSCE = 1 << 0  // SYSCALL
 	eferNXE = 1 << 11 // no-execute pages
 
+	cpuidSSE2       = 7 << 24 // leaf 1, EDX: FXSR, SSE, SSE2
+	cpuidSyscallBit = 11      // leaf 0x80000001, EDX
+
 	flagsOnSyscall = 0x47700 // cleared by SYSCALL: TF, IF, DF, IOPL, NT, AC
 
 	cr0MP = 1 << 1 // with TS and EM clear: vector instructions do not trap
@@ -83,6 +89,9 @@ const (
 	cr0WP = 1 << 16 // read-only pages are read-only for ring 0, too
 	cr0NW = 1 << 29
 	cr0CD = 1 << 30
+
+	cr0Vector = cr0MP | cr0EM | cr0TS
+	cr4Vector = cr4OSFXSR | cr4OSXMMEXCPT
 
 	cr4PGE        = 1 << 7
 	cr4OSFXSR     = 1 << 9
@@ -96,18 +105,19 @@ const (
 	xcr0AVX512 = 0xE0 // opmask, upper halves of ZMM0–15, ZMM16–31
 )
 
-// initCPU saves the firmware's registers and turns on what Go code needs: SSE always, AVX
-// and AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and without
+// initCPU saves the firmware's registers and turns on what Go code needs besides SSE, which
+// SAVE_FIRMWARE has turned on: AVX and AVX-512 state where the processor has it. Firmware leaves OSXSAVE off, and without
 // it the Go runtime's own CPU detection finds no AVX. Shadow stacks (CET) are off in the
 // kernel's world, since the runtime switches between the stacks of goroutines.
 func initCPU(c *core) {
 	fw := &c.firmware
 	storeTables(&fw.gdtr, &fw.idtr)
 	c.codeSelector, fw.ss = selectors()
+	fw.task = taskRegister()
 	fw.cr0, _, fw.cr3, fw.cr4 = controlRegisters()
 	fw.efer, fw.star, fw.lstar, fw.fmask = rdmsr(msrEFER), rdmsr(msrSTAR), rdmsr(msrLSTAR), rdmsr(msrFMASK)
-	c.cr0 = fw.cr0&^(cr0EM|cr0TS) | cr0MP | cr0NE | cr0WP
-	c.cr4 = fw.cr4&^cr4CET | cr4OSFXSR | cr4OSXMMEXCPT
+	c.cr0 = fw.cr0 | cr0NE | cr0WP
+	c.cr4 = fw.cr4 &^ cr4CET
 	_, _, features, _ := cpuid(1, 0)
 	if xsave := features>>26&1 != 0; xsave {
 		c.cr4 |= cr4OSXSAVE
@@ -245,13 +255,15 @@ func FirmwareRegisters(number int) Registers {
 		fw.pat, fw.gdtr.base(), fw.idtr.base(), fw.spuriousVector, fw.taskPriority}
 }
 
-// restoreCPU gives the registers the firmware's values again. The task register stays: it
-// cannot be loaded with the null selector that it had.
+// restoreCPU gives the registers the firmware's values again. The task register stays if it
+// had the null selector, which cannot be loaded.
 func restoreCPU(c *core) {
 	fw := &c.firmware
 	writeCR3(fw.cr3) // first: our tables may not map the firmware's
 	writePAT(c.pat, fw.pat)
 	loadTables(&fw.gdtr, &fw.idtr, fw.ss)
+	writeCR0(c.cr0 &^ cr0WP) // the firmware's descriptors may be read-only
+	restoreTask(fw)
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}
@@ -261,6 +273,23 @@ func restoreCPU(c *core) {
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)
 	wrmsr(msrEFER, fw.efer)
+}
+
+// restoreTask loads the task register again, whose descriptor then must not be marked as busy
+// (Intel SDM volume 2, LTR). Firmware has a task state where exceptions have stacks of their
+// own, as with EDK2's PcdCpuStackGuard. A selector of no such descriptor is one that something
+// has left behind.
+func restoreTask(fw *firmwareState) {
+	const typeMask, available, busy = 0x1F << 40, 0x9 << 40, 0xB << 40
+	if fw.task&^7 == 0 || fw.task&4 != 0 || fw.task+15 > uint64(fw.gdtr.limit) {
+		return
+	}
+	d := at[uint64](fw.gdtr.base() + uintptr(fw.task&^7))
+	if *d&typeMask != available && *d&typeMask != busy {
+		return
+	}
+	*d = *d&^typeMask | available
+	loadTaskRegister(fw.task)
 }
 
 // changed says whether initCPU has run.

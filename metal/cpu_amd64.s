@@ -123,6 +123,13 @@ TEXT ·loadTaskRegister(SB),NOSPLIT,$0-8
 	BYTE $0x0F; BYTE $0x00; BYTE $0xD8 // LTR AX, which the Go assembler lacks
 	RET
 
+// func taskRegister() (selector uint64)
+TEXT ·taskRegister(SB),NOSPLIT,$0-8
+	XORL AX, AX
+	BYTE $0x0F; BYTE $0x00; BYTE $0xC8 // STR AX, which the Go assembler lacks
+	MOVQ AX, selector+0(FP)
+	RET
+
 // func inb(port uint16) byte
 TEXT ·inb(SB),NOSPLIT,$0-9
 	MOVW port+0(FP), DX

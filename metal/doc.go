@@ -82,8 +82,9 @@
 // linux/amd64 the runtime gives stacks no reserve for signals (stackSystem is 0).
 // Exceptions run on stacks of the interrupt stack table. Two things follow:
 //
-//   - A core changes its thread in system calls only. A loop that makes no calls keeps
-//     its core, and a garbage collection waits for it: call runtime.Gosched in such loops.
+//   - A core changes its thread in system calls only, but for the boot processor (see below).
+//     A loop that makes no calls keeps its core, and a garbage collection waits for it: call
+//     runtime.Gosched in such loops.
 //   - Keys arrive while the firmware runs: at least every 10 ms of a program that
 //     makes system calls, and always while the program waits.
 //
@@ -173,8 +174,9 @@
 //
 //   - Only the boot processor can call the firmware. Thread 1 runs there and nowhere
 //     else. Other threads run there only while no other core is free, and thread 1 waits
-//     or has used its time slice: a loop without calls that happens to run on that core
-//     keeps thread 1 waiting, even when other cores have become idle. A program that
+//     or has used its time slice. A loop without calls that happens to run on that core is
+//     interrupted by an NMI of another core, with all its registers, when thread 1 or another
+//     core's call has waited for 10 ms and a core is free, and goes on there. A program that
 //     reads and writes much should lock its main goroutine to thread 1:
 //     func init() { runtime.LockOSThread() }.
 //   - A system call on another core that needs the firmware (files, standard input, the
@@ -185,7 +187,8 @@
 //   - There are two locks: kernelLock for threads, signals and events, memoryLock for
 //     addresses and pages. Neither is held during a firmware call; the clock needs none.
 //   - The kernel only adds entries to page tables, so that no core has to invalidate
-//     one. It saves no vector register, as a thread changes its core in system calls only.
+//     one. It saves no vector register, as a thread changes its core in system calls only, or
+//     is interrupted.
 //   - Entry 6 of each core's page attribute table is write-combining, for framebuffers, until
 //     the end.
 //   - An idle core polls memory for 50 µs and then halts until another core sends it an
@@ -194,15 +197,36 @@
 //   - At the end all other cores must return to the firmware before the program does: the
 //     firmware waits for them. A core in a loop without system calls is stopped by an NMI.
 //
+// # What is assumed of the firmware
+//
+// Sections are of UEFI 2.10.
+//
+//   - The processor is in 64-bit mode with paging on, and while the firmware runs, all of its
+//     memory map is mapped one to one (2.3.4). Its page tables stay as they are.
+//   - The stack has 128 KiB, of which the kernel leaves alone what the firmware has used, and
+//     calls follow the convention of 2.3.4.2, which protects RBX, RBP, RSI, RDI, R12 to R15 and
+//     XMM6 to XMM15.
+//   - Free memory is what the memory map says (7.2), but for the large pages with the firmware's
+//     stack and descriptor tables, which U-Boot calls free.
+//   - Boot services are there to the end; ExitBootServices is never called. No service but
+//     OutputString of ConOut has to be there for a program to start that uses no files.
+//   - CS names a segment of the global descriptor table with room for three more behind it.
+//
+// Not assumed: that interrupts are on, though 2.3.4 promises it: calls are made with interrupts
+// as they were at the entry. That vector instructions are on (CR0.EM, CR0.TS, CR4.OSFXSR), or
+// what MXCSR and the x87 control word are; all get the firmware's values again. That the
+// descriptor tables are mapped by other page tables than the firmware's, or have a certain
+// size. That there are protocols for other processors, files, graphics, random numbers.
+//
 // # The end
 //
 // os.Exit, a return from main, a fatal error and a kernel fault all end in leave: files
 // are closed, tables, control registers and MSRs get the firmware's values again, every
 // page is given back, and the firmware receives a status: EFI_SUCCESS, or
 // 0xC000000000000000 + the exit status. Where a person would not see any more what a program
-// wrote that has failed, it waits for a key before that (AtEnd). One thing stays: the task register, which
-// cannot be loaded with the null selector that it had; nothing uses it before something
-// loads it again.
+// wrote that has failed, it waits for a key before that (AtEnd). One thing stays: the task
+// register, if it had the null selector, which cannot be loaded; nothing uses it before
+// something loads it again.
 //
 // # In a virtual machine
 //

@@ -46,7 +46,8 @@
 
 // SAVE_FIRMWARE begins a function in the Microsoft x64 calling convention: it pushes the
 // registers that the convention protects and leaves SP aligned to 16. returnToFirmware
-// undoes it.
+// undoes it. Vector instructions are turned on first, since not all firmware uses them
+// (U-Boot 2023.01 has CR4.OSFXSR off), and stay on until returnToFirmware. Clobbers AX.
 #define SAVE_FIRMWARE \
 	PUSHFQ \
 	CLI \
@@ -59,7 +60,16 @@
 	PUSHQ R13 \
 	PUSHQ R14 \
 	PUSHQ R15 \
-	SUBQ $176, SP \
+	SUBQ $192, SP \
+	MOVQ CR0, AX \
+	MOVQ AX, 168(SP) \
+	ANDQ $~const_cr0Vector, AX \
+	ORQ $const_cr0MP, AX \
+	MOVQ AX, CR0 \
+	MOVQ CR4, AX \
+	MOVQ AX, 176(SP) \
+	ORQ $const_cr4Vector, AX \
+	MOVQ AX, CR4 \
 	MOVUPS X6, 0(SP) \
 	MOVUPS X7, 16(SP) \
 	MOVUPS X8, 32(SP) \
@@ -86,6 +96,8 @@
 // Clobbers AX, CX, DX.
 #define ENTER_KERNEL \
 	MOVQ SP, (FIRMWARE+firmwareState_sp)(BX) \
+	MOVQ 256(SP), AX \
+	MOVQ AX, (FIRMWARE+firmwareState_flags)(BX) \
 	MOVL MSR_FS_BASE, CX \
 	RDMSR \
 	SHLQ $32, DX \
@@ -112,8 +124,29 @@
 	XORPS X15, X15
 
 // entry is the entry point of the PE image (UEFI 2.10, 4.1 EFI_IMAGE_ENTRY_POINT):
-// CX = ImageHandle, DX = SystemTable.
+// CX = ImageHandle, DX = SystemTable. A processor without what the Go compiler's code for amd64
+// takes for granted gets a line (ConOut->OutputString, 4.3 and 12.4), and the firmware
+// EFI_UNSUPPORTED. Virtual machines can be set up so.
 TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ BX, R10
+	MOVQ CX, R8
+	MOVQ DX, R9
+	MOVL $1, AX
+	CPUID
+	ANDL $const_cpuidSSE2, DX
+	CMPL DX, $const_cpuidSSE2
+	JEQ vectors
+	JMP ·refuse(SB)
+vectors:
+	MOVL $0x80000001, AX
+	CPUID
+	BTL $const_cpuidSyscallBit, DX
+	JCS complete
+	JMP ·refuse(SB)
+complete:
+	MOVQ R8, CX
+	MOVQ R9, DX
+	MOVQ R10, BX
 	SAVE_FIRMWARE
 	MOVQ CX, ·imageHandle(SB)
 	MOVQ DX, ·systemTableAddress(SB)
@@ -121,6 +154,43 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	ENTER_KERNEL
 	CALL ·startKernel(SB)
 	JMP ·resume(SB)
+
+// refuse prints lacking and returns EFI_UNSUPPORTED. It has SystemTable in R9 and entry's BX in R10.
+TEXT ·refuse(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ R10, BX
+	MOVQ efiSystemTable_conOut(R9), CX
+	LEAQ ·lacking(SB), DX
+	MOVQ efiSimpleTextOutput_outputString(CX), AX
+	SUBQ $40, SP              // 32 bytes of shadow space; SP is then aligned to 16
+	CALL AX
+	ADDQ $40, SP
+	MOVQ $const_efiUnsupported, AX
+	RET
+
+// lacking is UTF-16.
+DATA ·lacking+0(SB)/8, $"T\x00h\x00i\x00s\x00"
+DATA ·lacking+8(SB)/8, $" \x00p\x00r\x00o\x00"
+DATA ·lacking+16(SB)/8, $"g\x00r\x00a\x00m\x00"
+DATA ·lacking+24(SB)/8, $" \x00n\x00e\x00e\x00"
+DATA ·lacking+32(SB)/8, $"d\x00s\x00 \x00a\x00"
+DATA ·lacking+40(SB)/8, $" \x00p\x00r\x00o\x00"
+DATA ·lacking+48(SB)/8, $"c\x00e\x00s\x00s\x00"
+DATA ·lacking+56(SB)/8, $"o\x00r\x00 \x00w\x00"
+DATA ·lacking+64(SB)/8, $"i\x00t\x00h\x00 \x00"
+DATA ·lacking+72(SB)/8, $"S\x00S\x00E\x002\x00"
+DATA ·lacking+80(SB)/8, $" \x00a\x00n\x00d\x00"
+DATA ·lacking+88(SB)/8, $" \x00S\x00Y\x00S\x00"
+DATA ·lacking+96(SB)/8, $"C\x00A\x00L\x00L\x00"
+DATA ·lacking+104(SB)/8, $",\x00 \x00a\x00n\x00"
+DATA ·lacking+112(SB)/8, $"d\x00 \x00t\x00h\x00"
+DATA ·lacking+120(SB)/8, $"i\x00s\x00 \x00o\x00"
+DATA ·lacking+128(SB)/8, $"n\x00e\x00 \x00l\x00"
+DATA ·lacking+136(SB)/8, $"a\x00c\x00k\x00s\x00"
+DATA ·lacking+144(SB)/8, $" \x00o\x00n\x00e\x00"
+DATA ·lacking+152(SB)/8, $" \x00o\x00f\x00 \x00"
+DATA ·lacking+160(SB)/8, $"t\x00h\x00e\x00m\x00"
+DATA ·lacking+168(SB)/8, $".\x00\x0d\x00\x0a\x00\x00\x00"
+GLOBL ·lacking(SB), RODATA|NOPTR, $176
 
 // apEntry is the procedure that the firmware calls on every other processor (PI 1.7
 // volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core of that
@@ -144,6 +214,13 @@ TEXT ·apEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 back:
 	MOVQ SP, BX
 	JMP ·returnToFirmware(SB)
+
+// These save and restore vector registers at DI: those of the mask DX:AX, or on processors
+// without XSAVE, those of SSE. The Go assembler lacks the first two.
+#define XSAVE64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x27
+#define XRSTOR64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x2F
+#define FXSAVE64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x07
+#define FXRSTOR64_DI BYTE $0x48; BYTE $0x0F; BYTE $0xAE; BYTE $0x0F
 
 // syscallEntry is where the SYSCALL instruction of the Go runtime jumps to (LSTAR).
 // The CPU has put the return address in CX and the flags in R11, cleared IF, and
@@ -182,9 +259,26 @@ TEXT ·syscallEntry(SB),NOSPLIT|NOFRAME,$0
 
 // resume continues the thread that the kernel has chosen for this core, with all registers
 // from struct thread: after a system call, at the start of a signal handler and after
-// rt_sigreturn alike. X15 is zero in Go code.
+// rt_sigreturn alike. X15 is zero in Go code. A thread that an NMI has interrupted gets its
+// vector registers again, whose area is then free.
 TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ core_thread(GS), BX
+	XORPS X15, X15
+	MOVQ registers_vectors(BX), DI
+	TESTQ DI, DI
+	JEQ called
+	XORL DX, DX
+	MOVQ (core_processor+processor_xcr0)(GS), AX
+	TESTL AX, AX
+	JEQ legacy
+	XRSTOR64_DI
+	JMP restored
+legacy:
+	FXRSTOR64_DI
+restored:
+	MOVQ $0, registers_vectors(BX)
+	MOVQ $0, vectorArea_used(DI)
+called:
 	MOVQ registers_fs(BX), AX
 	WRITE_BASE(MSR_FS_BASE)
 	MOVQ core_kernelSP(GS), SP
@@ -212,7 +306,6 @@ TEXT ·resume(SB),NOSPLIT|NOFRAME,$0
 	MOVQ registers_r14(BX), R14
 	MOVQ registers_r15(BX), R15
 	MOVQ registers_bx(BX), BX
-	XORPS X15, X15
 	IRETQ
 
 // vectors has a CALL of five bytes for each exception: from the return address that it
@@ -257,20 +350,86 @@ TEXT ·trapEntry(SB),NOSPLIT|NOFRAME,$0
 	CALL ·trap(SB)
 	JMP ·resume(SB)
 
-// nmiEntry handles the NMI that a core sends to another when the program ends (reach).
-// The other core may run the program, with interrupts off, so that nothing but an NMI
-// interrupts it. If the NMI arrives in the kernel, it only counts it: kernel code looks at
-// ending itself. If it arrives in the program, it does not return there but to abandoned,
-// by IRETQ, after which the processor accepts NMIs again. While the program does not end,
-// an NMI comes from the machine, and is an exception like others.
+// nmiEntry handles the NMI that a core sends to another: to all when the program ends
+// (reach), and to the boot processor when that is needed for other things than the thread
+// which runs there without system calls (interruptBoot). The other core may run the program,
+// with interrupts off, so that nothing but an NMI interrupts it. If the NMI arrives in the
+// kernel, it only counts it: kernel code looks at what there is to do itself. If it arrives
+// in the program, it does not return there but, by IRETQ, after which the processor accepts
+// NMIs again, to abandoned or, with all registers in the thread, to interrupted. An NMI that
+// no core has sent comes from the machine, and is an exception like others.
 TEXT ·nmiEntry(SB),NOSPLIT|NOFRAME,$0
-	CMPQ ·ending(SB), $0
+	PUSHQ AX
+	MOVQ (core_processor+processor_nmis)(GS), AX
+	CMPQ AX, (core_processor+processor_nmisSent)(GS)
 	JEQ hardware
 	INCQ (core_processor+processor_nmis)(GS)
 	CMPQ core_inKernel(GS), $0
-	JEQ abandon
+	JNE back
+	CMPQ ·ending(SB), $0
+	JNE abandon
+	CMPQ (core_processor+processor_vectorArea)(GS), $0
+	JEQ back
+	PUSHQ CX
+	PUSHQ DX
+	LEAQ ·syscallEntry(SB), CX // the kernel's way in and out, before and after inKernel says so
+	CMPQ 24(SP), CX
+	JB program
+	LEAQ ·nmiEntry(SB), CX
+	CMPQ 24(SP), CX
+	JB within
+program:
+	MOVL MSR_FS_BASE, CX
+	RDMSR                     // trap has another FS base
+	SHLQ $32, DX
+	ORQ DX, AX
+	MOVQ core_thread(GS), CX
+	CMPQ AX, registers_fs(CX)
+	JNE within
+	MOVQ CX, AX
+	POPQ registers_dx(AX)
+	POPQ registers_cx(AX)
+	POPQ registers_ax(AX)
+	MOVQ BX, registers_bx(AX)
+	MOVQ SI, registers_si(AX)
+	MOVQ DI, registers_di(AX)
+	MOVQ BP, registers_bp(AX)
+	MOVQ R8, registers_r8(AX)
+	MOVQ R9, registers_r9(AX)
+	MOVQ R10, registers_r10(AX)
+	MOVQ R11, registers_r11(AX)
+	MOVQ R12, registers_r12(AX)
+	MOVQ R13, registers_r13(AX)
+	MOVQ R14, registers_r14(AX)
+	MOVQ R15, registers_r15(AX)
+	POPQ registers_ip(AX)
+	ADDQ $8, SP               // CS
+	POPQ registers_flags(AX)
+	POPQ registers_sp(AX)
+	CLD
+	MOVQ (core_processor+processor_vectorArea)(GS), DI
+	MOVQ DI, registers_vectors(AX)
+	MOVQ $0, (core_processor+processor_vectorArea)(GS)
+	XORL DX, DX
+	MOVQ (core_processor+processor_xcr0)(GS), AX
+	TESTL AX, AX
+	JEQ legacy
+	XSAVE64_DI
+	JMP saved
+legacy:
+	FXSAVE64_DI
+saved:
+	LEAQ ·interrupted(SB), BX
+	JMP leave
+within:
+	POPQ DX
+	POPQ CX
+back:
+	POPQ AX
 	IRETQ
 abandon:
+	LEAQ ·abandoned(SB), BX
+leave:
 	MOVQ $1, core_inKernel(GS)
 	MOVQ (core_processor+processor_kernelFS)(GS), AX
 	WRITE_BASE(MSR_FS_BASE)
@@ -280,16 +439,20 @@ abandon:
 	PUSHQ $const_flagsOfHandler
 	MOVQ (core_processor+processor_codeSelector)(GS), AX
 	PUSHQ AX
-	LEAQ ·abandoned(SB), AX
-	PUSHQ AX
+	PUSHQ BX
+	XORL BP, BP
 	XORPS X15, X15
 	IRETQ
 hardware:
-	PUSHQ AX                  // replaced below by what the CALL of exception 2 in vectors pushes
 	LEAQ ·vectors(SB), AX
 	ADDQ $(3*const_vectorStride), AX
-	XCHGQ AX, 0(SP)
+	XCHGQ AX, 0(SP)           // in place of what the CALL of exception 2 in vectors pushes
 	JMP ·trapEntry(SB)
+
+// interrupted is where a core goes whose thread was interrupted in the program.
+TEXT ·interrupted(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CALL ·giveUpBoot(SB)
+	JMP ·resume(SB)
 
 // abandoned is where a core goes that was interrupted in the program.
 TEXT ·abandoned(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
@@ -330,8 +493,10 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 //
 // callFirmware calls a firmware function in the Microsoft x64 convention, in the
 // firmware's own world: its page tables, descriptor tables, CR4, segment bases and
-// stack, with interrupts on. Every service that raises the task priority ends with STI
-// (EDK2 CoreRestoreTpl), whatever IF was, so CLI comes first after the call. A service
+// stack, with interrupts on if they were at the start (UEFI 2.10, 2.3.4 promises that; U-Boot
+// 2023.01 has them off, and its interrupt descriptors are not for 64-bit mode). Every service
+// that raises the task priority ends with STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI
+// comes first after the call. A service
 // may have changed the firmware's tables, so they are read again. Our page tables may not
 // map the memory of the firmware's stack and descriptors: both are used only after CR3
 // has the firmware's page tables.
@@ -373,7 +538,10 @@ call:
 	MOVQ 16(SI), R8
 	MOVQ 24(SI), R9
 	DEFAULT_FLOAT(SP)         // the program may have changed them
+	BTL $9, ·bootCore+FIRMWARE+firmwareState_flags(SB)
+	JCC closed
 	STI
+closed:
 	CALL R15
 	CLI
 	CLD
@@ -436,17 +604,29 @@ TEXT ·returnToFirmware(SB),NOSPLIT|NOFRAME,$0
 	MOVUPS 144(BX), X15
 	LDMXCSR 160(BX)
 	FLDCW 164(BX)
-	MOVQ 176(BX), R15
-	MOVQ 184(BX), R14
-	MOVQ 192(BX), R13
-	MOVQ 200(BX), R12
-	MOVQ 208(BX), DI
-	MOVQ 216(BX), SI
-	PUSHQ 224(BX)
+	MOVQ CR4, CX
+	ANDQ $~const_cr4Vector, CX
+	MOVQ 176(BX), DX
+	ANDQ $const_cr4Vector, DX
+	ORQ DX, CX
+	MOVQ CX, CR4
+	MOVQ CR0, CX
+	ANDQ $~const_cr0Vector, CX
+	MOVQ 168(BX), DX
+	ANDQ $const_cr0Vector, DX
+	ORQ DX, CX
+	MOVQ CX, CR0
+	MOVQ 192(BX), R15
+	MOVQ 200(BX), R14
+	MOVQ 208(BX), R13
+	MOVQ 216(BX), R12
+	MOVQ 224(BX), DI
+	MOVQ 232(BX), SI
+	PUSHQ 240(BX)
 	POPQ BP
-	LEAQ 248(BX), SP          // at the return address
-	PUSHQ 240(BX)             // the flags, which are at that place already
-	MOVQ 232(BX), BX
+	LEAQ 264(BX), SP          // at the return address
+	PUSHQ 256(BX)             // the flags, which are at that place already
+	MOVQ 248(BX), BX
 	POPFQ
 	RET
 

@@ -65,22 +65,32 @@ func reachBoot() {
 		for limit := ticktime() + reachInterval/10; bootStopping == 0 && ticktime() < limit; {
 			pause()
 		}
-		swap(&reaching, 1)
-		if inFirmware == 0 && bootStopping == 0 && !bootCore.reachPending() {
-			reach(&bootCore)
+		if bootStopping == 0 {
+			tryReachBoot()
 		}
-		store(&reaching, 0)
 	}
 }
 
-// awaitReach is the boot processor's part of reachBoot: it waits until no other core is
+// tryReachBoot sends the boot processor an NMI, unless it is in the firmware's world, or one
+// is on its way, or another core is here.
+func tryReachBoot() {
+	if swap(&reaching, 1) != 0 {
+		return
+	}
+	if inFirmware == 0 && !bootCore.reachPending() {
+		reach(&bootCore)
+	}
+	store(&reaching, 0)
+}
+
+// awaitReach is the boot processor's part of tryReachBoot: it waits until no other core is
 // about to send it an NMI and every one sent has arrived. That takes a few instructions of
 // the other core, unless a hypervisor interrupts it there: under QEMU on a busy host it
 // took more than a millisecond, and the NMI arrived in the firmware, which stopped for ever
 // ("X64 Exception Type - 02(NMI Interrupt)"). The limit is for an NMI that never arrives, as
 // when this processor is in the handler of one that the machine has sent.
 func awaitReach() {
-	if reachGivenUp || ending == 0 && reaching == 0 {
+	if reachGivenUp || reaching == 0 && !bootCore.reachPending() {
 		return
 	}
 	for limit := ticktime() + reachLimit; reaching != 0 || bootCore.reachPending(); pause() {

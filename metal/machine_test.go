@@ -237,6 +237,19 @@ func TestTooSmall(t *testing.T) {
 	m.wait()
 }
 
+// TestLacks: a processor that lacks what compiled code takes for granted gets a line and no exception.
+func TestLacks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "memory", "!echo last %lasterror%")
+	b.CPU = "max,-syscall"
+	b.WantStatuses(t)
+	for _, want := range []string{"This program needs a processor with SSE2 and SYSCALL, and this one lacks one of them.\r\n", "last 0x3\r\n"} { // EFI_UNSUPPORTED
+		if !strings.Contains(b.Console(), want) {
+			t.Errorf("no %q in:\n%s", want, b.Console())
+		}
+	}
+}
+
 // TestEnds checks the status that the firmware gets for each way in which a program can
 // end.
 func TestEnds(t *testing.T) {

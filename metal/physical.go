@@ -118,11 +118,30 @@ func usable(d *efiMemoryDescriptor) bool {
 		d.physicalStart >= 1<<20 && d.numberOfPages >= largePageSize/pageSize && d.physicalStart < 1<<46 && d.numberOfPages < 1<<34
 }
 
-// takeRange takes one range. If the firmware refuses that is no error: it may have
-// allocated from the range since it made the memory map.
+// takeRange takes one range, but for what the firmware uses of it now. That should not be in free
+// memory (UEFI 2.10, 2.3.4: the stack is in EfiBootServicesData), but U-Boot 2023.01 for x86-64
+// runs on the stack of its early start, at 1 MiB, with its global data and interrupt
+// descriptors beside it, and knows nothing of that when it makes the map. So the large pages
+// with the stack and the descriptors are left alone. If the firmware refuses a range that is
+// no error: it may have allocated from it since it made the map.
 func takeRange(base, size uintptr) {
 	if size == 0 {
 		return
+	}
+	fw := &bootCore.firmware
+	for i := range 3 {
+		used := fw.sp
+		switch i {
+		case 1:
+			used = fw.idtr.base()
+		case 2:
+			used = fw.gdtr.base()
+		}
+		if from, to := used&^(largePageSize-1), used&^(largePageSize-1)+largePageSize; from < base+size && to > base {
+			takeRange(base, max(from, base)-base)
+			takeRange(min(to, base+size), base+size-min(to, base+size))
+			return
+		}
 	}
 	if regionCount == maxRegions {
 		warn("a range of free memory is left unused: the table of ranges is full", efiOutOfResources)

@@ -8,7 +8,8 @@ type registers struct {
 	ax, bx, cx, dx, si, di, bp           uint64
 	r8, r9, r10, r11, r12, r13, r14, r15 uint64
 	ip, flags, sp                        uint64
-	fs                                   uint64 // FS base: the Go runtime's thread-local storage
+	fs                                   uint64  // FS base: the Go runtime's thread-local storage
+	vectors                              uintptr // *vectorArea, if an NMI has interrupted it; 0: a system call, across which Go keeps none
 }
 
 // Linux has the number, arguments and result of a system call in these (syscall(2)).

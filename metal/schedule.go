@@ -33,6 +33,7 @@ var (
 	clockWatcher     uintptr // *core, idle, that polls the clock for all; 0: none does
 	bootCallCount    int     // threads in stateBoot
 	pendingSignals   uint64  // signals for the process, bit n-1 for signal n
+	bootInterrupted  int64   // when the boot processor was interrupted last
 	othersRanLast    bool    // the boot processor, one of several cores, has run another thread than thread 1
 )
 
@@ -62,9 +63,10 @@ func schedule(c *core, yield bool) {
 			stop()
 		}
 		now := ticktime()
+		interruptBoot(now)
 		endExpiredWaits(now)
 		if chooseThread(c, now, yield, overdue) {
-			if pendingSignals != 0 {
+			if pendingSignals != 0 && at[thread](c.thread).mayTakeSignal() {
 				deliverPending(at[thread](c.thread))
 			}
 			appointClockWatcher()
@@ -73,6 +75,33 @@ func schedule(c *core, yield bool) {
 		}
 		overdue = idle(c)
 	}
+}
+
+// interruptBoot interrupts the boot processor, if what runs there makes no system calls and
+// keeps thread 1 from running, or others from the calls and the output that only it can do.
+// The scheduler cannot foresee that: another core may have been free when a loop began there,
+// or may be free soon. Every core that chooses a thread, or polls, looks; while the boot
+// processor is busy one polls, if one is idle (appointClockWatcher), and if none is, all run
+// threads, which end or make calls. When all of them are such loops, the Go runtime has no P for
+// thread 1 either.
+func interruptBoot(now int64) {
+	b := &bootCore
+	if getCore() == b || b.inKernel != 0 || ending != 0 || now-max(b.sliceStart, bootInterrupted) <= timeSlice {
+		return
+	}
+	if bootCallCount == 0 && queuedSize == 0 && (thread1().state != stateRunnable || b.thread == address(thread1())) {
+		return
+	}
+	bootInterrupted = now // two cores may be here: then there is one NMI more
+	if b.prepareInterrupt() {
+		tryReachBoot()
+	}
+}
+
+// giveUpBoot is what the boot processor does when its thread was interrupted.
+func giveUpBoot() {
+	acquire(&kernelLock)
+	schedule(getCore(), true)
 }
 
 // workForOthers does on the boot processor what the other cores have left to it: text
@@ -247,6 +276,7 @@ func idle(c *core) (overdue bool) {
 func idleOther(c *core) {
 	for start := ticktime(); c.idle == idlePolling; pause() {
 		now := ticktime()
+		interruptBoot(now)
 		switch {
 		case ending != 0:
 			stop()

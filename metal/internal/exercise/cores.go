@@ -457,6 +457,74 @@ func handOver(args []string) error {
 	return nil
 }
 
+// stuck has loops without system calls on all cores at once, the boot processor's among them,
+// while thread 1 sleeps. Then one loop ends, on another core. Thread 1 goes on and ends the
+// others; the one on the boot processor, which had to give way, keeps all registers.
+func stuck(args []string) error {
+	runtime.LockOSThread()
+	if id := syscall.Gettid(); id != 1 {
+		return fmt.Errorf("main runs on thread %d", id)
+	}
+	rounds, n := number(args, 0, 20), runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n + 2)) // loops, and what thread 1 does
+	moved := 0
+	for round := range rounds {
+		var all gathering
+		var stop, onBoot uint32
+		var first atomic.Int32
+		boot := processorID() // of thread 1
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				runtime.LockOSThread()
+				var state vectors
+				for r := range state.registers {
+					for b := range state.registers[r] {
+						state.registers[r][b] = byte(round + 31*i + 16*r + 5*b)
+					}
+				}
+				want := state.registers
+				avx := hasOSXSAVE() && xcr0()&4 != 0
+				all.join(n)
+				if here := processorID(); here != boot && first.Add(1) == 1 {
+					return
+				} else if here == boot {
+					onBoot++
+				}
+				spin(&state, avx, &stop)
+				size := 16
+				if avx {
+					size = 32
+				}
+				for r := range want {
+					if !bytes.Equal(state.registers[r][:size], want[r][:size]) {
+						errs[i] = fmt.Errorf("vector register %d is % x, was % x", r, state.registers[r][:size], want[r][:size])
+					}
+				}
+				if state.r8 != uint64(uintptr(unsafe.Pointer(&state))) || state.r9 != uint64(uintptr(unsafe.Pointer(&stop))) || state.carry != -1 {
+					errs[i] = fmt.Errorf("R8, R9, CF: %#x, %#x, %d", state.r8, state.r9, state.carry)
+				}
+			})
+		}
+		for first.Load() == 0 {
+			time.Sleep(time.Millisecond) // once it is stuck, for ever: the machine runs out of time
+		}
+		time.Sleep(time.Millisecond)
+		atomic.StoreUint32(&stop, 1)
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		moved += int(onBoot)
+	}
+	fmt.Printf("stuck: %d of %d times on the boot processor\n", moved, rounds)
+	if moved < rounds/2 {
+		return errors.New("too seldom: the exercise does not look where it should")
+	}
+	return nil
+}
+
 // faults makes every core fault many times, all at once.
 func faults([]string) error {
 	return onEveryCore(func(id uint32) error {

@@ -16,6 +16,14 @@ func pageAttributes() uint64
 func hasOSXSAVE() bool
 func changeRounding()
 func addAVX(sum, a, b *[8]float32)
+func spin(state *vectors, avx bool, stop *uint32)
+
+// vectors are the vector registers, of which those of SSE are the first half, and what else spin tells.
+type vectors struct {
+	registers [16][32]byte
+	r8, r9    uint64
+	carry     int64 // -1: CF was set
+}
 
 // vectorState returns XCR0, or 0 if it cannot be read, and checks that AVX works if it is
 // enabled there.

@@ -10,8 +10,9 @@ package main
 // statuses, which no test expects.
 //
 // oddEntry does so on a machine that is not like others: no console, neither input nor
-// output; a GDT whose limit is the largest; of the other processors, the first that comes
-// has such a GDT, too, and the second a code segment with another selector. It looks at
+// output; a GDT whose limit is the largest, with a task state, which must be loaded again at the end; of the other processors, the first that comes
+// has such a GDT, too, and the second a code segment with another selector. SMEP, SMAP, UMIP and
+// protection keys are on, where the processor has them. It looks at
 // the state in which metal calls LocateProtocol and GetRNG, of a protocol that the machine
 // must have, and reports what was wrong as register 30 and above.
 //
@@ -36,6 +37,8 @@ var (
 	before, after, found [30]uint64 // the firmware's, the pattern's place, what metal returned with
 	gdt                  [10]byte   // GDTR of the boot processor
 	wideGDT              [10]byte
+	wideTable            [8192]uint64
+	oddTask              [104]byte
 	oddGDT               [32]uint64 // of the second processor that comes
 	oddArrivals          uint32
 	systemTable          [120]byte
@@ -47,6 +50,7 @@ var (
 	startupAllAPs        uintptr // the firmware's
 	apProcedure          uintptr // metal's
 	firmwareCR3          uint64
+	firmwareCR4, oddCR4  uint64
 	callsSeen            uint64
 	callFaults           uint64 // bit by bit what was wrong then
 

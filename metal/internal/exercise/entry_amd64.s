@@ -212,14 +212,69 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ CR3, AX
 	MOVQ AX, ·firmwareCR3(SB)
 	SGDT ·gdt(SB)
-	SGDT ·wideGDT(SB)
+	MOVQ ·gdt+2(SB), SI       // its entries, and a task state
+	LEAQ ·wideTable(SB), DI
+	MOVQ DI, ·wideGDT+2(SB)
 	MOVW $0xFFFF, ·wideGDT(SB)
+	MOVWLZX ·gdt(SB), CX
+	INCL CX
+	REP
+	MOVSB
+	LEAQ ·oddTask(SB), AX
+	MOVQ AX, DX
+	SHRQ $32, DX
+	MOVQ DX, ·wideTable+808(SB)
+	MOVQ AX, DX
+	ANDL $0xFFFFFF, AX
+	SHLQ $16, AX
+	SHRQ $24, DX
+	ANDL $0xFF, DX
+	SHLQ $56, DX
+	ORQ DX, AX
+	MOVQ $0x0000890000000067, DX
+	ORQ DX, AX
+	MOVQ AX, ·wideTable+800(SB)
 	LGDT ·wideGDT(SB)
+	MOVL $800, AX
+	BYTE $0x0F; BYTE $0x00; BYTE $0xD8 // LTR AX
+	MOVQ CR4, DI
+	MOVQ DI, ·firmwareCR4(SB)
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+#define TURN_ON(register, feature, bit) \
+	MOVL register, AX \
+	SHRL $feature, AX \
+	ANDL $1, AX \
+	SHLL $bit, AX \
+	ORQ AX, DI
+	TURN_ON(BX, 7, 20)        // SMEP
+	TURN_ON(BX, 20, 21)       // SMAP
+	TURN_ON(CX, 2, 11)        // UMIP
+	TURN_ON(CX, 3, 22)        // PKE
+	MOVQ DI, CR4
+	MOVQ DI, ·oddCR4(SB)
 	MOVQ R12, CX
 	LEAQ ·systemTable(SB), DX
 	CALL ·checkedEntry(SB)
-	LGDT ·gdt(SB)
 	MOVQ AX, R12
+	XORL AX, AX
+	BYTE $0x0F; BYTE $0x00; BYTE $0xC8 // STR AX
+	CMPL AX, $800
+	JNE task
+	BTL $9, ·wideTable+804(SB) // LTR marks it as busy
+	JCS loaded
+task:
+	ORQ $128, ·callFaults(SB)
+loaded:
+	LGDT ·gdt(SB)
+	MOVQ CR4, AX
+	CMPQ AX, ·oddCR4(SB)
+	JEQ cr4
+	ORQ $64, ·callFaults(SB)
+cr4:
+	MOVQ ·firmwareCR4(SB), AX
+	MOVQ AX, CR4
 	MOVQ ·mpProtocol(SB), BX
 	MOVQ ·startupAllAPs(SB), AX
 	MOVQ AX, 16(BX)
@@ -290,7 +345,7 @@ mxcsr:
 fcw:
 	SGDT 16(SP)
 	MOVQ 18(SP), AX
-	CMPQ AX, ·gdt+2(SB)
+	CMPQ AX, ·wideGDT+2(SB)
 	JEQ gdtr
 	ORQ $32, ·callFaults(SB)
 gdtr:

@@ -55,6 +55,7 @@ var exercises = map[string]func(args []string) error{
 	"signals":  signals,
 	"sleepers": sleepers,
 	"soak":     soak,
+	"stuck":    stuck,
 	"speed":    speed,
 	"threads":  threads,
 	"strange":  strange,
