@@ -349,7 +349,7 @@ func (s *Session) listModels(t *Terminal, models []Model) error {
 		if m.Kind != "" {
 			line += " · " + m.Kind
 		}
-		line += fmt.Sprintf(" · %d MB, needs %d MiB", (m.Size+999999)/1000000, (m.Need+1<<20-1)>>20)
+		line += fmt.Sprintf(" · %s, needs %s", Size(m.Size), Memory(m.Need))
 		if m.Reason != "" {
 			style, line = styleDim, line+" · "+m.Reason
 		}

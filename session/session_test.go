@@ -259,8 +259,8 @@ func TestModels(t *testing.T) {
 		}
 		p.enter("/model")
 		p.sees("> /model", "  1  small.gguf · qwen3 Q4_K_M · 378 MB, needs 908 MiB",
-			"  2  tall.gguf · 4693 MB, needs 5389 MiB · needs more memory than there is",
-			"  3  broken.gguf · 1 MB, needs 1 MiB",
+			"  2  tall.gguf · 4.7 GB, needs 5389 MiB · needs more memory than there is",
+			"  3  broken.gguf · 1 B, needs 1 MiB",
 			"/model and a number or name changes to it. The conversation then begins anew.", "> |")
 		if p.vt.Cell(5, 3).Attr != vt.Dim {
 			t.Error("what cannot be loaded is as bright as the others")

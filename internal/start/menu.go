@@ -213,11 +213,11 @@ func (m *Menu) widths() (w widths) {
 // line is the line of a model: its number, name, kind, the size of its files, and the memory that it needs.
 func (m *Menu) line(i int, w widths) string {
 	model := m.Models[i]
-	text := fmt.Sprintf(" %3d  %s  %s  %8s", i+1, pad(model.Name, w.name), pad(model.Kind, w.kind), size(model.Size))
+	text := fmt.Sprintf(" %3d  %s  %s  %8s", i+1, pad(model.Name, w.name), pad(model.Kind, w.kind), session.Size(model.Size))
 	if model.Reason != "" {
 		text += "  " + model.Reason
 	} else {
-		text += "  needs " + memory(model.Need)
+		text += "  needs " + session.Memory(model.Need)
 	}
 	return pad(text, m.Columns-1)
 }
@@ -265,26 +265,4 @@ func wordsIn(s string, width int) string {
 		}
 	}
 	return s[:end]
-}
-
-// size is a number of bytes for a person, in decimal units as on a box of disks.
-func size(bytes int64) string {
-	switch v := float64(bytes); {
-	case v >= 999.5e6:
-		return fmt.Sprintf("%.1f GB", v/1e9)
-	case v >= 999.5e3:
-		return fmt.Sprintf("%.0f MB", v/1e6)
-	case v >= 999.5:
-		return fmt.Sprintf("%.0f KB", v/1e3)
-	default:
-		return fmt.Sprintf("%d B", bytes)
-	}
-}
-
-// memory is a number of bytes in MiB, or GiB, rounded up.
-func memory(bytes int64) string {
-	if mib := (bytes + 1<<20 - 1) >> 20; mib < 10000 {
-		return fmt.Sprintf("%d MiB", mib)
-	}
-	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
 }

@@ -119,7 +119,7 @@ func (s *Settings) ask(ctx context.Context, t *session.Terminal, found []session
 	defer restore()
 	columns, rows := t.Size()
 	menu := Menu{
-		Title: fmt.Sprintf("Which model? There are %s of memory.", memory(arena.Limit())), Models: append(slices.Clip(found), BuiltIn()),
+		Title: fmt.Sprintf("Which model? There are %s of memory.", session.Memory(arena.Limit())), Models: append(slices.Clip(found), BuiltIn()),
 		Chosen: first, Wait: s.Menu, Out: t.Out, Columns: columns, Rows: rows,
 	}
 	if first < 0 {
