@@ -13,6 +13,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"bootllama/metal/vt"
 )
 
@@ -198,6 +200,20 @@ func TestConsoleCells(t *testing.T) {
 	} {
 		if got := consoleCell(c.cell); got != (shownCell{c.unit, c.attribute}) {
 			t.Errorf("%+v: %q, %#x, want %q, %#x", c.cell, rune(got.unit), got.attribute, rune(c.unit), c.attribute)
+		}
+	}
+}
+
+// TestSimilarCharacters: a letter with a mark becomes the letter.
+func TestSimilarCharacters(t *testing.T) {
+	for r := rune(0x100); r < 0x180; r++ {
+		if base := norm.NFD.String(string(r)); len(base) > len(string(r)) && similarCharacter(r) != uint16(base[0]) {
+			t.Errorf("%c becomes %c", r, rune(similarCharacter(r)))
+		}
+	}
+	for r, want := range map[rune]rune{'Ǹ': '?', 'ł': 'l', 'ſ': 's', '’': '\'', '—': '-', '┃': '|', '日': '?', '😀': '?'} {
+		if got := similarCharacter(r); got != uint16(want) {
+			t.Errorf("%c becomes %c, want %c", r, rune(got), want)
 		}
 	}
 }

@@ -429,6 +429,17 @@ func findGlyph(r rune) uint16 {
 	if r <= 0xFFFF && vt.Width(r) == 1 && hasGlyph(uint16(r)) { // how wide a wide one would be is not known
 		return uint16(r)
 	}
+	return similarCharacter(r)
+}
+
+// latinExtended has the letters without marks of Latin Extended-A, U+0100 to U+017F.
+const latinExtended = "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlLlLlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs"
+
+// similarCharacter returns a character of ASCII for one that the console lacks.
+func similarCharacter(r rune) uint16 {
+	if i := r - 0x100; i >= 0 && int(i) < len(latinExtended) {
+		return uint16(latinExtended[i])
+	}
 	switch r {
 	case '‘', '’', '‚', '‛', '′':
 		return '\''

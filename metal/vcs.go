@@ -37,24 +37,38 @@ func vcsRead(t *thread, fd, p, n, offset uintptr) uint64 {
 
 // serveVCS ends the waits for a change of the cells, as far as there was one.
 func serveVCS() {
-	if vcsWaits.first == 0 {
-		return
+	for vcsWaits.first != 0 {
+		acquire(&kernelLock)
+		t := changedReader()
+		if t != nil {
+			t.leaveList()
+		}
+		release(&kernelLock)
+		if t == nil {
+			return
+		}
+		result := errno(ebadf) // closed meanwhile
+		if f := &files[t.descriptor]; f.kind == kindVCS {
+			f.count = vcsSeen | uint64(terminal.Changes())
+			result = copyCells(t.buffer, t.bufferSize, 0) // without the lock: it may be a MiB
+		}
+		acquire(&kernelLock)
+		wake(t, result)
+		release(&kernelLock)
 	}
+}
+
+// changedReader finds a thread that waits for a change, and there was one; nil if none does.
+func changedReader() *thread {
 	seen := vcsSeen | uint64(terminal.Changes())
-	acquire(&kernelLock)
 	for next := vcsWaits.first; next != 0; {
 		t := at[thread](next)
-		next = t.next
-		f := &files[t.descriptor]
-		switch {
-		case f.kind != kindVCS: // closed meanwhile
-			wake(t, errno(ebadf))
-		case f.count != seen:
-			f.count = seen
-			wake(t, copyCells(t.buffer, t.bufferSize, 0))
+		if f := &files[t.descriptor]; f.kind != kindVCS || f.count != seen {
+			return t
 		}
+		next = t.next
 	}
-	release(&kernelLock)
+	return nil
 }
 
 // copyCells copies the bytes of the device from an offset on, and returns their number.

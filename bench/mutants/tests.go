@@ -37,7 +37,7 @@ var rooms = []room{
 	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
 	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},
 	{"metal/vt", []check{host("./metal/vt")}},
-	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|ConsoleCells|SerialBytes|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
+	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|ConsoleCells|SimilarCharacters|SerialBytes|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
 		vm("-failfast", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "./metal")}},
 }
 
