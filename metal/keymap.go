@@ -14,8 +14,8 @@ package metal
 //
 // The firmware tells the character of a key on a US keyboard, not its number. So the keys 2 to
 // 53 without those that have no character can be set; two keys with one character are one: the
-// numeric keypad's, where Num Lock is on, are those of the main block, and the key beside the
-// left Shift, which USB has and EDK2's PS/2 driver ignores, is the one with \ and |.
+// numeric keypad's, where Num Lock is on, are those of the main block. The key beside the left
+// Shift is nothing to EDK2's PS/2 and USB drivers; elsewhere it is the one with \ and |.
 
 const (
 	keyCount     = 54 // keys of a layout have lower numbers

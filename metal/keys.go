@@ -15,6 +15,9 @@ const (
 	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
 	partialTime       = int64(100e6) // ns that a terminal may take from byte to byte of a character
 	partialTimeOfCSI  = int64(5e9)   // the same where EDK2 keeps the byte 0x9B for 2 s of its clock, which might be a CSI
+	partialLeastPolls = 10
+	reportTime        = int64(1e9) // ns that a report of a terminal's size may take
+	partialPollTime   = int64(20e6)
 	utf8Continuations = 3
 )
 
@@ -59,12 +62,13 @@ var (
 	keyStroke    efiKeyData
 	fromTerminal bool // the last key was a terminal's
 
-	keyDecoder  utf16Decoder
-	partialKey  [1 + utf8Continuations]byte // bytes of a UTF-8 character that come one by one as keys
-	partialSize int
-	partialNeed int
-	partialFrom int64 // when the last of them came
-	lastTyped   int64 // when a terminal's last key came
+	keyDecoder   utf16Decoder
+	partialKey   [1 + utf8Continuations]byte // bytes of a UTF-8 character that come one by one as keys
+	partialSize  int
+	partialNeed  int
+	partialFrom  int64 // when the last of them came
+	partialPolls int   // since then
+	lastTyped    int64 // when a terminal's last key came
 )
 
 // initInput finds the firmware's keyboard. What was typed before the program began, and the
@@ -87,6 +91,9 @@ func closeInput() {
 // waitForKey waits in the firmware, which halts the processor, until a key is there or ns
 // have passed. It is ConIn's event, which all firmware has, rather than WaitForKeyEx.
 func waitForKey(ns int64) {
+	if partialSize > 0 {
+		ns = min(ns, partialPollTime)
+	}
 	if firmware(bootServices().setTimer, timerEvent, efiTimerRelative, uintptr(min(ns, 1e9)/100)) != efiSuccess {
 		pause() // without a timer the caller can only poll the clock: return at once
 		return
@@ -111,16 +118,13 @@ func drainKeys(now int64) {
 	if conIn == 0 {
 		return
 	}
-	if partialSize > 0 && now-partialFrom > partialLimit() {
-		releasePartial()
+	if firmware(bootServices().checkEvent, at[efiSimpleTextInput](conIn).waitForKey) == efiSuccess || now-lastFullPoll >= fullPollInterval {
+		lastFullPoll = now
+		if !drainDevices(now) {
+			drainConIn(now, false)
+		}
 	}
-	if firmware(bootServices().checkEvent, at[efiSimpleTextInput](conIn).waitForKey) != efiSuccess && now-lastFullPoll < fullPollInterval {
-		return
-	}
-	lastFullPoll = now
-	if !drainDevices(now) {
-		drainConIn(now, false)
-	}
+	agePartial(now)
 }
 
 // drainDevices reads the devices that ConIn joins; false if the firmware does not tell them.
@@ -425,7 +429,7 @@ func typeUnit(u uint16, now int64) {
 	if u >= 0x80 && u <= 0xFF {
 		switch continuation := u < 0xC0; {
 		case partialNeed > 0 && continuation:
-			partialKey[partialSize], partialFrom = byte(u), now
+			partialKey[partialSize], partialFrom, partialPolls = byte(u), now, 0
 			if partialSize++; partialSize == partialNeed {
 				for i := range partialSize {
 					receive(partialKey[i])
@@ -434,7 +438,7 @@ func typeUnit(u uint16, now int64) {
 			}
 			return
 		case partialNeed == 0 && u >= 0xC2 && u < 0xF5:
-			partialKey[0], partialSize, partialFrom = byte(u), 1, now
+			partialKey[0], partialSize, partialFrom, partialPolls = byte(u), 1, now, 0
 			partialNeed = utf8Length(byte(u))
 			return
 		}
@@ -443,6 +447,18 @@ func typeUnit(u uint16, now int64) {
 	n := keyDecoder.decode(u)
 	for i := range n {
 		receive(keyDecoder.utf8[i])
+	}
+}
+
+// agePartial gives up waiting for the rest of a character. Time alone does not tell: while a
+// host does not run this machine, the firmware does not look at its serial line. So it must have
+// had several calls, too.
+func agePartial(now int64) {
+	if partialSize == 0 {
+		return
+	}
+	if partialPolls++; partialPolls > partialLeastPolls && now-partialFrom > partialLimit() {
+		releasePartial()
 	}
 }
 

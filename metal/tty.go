@@ -63,7 +63,7 @@ func pollKeys(now int64) {
 	lastKeyPoll = now
 	before := typedEnd
 	for drainKeys(now); receivedHead != receivedEnd; drainKeys(now) {
-		if hearsSize() && isSizeReport() && now-lastTyped < partialTime {
+		if hearsSize() && isSizeReport() && now-lastTyped < reportTime {
 			break // the rest comes with the next keys
 		}
 		for receivedHead != receivedEnd && (echoedCount < echoSize-echoReserve || received[receivedHead%receivedSize]&0xC0 == 0x80) {

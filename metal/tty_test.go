@@ -271,6 +271,35 @@ func TestSizeReport(t *testing.T) {
 	}
 }
 
+// TestPartial: the bytes of a character may come late, after the machine has stood still; what
+// stays alone is a character of its own after a while.
+func TestPartial(t *testing.T) {
+	resetInput(t)
+	enter := func(b byte, now int64) {
+		typeKey(&efiKeyData{efiInputKey: efiInputKey{unicodeChar: uint16(b)}}, now)
+	}
+	enter(0xE2, 0)
+	agePartial(0)
+	enter(0x80, 10e9)
+	agePartial(20e9)
+	enter(0x9C, 20e9)
+	if got := string(received[receivedHead:receivedEnd]); got != "“" {
+		t.Errorf("late bytes became %q", got)
+	}
+	receivedHead = receivedEnd
+	enter(0xE9, 0)
+	for range 100 {
+		agePartial(partialTime)
+	}
+	if receivedHead != receivedEnd {
+		t.Error("a byte did not wait")
+	}
+	agePartial(partialTime + 1)
+	if got := string(received[receivedHead:receivedEnd]); got != "é" {
+		t.Errorf("a lone byte became %q", got)
+	}
+}
+
 // TestKeys: keystrokes become the bytes that xterm sends. QEMU presses most of them in
 // TestTerminal; these are what other firmware tells.
 func TestKeys(t *testing.T) {
