@@ -90,7 +90,11 @@ func (s *Session) sit(ctx context.Context, t *Terminal) error {
 
 // greet says what the person talks with.
 func (s *Session) greet(t *Terminal) error {
-	return t.say(styleDim, "%s · /help lists the commands", s.Title)
+	text := s.Title + " · /help lists the commands"
+	if s.Hint != "" {
+		text += "\n" + s.Hint
+	}
+	return t.say(styleDim, "%s", text)
 }
 
 // line does what the person has typed: a command, or something that the model answers.

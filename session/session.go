@@ -58,6 +58,7 @@ func (u Unreadable) Unwrap() error { return u.Reason }
 type Talk struct {
 	Engine   Engine
 	Title    string // what it is, in a line
+	Hint     string // what a person may do first; "": that is plain
 	Settings []Setting
 	Facts    func() string // of /show: lines
 }

@@ -144,6 +144,18 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestHint: a person who does not know what to do is told.
+func TestHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := sit(t, 80, 24)
+		talk := (&parrot{words: 3}).talk("Polly · 2 cores")
+		talk.Hint = "Say something."
+		p.hold(&Session{Talk: talk})
+		p.sees(greeting, "Say something.", "> |")
+		p.leave()
+	})
+}
+
 // TestPlain: without colours there is none.
 func TestPlain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

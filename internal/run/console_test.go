@@ -159,7 +159,7 @@ func TestChangeModel(t *testing.T) {
 	if got := answers(rows, "/set system"); !slices.Equal(got, []string{"system is Be brief."}) {
 		t.Errorf("%q", got)
 	}
-	if got := strings.Join(answers(rows, "/model built-in"), " "); !strings.HasPrefix(got, "built-in tales.bin · 1.2 MB · ") || !strings.HasSuffix(got, "/help lists the commands") {
+	if got := strings.Join(answers(rows, "/model built-in"), " "); !strings.HasPrefix(got, "built-in tales.bin · 1.2 MB · ") || !strings.HasSuffix(got, "/help lists the commands Type how a story begins, or nothing, and press Enter.") {
 		t.Errorf("%q", got)
 	}
 	if got := answers(rows, "One day"); len(got) != 2 || !strings.HasPrefix(got[0], "One day") {

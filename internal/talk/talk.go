@@ -30,9 +30,9 @@ type Model struct {
 
 // Talk returns the model for a session.
 func (m Model) Talk() session.Talk {
-	t := session.Talk{Engine: m.Stories, Title: m.title(), Facts: m.facts, Settings: m.settings()}
+	t := session.Talk{Engine: m.Stories, Title: m.title(), Facts: m.facts, Settings: m.settings(), Hint: "Type how a story begins, or nothing, and press Enter."}
 	if m.Assistant != nil {
-		t.Engine = m.Assistant
+		t.Engine, t.Hint = m.Assistant, "Say something, and press Enter."
 	}
 	return t
 }
