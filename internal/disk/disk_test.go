@@ -866,9 +866,6 @@ func TestBoot(t *testing.T) {
 		t.Skipf("SKIPPED: no boot: %v", err)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "vars"), store, 0o666); err != nil {
-		t.Fatal(err)
-	}
 	const blocks = ",drive=disk,logical_block_size=4096,physical_block_size=4096"
 	for _, c := range []struct {
 		base    uint64
@@ -879,6 +876,10 @@ func TestBoot(t *testing.T) {
 		{0x10_0000_0000, 4096, []string{"-device", "virtio-blk-pci" + blocks}},
 	} {
 		base := c.base
+		// A fresh variable store: in a used one, a new disk comes after the shell in the order of boot options.
+		if err := os.WriteFile(filepath.Join(dir, "vars"), store, 0o666); err != nil {
+			t.Fatal(err)
+		}
 		app, err := efi.Build(t.Context(), efi.Options{Dir: filepath.Join("..", "efi", "testdata", "tiny"), ImageBase: base})
 		if err != nil {
 			t.Fatal(err)
