@@ -25,7 +25,7 @@ type display struct {
 	vga      string
 	devices  []string
 	programs []string // arguments of the exercise fb; "cores": the one of that name, on two cores
-	size     string   // of the firmware's mode; "": unknown
+	size     string   // of the firmware's mode
 }
 
 // TestFramebuffer draws on /dev/fb0 of machines with different displays and looks at their screens.
@@ -33,8 +33,6 @@ func TestFramebuffer(t *testing.T) {
 	for _, d := range []display{
 		{"std", "none", []string{"VGA,vgamem_mb=64"}, []string{"cores", "text", "edid 3840 2160", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "set 800 600", "panic", "cores"}, "1280x800"},
 		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"text", "write", "ioctl", "panic"}, "1280x800"},
-		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, ""},
-		{"two", "std", []string{"bochs-display"}, []string{"map"}, ""},
 		{"none", "none", nil, []string{"none"}, ""},
 	} {
 		t.Run(d.name, func(t *testing.T) {
@@ -155,7 +153,7 @@ func checkText(t *testing.T, before, after *image.RGBA) {
 			more++
 		}
 	}
-	if light < 1000 || lost > 8*19 || more > 10*light { // the cursor, as large as a character, may have moved
+	if light < 500 || lost > 8*19 || more > 10*light { // the cursor, as large as a character, may have moved
 		t.Errorf("of %d pixels of the text, %d are no longer seen, and %d others are", light, lost, more)
 	}
 }
