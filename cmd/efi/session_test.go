@@ -71,7 +71,7 @@ func TestSessionOnMetal(t *testing.T) {
 	}
 	stdout, stderr := sitsAt(t, image, files, func(ctx context.Context, m *vm.Running) error {
 		for _, step := range []struct{ text, keys string }{
-			{"/help lists the commands", "one fx\x1b[Do"},
+			{"and press Enter.", "one fx\x1b[Do"},
 			{"one fox", "\r"},
 			{"\r\none fox", "ahe\x03ad"},
 			{"tok/s · context ", ""},
@@ -80,7 +80,7 @@ func TestSessionOnMetal(t *testing.T) {
 			{"Did you mean /show?", "/set temperature 0\r"},
 			{"temperature is 0", "/model\r"},
 			{"/model and a number or name", "/model 2\r"},
-			{"/help lists the commands", "One day\r"},
+			{"and press Enter.", "One day\r"},
 			{"tok/s · context ", "/save story\r"},
 			{"Saved as story.txt", "\x1b[A\x1b[A!"},
 			{"One day!", "\x03"},
