@@ -126,10 +126,14 @@ func (s *Session) reply(ctx context.Context, t *Terminal, f func(ctx context.Con
 	switch {
 	case errors.As(err, new(Unreadable)):
 		return t.say(styleError, unreadable, err)
-	case err != nil || stats.Tokens == 0:
+	case err != nil || stats.Size == 0:
 		return err
 	}
-	return t.say(styleDim, "%s tok/s · context %d of %d", twoFigures(float64(stats.Tokens)/max(stats.Elapsed, 1).Seconds()), stats.Used, stats.Size)
+	speed := ""
+	if stats.Tokens > 0 { // none is known of a single token
+		speed = twoFigures(float64(stats.Tokens)/max(stats.Elapsed, 1).Seconds()) + " tok/s · "
+	}
+	return t.say(styleDim, "%scontext %d of %d", speed, stats.Used, stats.Size)
 }
 
 // twoFigures writes a number with two significant figures.

@@ -144,6 +144,21 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestNoSpeed: an answer that was stopped at its first token has no speed.
+func TestNoSpeed(t *testing.T) {
+	e := &parrot{words: 0}
+	talking(t, e, func(p *person, s *Session) {
+		s.Engine = onlyContext{e}
+		p.enter("Hello")
+		p.sees(greeting, "> Hello", "", "context 7 of 64", "> |")
+	})
+}
+
+// onlyContext is an engine whose answers have no speed.
+type onlyContext struct{ *parrot }
+
+func (onlyContext) Stats() Stats { return Stats{Used: 7, Size: 64} }
+
 // TestHint: a person who does not know what to do is told.
 func TestHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -77,7 +77,7 @@ func TestSession(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.await(t, "/help lists the commands")
+		s.await(t, "and press Enter.")
 		write("One dxy\x7f\x7fay\x01\x1b[1;5C\x1b[C!\x7f")
 		s.sees(t, "> One day")
 		write("\r")

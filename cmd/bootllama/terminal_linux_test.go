@@ -135,7 +135,7 @@ func TestTerminal(t *testing.T) {
 			return err == nil && during.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0
 		})
 		if !c.early {
-			s.await(t, "/help lists the commands")
+			s.await(t, "and press Enter.")
 			if _, err := person.WriteString("One dag\x7fy\r"); err != nil {
 				t.Fatal(err)
 			}
