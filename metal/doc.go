@@ -124,7 +124,8 @@
 //   - A keyboard is a US one, which most firmware takes it for, unless KDSKBENT and KDSKBDIACRUC
 //     say otherwise (package keyboard has layouts). Keys of a serial terminal stay what they are.
 //     EDK2's terminal driver parses some of its sequences, holds ESC back for two seconds, and
-//     resets the machine at ESC R ESC r ESC R.
+//     resets the machine at ESC R ESC r ESC R. In a fast paste it may lose the byte behind 0x9B,
+//     which is in Л and ś.
 //   - reboot(2) switches the machine off or restarts it, after what has been written is on the disk.
 //   - Standard output and error are a terminal, whose screen package vt keeps: UTF-8, and the
 //     sequences of xterm. Unless the UEFI shell has started the program, the screen is empty at
