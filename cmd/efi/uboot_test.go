@@ -67,9 +67,12 @@ func TestUBoot(t *testing.T) {
 		if _, err := io.WriteString(keys, again); err != nil {
 			t.Fatal(err)
 		}
-		for _, end := range []string{"Booting /", "=> "} {
-			if err := readUntil(out, end); err != nil {
+		for _, step := range [][2]string{{"Press a key to go on", " "}, {"=> ", ""}} {
+			if err := readUntil(out, step[0]); err != nil {
 				t.Fatalf("%v; console:\n%s", err, &log)
+			}
+			if _, err := io.WriteString(keys, step[1]); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
