@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bootllama/internal/run"
 	"bootllama/internal/start"
@@ -35,8 +36,12 @@ func inFolder(ctx context.Context, args []string, host *run.Host) ([]string, err
 	if !isFolder {
 		return args, nil
 	}
-	if found, _ := start.Find(folder, s.Options, nil); len(found) == 0 {
+	found, _ := start.Find(folder, s.Options, nil)
+	if len(found) == 0 {
 		return nil, fmt.Errorf("%s: there is no model in this folder", folder)
+	}
+	if !slices.ContainsFunc(found, func(m session.Model) bool { return m.Reason == "" }) {
+		return nil, fmt.Errorf("%s: no model in this folder can be used: %s: %s", folder, found[0].Name, found[0].Reason)
 	}
 	model, err := s.Choose(ctx, folder, host.Terminal)
 	for _, p := range s.Problems {
