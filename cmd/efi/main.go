@@ -16,7 +16,6 @@ import (
 
 	"bootllama/internal/run"
 	"bootllama/internal/start"
-	"bootllama/internal/stdio"
 	"bootllama/internal/tty"
 	"bootllama/metal"
 	"bootllama/metal/keyboard"
@@ -90,9 +89,6 @@ func program(args []string) int {
 		return run.Report(err, os.Stderr)
 	}
 	args = host.Streams(args)
-	if host.Terminal != nil && !metal.StartedByShell() {
-		host.Stdout = stdio.Text(os.Stdout, "") // a session has its own filter; the shell's > FILE is no terminal
-	}
 	status := command(ctx, args, host)
 	if len(args) > 0 && args[0] == "console" {
 		metal.AtEnd(end, end == metal.AskPerson) // a person has ended it, and has read it
