@@ -112,7 +112,8 @@ func TestSessionOnMetal(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(text, []byte(session.TranscriptBegin+models.Name)) || !bytes.HasSuffix(text, []byte("\n\n> One day\n\n"+tale+"\n")) {
 		t.Errorf("saved: %v, %q", err, text)
 	}
-	if stderr != "" {
-		t.Errorf("stderr %q", stderr)
+	// A slow host sees how far loading is.
+	if rest := regexp.MustCompile(`\r(loading \[[^\r]*| *)`).ReplaceAllString(stderr, ""); rest != "" {
+		t.Errorf("stderr %q", rest)
 	}
 }
