@@ -183,7 +183,7 @@ type Memory struct {
 
 // Overhead is the most that a program needs beside a model's memory: the Go runtime, the
 // tokenizer, buffers.
-const Overhead = 49 << 20
+const Overhead = 52 << 20
 
 // Total returns what a program needs to run the model, Overhead included.
 func (m Memory) Total() int64 { return m.Weights + m.Cache + m.State + Overhead }

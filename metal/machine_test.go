@@ -215,7 +215,7 @@ func TestNoMemory(t *testing.T) {
 func TestTooSmall(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "!echo last %lasterror%")
-	b.MemoryMiB = 128
+	b.MemoryMiB = 140
 	b.WantStatuses(t, 134)
 	if want := regexp.MustCompile(`^metal: a Go program needs 48 MiB of memory, and the firmware leaves it [0-9]+ MiB\n$`); !want.MatchString(b.Err.String()) || b.Out.Len() != 0 {
 		t.Errorf("stdout %q, stderr %q", b.Out.String(), b.Err.String())
@@ -226,7 +226,7 @@ func TestTooSmall(t *testing.T) {
 	// Where a person sits, the line stays, although the kernel has hardly begun.
 	b = newBench(t, application(t, 0), 1<<20, "!if not exist MADE then", "!echo made > MADE",
 		"!"+strings.Join(vmtest.BootEntries(`\EX.EFI`, vmtest.UTF16("memory")), "\r\n"), "!endif")
-	b.MemoryMiB, b.Restart, b.Person, b.Timeout = 128, true, true, 4*time.Minute
+	b.MemoryMiB, b.Restart, b.Person, b.Timeout = 140, true, true, 4*time.Minute
 	m := start(t, b)
 	for _, text := range []string{"needs 48 MiB of memory", "Press a key"} {
 		if err := m.run.Await(t.Context(), vm.Stderr, text); err != nil {
