@@ -209,17 +209,24 @@ func drawText() {
 	}
 }
 
-// scrollText makes the console scroll as often as the terminal has.
+// scrollText makes the console scroll as often as the terminal has. To draw all rows is faster
+// than to scroll often: each time moves all pixels of the screen.
 func scrollText() {
 	n := terminal.Scrolled()
-	if n >= textRows {
+	switch {
+	case n == 0:
+		return
+	case n >= textRows:
 		clearText()
 		return
-	}
-	if n == 0 {
+	case n > textRows/4:
+		for y := range textRows {
+			drawRow(y, 0, textColumns)
+		}
 		return
+	case penY != textRows-1 || penX == textColumns:
+		moveText(0, textRows-1)
 	}
-	moveText(penX, textRows-1)
 	setAttribute(efiAttribute)
 	for range n {
 		putUnit('\n')
@@ -257,9 +264,7 @@ func drawRow(y, first, end int) {
 			moveText(x, y)
 			setAttribute(c.attribute)
 			putUnit(c.unit)
-			if penX++; penX == textColumns {
-				penX, penY = 0, penY+1
-			}
+			penX++
 		}
 	}
 }
@@ -271,6 +276,8 @@ func moveText(x, y int) {
 	switch {
 	case x == penX && y == penY:
 		return
+	case penX == textColumns:
+		setPen(x, y)
 	case y == penY && x > penX && x-penX <= near && x < textColumns-1 && rewrite(x):
 		return
 	case x == 0 && y == penY:
@@ -279,12 +286,16 @@ func moveText(x, y int) {
 		putUnit('\r')
 		putUnit('\n')
 	default:
-		flushText()
-		if penX != x || penY != y {
-			firmware(at[efiSimpleTextOutput](textOut).setCursorPosition, textOut, uintptr(x), uintptr(y))
-		}
+		setPen(x, y)
 	}
 	penX, penY = x, y
+}
+
+func setPen(x, y int) {
+	flushText()
+	if penX != x || penY != y {
+		firmware(at[efiSimpleTextOutput](textOut).setCursorPosition, textOut, uintptr(x), uintptr(y))
+	}
 }
 
 // rewrite writes again what is shown between the pen and a column behind it in the same row;
@@ -326,11 +337,13 @@ func writeText() {
 	outputTextSize = 0
 }
 
-// flushText writes what is held, and looks where the console's cursor is then.
+// flushText writes what is held, and looks where the console's cursor is then. Behind the last
+// column, EDK2's is in the next row, and others wait for the next character: there penX remains.
 func flushText() {
 	if outputTextSize > 0 {
-		writeText()
-		findPen()
+		if writeText(); penX < textColumns {
+			findPen()
+		}
 	}
 }
 

@@ -67,7 +67,17 @@ func showScreen(args []string) error {
 		{"stream", func() string { return stream(columns, rows) }},
 		{"full", func() string { return fullScreen(columns, rows) }},
 	} {
-		fmt.Print(step.text())
+		rest := strings.SplitAfter(step.text(), "\n")
+		for n := 1; len(rest) > 0; n = n%40*2 + 1 { // in writes of a line, and of more
+			n = min(n, len(rest))
+			fmt.Print(strings.Join(rest[:n], ""))
+			rest = rest[n:]
+		}
+		if step.name == "stream" { // to the last column of the last row, and on
+			for range columns / 10 * 2 {
+				fmt.Print("0123456789")
+			}
+		}
 		if err := look(step.name); err != nil {
 			return err
 		}
@@ -104,7 +114,6 @@ func stream(columns, rows int) string {
 	for i := range rows + 20 {
 		fmt.Fprintf(&b, "line %d, which \x1b[%dmhas\x1b[m a colour and is %s\n", i, 30+i%8, strings.Repeat("long ", i%50))
 	}
-	b.WriteString(strings.Repeat("0123456789", columns/10*2)) // to the last column of the last row, and on
 	return b.String()
 }
 
