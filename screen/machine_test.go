@@ -52,9 +52,9 @@ func TestMachine(t *testing.T) {
 		size         image.Point
 		steps        string // of show
 	}{
-		{"640x480", "VGA,vgamem_mb=64,xres=640,yres=480", 2, image.Pt(640, 480),
-			"start page.txt wait lines.txt wait busy wait stop page.txt wait start page.txt wait panic"},
-		{"3840x2160", "VGA,vgamem_mb=64,xres=3840,yres=2160", 2, image.Pt(3840, 2160), "start page.txt wait lines.txt wait"},
+		{"640x480", "VGA,vgamem_mb=64", 2, image.Pt(640, 480),
+			"mode=640x480 start page.txt wait lines.txt wait busy wait stop page.txt wait start page.txt wait panic"},
+		{"3840x2160", "VGA,vgamem_mb=64", 2, image.Pt(3840, 2160), "mode=3840x2160 start page.txt wait lines.txt wait"},
 		{"Blt", "virtio-gpu-pci", 1, image.Pt(1280, 800), "start page.txt wait lines.txt wait"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,7 +74,6 @@ func TestMachine(t *testing.T) {
 			s := vmtest.Watch(t, r, screen.Options{})
 			enter := func() {
 				t.Helper()
-				written.Write([]byte("\r\n")) // the echo
 				if err := r.Type("\r"); err != nil {
 					t.Fatal(err)
 				}
