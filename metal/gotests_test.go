@@ -98,14 +98,14 @@ func overlayRoot(t *testing.T, root string) string {
 		linkAll(dir)
 	}
 	metal := filepath.Join(overlay, "src", "bootllama", "metal")
-	if err := os.MkdirAll(metal, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(metal, "vt"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	here, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"*.go", "*.s"} {
+	for _, pattern := range []string{"*.go", "*.s", "vt/*.go"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
