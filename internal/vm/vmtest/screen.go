@@ -145,8 +145,8 @@ func (s *Screen) AwaitGone(text string) *Picture {
 }
 
 // AwaitSame looks until the screen shows, pixel by pixel, what a terminal of its size shows to which output was written from
-// the beginning: what comes out of the machine's debug channels, and what the machine echoed. A line feed goes to the beginning
-// of the next line (ONLCR).
+// the beginning: what comes out of the machine's debug channels, which have the echo of what is typed, too. A line feed goes to
+// the beginning of the next line (ONLCR).
 func (s *Screen) AwaitSame(output []byte) *Picture {
 	s.t.Helper()
 	var of *reader // of which want is

@@ -1,7 +1,7 @@
 //go:build linux && amd64
 
 // Show is a program for tests of package screen on the bare machine. Its arguments are steps: start, stop, size=N, font=FILE;
-// wait for a line; busy, which keeps all processors busy while it writes a line; panic; else a file that it writes.
+// mode=WIDTHxHEIGHT of the display; wait for a line; busy, which keeps all processors busy while it writes a line; panic; else a file that it writes.
 package main
 
 import (
@@ -14,7 +14,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+	"unsafe"
 
 	_ "bootllama/metal"
 	"bootllama/screen"
@@ -38,6 +40,8 @@ func main() {
 			o.FontSize, err = strconv.Atoi(value)
 		case strings.HasPrefix(step, "font="):
 			o.Font, err = os.ReadFile(value)
+		case strings.HasPrefix(step, "mode="):
+			err = setMode(value)
 		case step == "wait":
 			_, err = keys.ReadString('\n')
 		case step == "busy":
@@ -55,6 +59,28 @@ func main() {
 			os.Exit(1)
 		}
 	}
+}
+
+// setMode sets the display's mode, for as long as the program runs (FBIOPUT_VSCREENINFO).
+func setMode(size string) error {
+	const get, put = 0x4600, 0x4601
+	var mode [40]uint32 // struct fb_var_screeninfo
+	fd, err := syscall.Open("/dev/fb0", syscall.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	for _, request := range []uintptr{get, put} {
+		if request == put {
+			if _, err := fmt.Sscanf(size, "%dx%d", &mode[0], &mode[1]); err != nil {
+				return err
+			}
+			mode[2], mode[3] = mode[0], mode[1]
+		}
+		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&mode))); e != 0 {
+			return os.NewSyscallError("ioctl", e)
+		}
+	}
+	return nil
 }
 
 // busy computes on all processors for two seconds, and then again while it writes, and tells how much was computed.
