@@ -101,13 +101,16 @@ func TestMachine(t *testing.T) {
 				if err := r.Await(t.Context(), vm.Stdout, "two cells"); err != nil {
 					t.Fatal(err)
 				}
-				firmwareText(t, s, r, "stopped")
+				firmwareText(t, s, "stopped")
 				enter()
 				await("two cells", "again")
 				enter()
-				firmwareText(t, s, r, "panic")
 			}
-			if err := r.Type("x"); err != nil { // the shell's pause
+			if err := r.Await(t.Context(), vm.Console, "quit, any other key"); err != nil { // the shell's pause
+				t.Fatal(err)
+			}
+			firmwareText(t, s, "over")
+			if err := r.Type("x"); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := r.Wait(); err != nil {
@@ -120,17 +123,26 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// firmwareText waits until the screen's ground is the firmware's black.
-func firmwareText(t *testing.T, s *vmtest.Screen, r *vm.Running, name string) {
+// firmwareText waits until the screen shows text on the firmware's black.
+func firmwareText(t *testing.T, s *vmtest.Screen, name string) {
 	t.Helper()
 	for range 600 {
-		if p := s.Picture(); p.Image.RGBAAt(0, p.Image.Rect.Max.Y-1) == (color.RGBA{0, 0, 0, 255}) {
+		p := s.Picture()
+		if p.Image.RGBAAt(0, p.Image.Rect.Max.Y-1) == (color.RGBA{0, 0, 0, 255}) && brightest(p.Image) > 128 {
 			s.Save(p, name)
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Errorf("%s: the firmware's console is not to be seen", name)
+}
+
+// brightest returns the highest value of a colour.
+func brightest(p *image.RGBA) (most uint8) {
+	for i := 0; i < len(p.Pix); i += 4 {
+		most = max(most, p.Pix[i], p.Pix[i+1], p.Pix[i+2])
+	}
+	return most
 }
 
 // output is what a machine wrote; it may be read meanwhile.
