@@ -422,9 +422,17 @@ func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 // The caller reads it at once: the next call may overwrite it.
 var firmwareResult uintptr
 
+// openProtocol stores the interface of a protocol on a handle in firmwareResult. EDK2 remembers
+// who has looked, in memory of its own, until that image ends: with HandleProtocol it remembers
+// itself, for ever, and after the first program a page of memory was missing.
+func openProtocol(handle uintptr, id *guid) (status uintptr) {
+	const getProtocol = 2
+	return firmware(bootServices().openProtocol, handle, address(id), address(&firmwareResult), imageHandle, 0, getProtocol)
+}
+
 // handleProtocol finds the interface of a protocol on a handle; 0 if there is none.
 func handleProtocol(handle uintptr, id *guid) uintptr {
-	if firmware(bootServices().handleProtocol, handle, address(id), address(&firmwareResult)) != efiSuccess {
+	if openProtocol(handle, id) != efiSuccess {
 		return 0
 	}
 	return firmwareResult

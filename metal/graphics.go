@@ -95,7 +95,7 @@ func findDisplay() {
 
 // hasProtocol says whether a protocol is on a handle, also one without functions.
 func hasProtocol(handle uintptr, id *guid) bool {
-	return firmware(bootServices().handleProtocol, handle, address(id), address(&firmwareResult)) == efiSuccess
+	return openProtocol(handle, id) == efiSuccess
 }
 
 // currentPicture describes the mode that an output has; ok is false if it has none, or one that

@@ -54,6 +54,7 @@ func TestLayouts(t *testing.T) {
 		{"BootServices.CheckEvent", unsafe.Offsetof(boot.checkEvent), 120},
 		{"BootServices.FreePool", unsafe.Offsetof(boot.freePool), 72},
 		{"BootServices.HandleProtocol", unsafe.Offsetof(boot.handleProtocol), 152},
+		{"BootServices.OpenProtocol", unsafe.Offsetof(boot.openProtocol), 280},
 		{"BootServices.LocateHandleBuffer", unsafe.Offsetof(boot.locateHandleBuffer), 312},
 		{"BootServices.Stall", unsafe.Offsetof(boot.stall), 248},
 		{"BootServices.SetWatchdogTimer", unsafe.Offsetof(boot.setWatchdogTimer), 256},
