@@ -108,6 +108,7 @@ func stop() {
 		swap(&bootStopping, 1)
 		awaitReach()
 		returnCores()
+		kernelLock, memoryLock = 0, 0 // the core that held one was stopped, or is this one
 		showText()
 		printCrash()
 		leave(endStatus, endCode)
@@ -138,7 +139,6 @@ func returnCores() {
 		}
 	}
 	swap(&returnAllowed, 1)
-	kernelLock, memoryLock = 0, 0 // a core that held one was stopped
 	awaitReturn(limit)
 }
 
