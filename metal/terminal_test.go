@@ -97,7 +97,7 @@ func TestTerminal(t *testing.T) {
 	}
 	for _, s := range []struct{ await, typed string }{
 		{"resized: ready\r\n", "\x1b[8;33;101tx"}, {"resized: 101 by 33, then \"x\"\r\n", ""},
-		{"secret: ready\n", "pass\x7f\x7fßword\r"}, {"\"paßword\"\n", "\x03"}, {"secret: interrupt\n", "more\r"}, {"\"more\"\n", "\x1c"},
+		{"secret: ready\n", "pass\x7f\x7fßword\r"}, {"\"paßword\"\n", ""}, {"secret: again\n", "\x03"}, {"secret: interrupt\n", "more\r"}, {"\"more\"\n", "\x1c"},
 		{"secret: quit\n", "ab\x04\x04"}, {"secret: ok\n", ""},
 	} {
 		m.await(s.await)

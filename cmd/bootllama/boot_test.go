@@ -211,7 +211,7 @@ func TestMemory(t *testing.T) {
 		{[]string{models + "stories260K.bin", "-z", models + "tok512.bin"}, 512},
 		{[]string{models + "stories260K.bin", "-z", models + "tok512.bin", "--memory", "300"}, 300},
 		{[]string{models + "absent.bin", "--no-check"}, 512},
-		{[]string{"--memory", "112"}, 112},
+		{[]string{"--memory", "116"}, 116},
 	} {
 		o, err := parseBoot(c.args)
 		if err == nil {

@@ -70,6 +70,9 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 	if command != nil {
 		err = settings.WriteArgs(&b, append(command, o.Args()...))
 	} else {
+		if len(more) > 0 {
+			o.Model, o.Tokenizer = "", "" // the menu asks; each checkpoint has its tokenizer beside it
+		}
 		err = start.Write(&b, o, c.lines(o.Model)...)
 	}
 	if err != nil {
@@ -81,11 +84,17 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 
 // lines say in LLAMA.TXT what is on the disk.
 func (c *contents) lines(model string) []string {
-	lines := []string{"Without a file's name, the model is the one that is built in."}
-	if model != "" {
+	names := c.listed()
+	var lines []string
+	switch {
+	case model != "":
 		lines = []string{model + " is the model, here are:"}
+	case len(names) > 0:
+		lines = []string{"Here are:"}
+	default:
+		lines = []string{"The model is the one that is built in."}
 	}
-	for _, name := range c.listed() {
+	for _, name := range names {
 		lines = append(lines, fmt.Sprintf("  %q", name))
 	}
 	return lines

@@ -28,9 +28,9 @@ const imageHelp = `Usage: image [MODEL…] -o FILE [options]       write a disk 
   --sector BYTES  logical sectors of the disk: 512 (default), or 4096 for one
                   that has such ("4Kn"; sticks do not)
 
-The machine starts with the first MODEL, or with the one that is built in: with -i it writes that text, else it holds a
-session at its keyboard. The others are there for the session's /model. LLAMA.TXT, a text on the disk in which every line is
-explained, can be changed: without its line "model =" the machine asks which.
+The machine starts with the MODEL, with the one that is built in if there is none, and of several it asks which in a menu:
+with -i it writes that text, else it holds a session at its keyboard. LLAMA.TXT, a text on the disk in which every line is
+explained, can be changed: "model = NAME" there starts with that one, without a menu.
 
 All files keep their names. A GGUF file has its tokenizer in it; one of 4 GiB or more, too large for a file of FAT's, is
 divided into parts, and all parts of one that is in several files are taken when the first is named. A checkpoint of llama2.c's

@@ -23,7 +23,7 @@ func TestInfo(t *testing.T) {
 			`.*token_embedding_table +\(512, 64\) +float32 +28 +131072 bytes\n` +
 			`.*w2 +\(5, 64, 172\) +float32 +599580 +220160 bytes\n` +
 			`.*freq_cis +\(2, 512, 4\) +float32 +1040156 +16384 bytes +unused` +
-			`.*weights +1091328 bytes .*\n +keys and values +1638400 bytes .*\n +state +\d+ bytes\n +on top, at most +51380224 bytes .*\n +sum +\d+ bytes .*\n.*--memory 512 `,
+			`.*weights +1091328 bytes .*\n +keys and values +1638400 bytes .*\n +state +\d+ bytes\n +on top, at most +54525952 bytes .*\n +sum +\d+ bytes .*\n.*--memory 512 `,
 		"stories260K-v1.bin": `(?s)version +1 .*float32.*rms_att_weight +\(5, 64\) +float32 +256 +1280 bytes\n`,
 		"stories260K-q8.bin": `(?s)260032 \(260K\) parameters\n.*version +2 .*int8.*group_size +8 .*last 4 columns of w2` +
 			`.*wq\[0-4\] +5 × \(64, 64\) +int8 +52224 +20480 bytes\nwq\[0-4\].scale +5 × \(512\) +float32 +56320 +10240 bytes\n.*followed by their scales`,

@@ -234,7 +234,7 @@ func TestImage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "LLAMA.TXT"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := start.ReadSettings(dir, nil); said.Problems != nil || said.Model != "stories260K.bin" || said.Tokenizer != "" || said.Temperature != 0 {
+	if said := start.ReadSettings(dir, nil); said.Problems != nil || said.Model != "" || said.Tokenizer != "" || said.Temperature != 0 {
 		t.Errorf("%+v", said)
 	}
 	if !strings.Contains(string(text), "\n#   \"stories260K-2.bin (stories260K.bin)\"") {

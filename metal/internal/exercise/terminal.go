@@ -300,7 +300,7 @@ func resized([]string) error {
 
 // secret reads a password, and a line with a pending signal in between.
 func secret([]string) error {
-	fmt.Println("secret: ready")
+	go whenSilent("secret: ready")
 	password, err := term.ReadPassword(0)
 	if err != nil {
 		return err
@@ -309,17 +309,29 @@ func secret([]string) error {
 	notified := make(chan os.Signal, 1)
 	signal.Notify(notified, syscall.SIGINT)
 	go func() { fmt.Printf("secret: %v\n", <-notified) }()
+	go whenSilent("secret: again")
 	if password, err = term.ReadPassword(0); err != nil { // goes on after the signal
 		return err
 	}
-	fmt.Printf("secret: %q\n", password)
 	signal.Notify(notified, syscall.SIGQUIT)
+	fmt.Printf("secret: %q\n", password)
 	fmt.Printf("secret: %v\n", <-notified)
 	rest, err := io.ReadAll(io.LimitReader(os.Stdin, 3))
 	if err != nil || string(rest) != "ab" { // Ctrl-D twice: the first ends the line
 		return fmt.Errorf("%q, %v", rest, err)
 	}
 	return nil
+}
+
+// whenSilent prints a line as soon as the terminal does not echo: a password that is typed before is shown.
+func whenSilent(line string) {
+	for {
+		if settings, err := unix.IoctlGetTermios(0, unix.TCGETS); err != nil || settings.Lflag&unix.ECHO == 0 {
+			fmt.Println(line)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // power tries what reboot(2) refuses, leaves a file that nothing has flushed, and restarts the
