@@ -43,7 +43,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/metal/vt          :
 	bootllama/metal/keyboard    : bootllama/metal
 	bootllama/screen            : bootllama/metal/vt golang.org/x/image
-	bootllama/cmd/efi           : bootllama/internal/run bootllama/internal/start bootllama/internal/tty bootllama/metal bootllama/metal/keyboard bootllama/screen bootllama/session
+	bootllama/cmd/efi           : bootllama/internal/run bootllama/internal/start bootllama/internal/stdio bootllama/internal/tty bootllama/metal bootllama/metal/keyboard bootllama/screen bootllama/session
 	bootllama/internal/talk     : bootllama bootllama/arena bootllama/assistant bootllama/sampler bootllama/session
 	bootllama/internal/tty      : bootllama/session golang.org/x/sys golang.org/x/term
 	bootllama/examples/hello    : bootllama/metal

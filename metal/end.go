@@ -36,9 +36,13 @@ func AtEnd(e Ending, wait bool) {
 	afterEnd = e
 }
 
+// Observed reports whether the owner of a virtual machine gets what the program writes, byte for byte, and its exit status.
+// Otherwise all text goes to a screen or to the terminal on a serial line.
+func Observed() bool { return hasDebugChannel(statusChannel) }
+
 // attend lets the person read what the program wrote last, and does what AtEnd said. It returns to return to the firmware.
 func attend(status uint64) {
-	if startedByShell || hasDebugChannel(statusChannel) {
+	if startedByShell || Observed() {
 		return
 	}
 	e := afterEnd

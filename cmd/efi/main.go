@@ -16,6 +16,7 @@ import (
 
 	"bootllama/internal/run"
 	"bootllama/internal/start"
+	"bootllama/internal/stdio"
 	"bootllama/internal/tty"
 	"bootllama/metal"
 	"bootllama/metal/keyboard"
@@ -89,6 +90,9 @@ func program(args []string) int {
 		return run.Report(err, os.Stderr)
 	}
 	args = host.Streams(args)
+	if !metal.Observed() {
+		host.Stdout = stdio.Text(os.Stdout, "") // a session filters by itself
+	}
 	status := command(ctx, args, host)
 	if len(args) > 0 && args[0] == "console" {
 		metal.AtEnd(end, end == metal.AskPerson) // a person has ended it, and has read it

@@ -14,6 +14,7 @@ import (
 
 	"bootllama/internal/disk"
 	"bootllama/internal/gengguf"
+	"bootllama/internal/stdio"
 	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 	"bootllama/screen"
@@ -89,7 +90,11 @@ func TestMenuOnMetal(t *testing.T) {
 		return m.Press("x")
 	})
 	want, _, _ := host([]string{"run", model, "-z", tokenizer, "-i", "once and", "-s", "5", "-n", "9"})
-	if !strings.HasSuffix(stdout, want) || len(want) < 10 {
+	var shown bytes.Buffer // a terminal does not get the model's control codes
+	if _, err := stdio.Text(&shown, "").Write([]byte(want)); err != nil || shown.String() == want {
+		t.Fatalf("%q has no control codes (%v)", want, err)
+	}
+	if want = shown.String(); !strings.HasSuffix(stdout, "\x1b[?25h"+want) || len(want) < 10 {
 		t.Errorf("stdout ends in %q, want %q", stdout[max(0, len(stdout)-200):], want)
 	}
 	for _, line := range []string{"BROKEN.BIN", "QWEN.GGU", "qwen3", "models/RANDOM.BIN", "llama2.c", "the built-in one"} {

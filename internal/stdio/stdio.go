@@ -1,4 +1,4 @@
-// Package stdio is the host commands' standard output: quiet where its reader has gone, and harmless on a terminal.
+// Package stdio is a command's standard output: quiet where its reader has gone, and harmless on a terminal.
 package stdio
 
 import (
