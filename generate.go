@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -18,6 +19,11 @@ type Generator struct {
 	Sampler     interface {
 		Sample(logits []float32) int // as Sampler's
 	}
+	// Guess, if not nil, returns what may follow a text, up to n tokens, or nothing. It changes
+	// how fast text is generated, and nothing else: see Prefill.
+	Guess func(text []int32, n int) []int
+	// Passes counts the passes over the weights.
+	Passes int
 }
 
 // Vocab is what generating needs of a tokenizer: *Tokenizer, or one of another format.
@@ -37,6 +43,7 @@ type Vocab interface {
 type Stats struct {
 	Positions int           // positions that went through the model
 	Prompt    int           // of them, those of the prompt, BOS included
+	Passes    int           // over the weights, for the others
 	Elapsed   time.Duration // from the end of the prompt to the end of the last position
 }
 
@@ -55,7 +62,37 @@ func (g *Generator) Steps(steps int) int {
 	return steps
 }
 
-// Next samples the token that follows token i of the last Prefill. It is an error if the
+// Prefill is Transformer.PrefillContext for tokens that begin the text, if pos is 0, or go on with it,
+// and returns where in the batch they begin: see Next. In the same pass over the weights go
+// tokens that are guessed to follow, which costs little. Where a guess was right, the next call
+// has nothing to do; where it was wrong, the next call takes its position, with keys and values,
+// and those behind it. So each token is sampled once, in order, from the logits that it would have
+// had without guesses (speculative decoding: Stern et al. 2018, Leviathan et al. 2023).
+func (g *Generator) Prefill(ctx context.Context, tokens []int, pos int) (first int, err error) {
+	t := g.Transformer
+	t.check(tokens, pos)
+	b := t.batch.tokens
+	if first = pos - t.batch.pos; first > 0 && first+len(tokens) <= len(b) && slices.Equal(tokens, b[first:][:len(tokens)]) {
+		return first, nil
+	}
+	b = append(b[:0], tokens...)
+	room := min(Guesses, Batch-len(b), t.Config.SeqLen-pos-len(b))
+	if g.Guess != nil && room > 0 {
+		for i, token := range tokens {
+			t.tokens[pos+i] = int32(token)
+		}
+		for _, token := range g.Guess(t.tokens[:pos+len(b)], room) {
+			if token < 0 || token >= t.Config.VocabSize || len(b) == len(tokens)+room {
+				break
+			}
+			b = append(b, token)
+		}
+	}
+	g.Passes++
+	return 0, t.PrefillContext(ctx, b, pos)
+}
+
+// Next samples the token that follows token i of the last batch. It is an error if the
 // model's numbers are no longer finite there, with weights that are too large.
 func (g *Generator) Next(i int) (int, error) {
 	t := g.Transformer
@@ -99,17 +136,19 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 	}
 	stats.Prompt = min(len(known), steps)
 	var start time.Time
+	var passes int // when it was
 	for stats.Positions < steps && ctx.Err() == nil {
 		// All known tokens go through the model in batches: first those of the prompt, then
 		// each token that was sampled.
 		n := min(len(known), Batch, steps-stats.Positions)
-		if err := g.Transformer.PrefillContext(ctx, known[:n], stats.Positions); err != nil {
+		first, err := g.Prefill(ctx, known[:n], stats.Positions)
+		if err != nil {
 			return stats, err
 		}
 		for i, token := range known[:n] {
 			sampled := i+1 == len(known)
 			if sampled {
-				token, err := g.Next(i)
+				token, err := g.Next(first + i)
 				if err != nil {
 					return stats, err
 				}
@@ -117,10 +156,10 @@ func (g *Generator) Generate(ctx context.Context, prompt string, steps int, emit
 			}
 			next := known[i+1]
 			if stats.Positions++; stats.Positions == stats.Prompt {
-				start = time.Now()
+				start, passes = time.Now(), g.Passes
 			}
 			if stats.Positions > stats.Prompt {
-				stats.Elapsed = time.Since(start)
+				stats.Elapsed, stats.Passes = time.Since(start), g.Passes-passes
 			}
 			if g.Tokenizer.Ends(next) && (sampled || g.runC()) {
 				return stats, nil

@@ -209,7 +209,7 @@ func TestNumbersOverflow(t *testing.T) {
 					t.Fatal(err)
 				}
 				var text strings.Builder
-				g := &Generator{tr, tok, tr.NewSampler(temperature, 0.9, 1)}
+				g := &Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(temperature, 0.9, 1)}
 				_, err = g.GenerateText(context.Background(), &text, "", 0)
 				if text.String() != "\n" {
 					t.Errorf("%s, groups of %d, %s: wrote %q", c.name, c.group, k.Name, text.String())
@@ -267,7 +267,7 @@ func TestSharedCheckpoint(t *testing.T) {
 						return
 					}
 					var ids []int
-					own := Generator{tr, g.Tokenizer, tr.NewSampler(1, 0.9, 7)}
+					own := Generator{Transformer: tr, Tokenizer: g.Tokenizer, Sampler: tr.NewSampler(1, 0.9, 7)}
 					_, err = own.Generate(context.Background(), "once and", 40, func(token int, _ string) error {
 						ids = append(ids, token)
 						return nil
@@ -332,13 +332,13 @@ func TestForeignTokenizer(t *testing.T) {
 		{"as long as the prompt, without BOS", "abc", false, 3, nil, "abc"},
 		{"one more", "abc", false, 4, []int{'d'}, "abcd"},
 	} {
-		g := Generator{randomGenerator(t, 0, 0, 1).Transformer, foreign{c.bos}, &script{c.script}}
+		g := Generator{Transformer: randomGenerator(t, 0, 0, 1).Transformer, Tokenizer: foreign{c.bos}, Sampler: &script{c.script}}
 		var b strings.Builder
 		if _, err := g.GenerateText(context.Background(), &b, c.prompt, c.steps); err != nil || b.String() != c.want+"\n" {
 			t.Errorf("%s: %q, %v, want %q", c.name, b.String(), err, c.want)
 		}
 	}
-	g := Generator{randomGenerator(t, 0, 0, 1).Transformer, foreign{}, &script{}}
+	g := Generator{Transformer: randomGenerator(t, 0, 0, 1).Transformer, Tokenizer: foreign{}, Sampler: &script{}}
 	if _, err := g.GenerateText(context.Background(), io.Discard, "", 0); err == nil || err.Error() != "prompt: the model begins no text by itself: give it a word" {
 		t.Errorf("no prompt, no BOS: %v", err)
 	}

@@ -89,6 +89,10 @@ type Weights struct {
 // long prompt to be read once for many tokens, and a multiple of what the kernels take.
 const Batch = 96
 
+// Guesses is the most tokens that a pass of Generator.Prefill may guess: it has logits for so many
+// more.
+const Guesses = 15
+
 // runState is the activations of a batch of tokens and the memory of the positions so far.
 // Rows of activations are a token each; a single token uses the first.
 type runState struct {
@@ -100,8 +104,8 @@ type runState struct {
 	q, k, v []float32         // (batch, n_heads*head_size), (batch, kv_dim) twice: query, key, value
 	att     []float32         // (threads, attentionTokens, attStride): attention scores of one head
 	heads   *simd.Activations // (batch, n_heads*head_size): output of the heads; xb itself if that fits
-	final   *simd.Activations // (1, dim): input of the classifier
-	logits  []float32         // (vocab_size,)
+	final   *simd.Activations // (1+guesses, dim): input of the classifier
+	logits  []float32         // (1+guesses, vocab_size)
 	scratch []byte            // (threads, inputs.scratch): for matmul
 
 	ropeCos, ropeSin []float32 // (seq_len, head_size/2): rotation of each position and pair
@@ -115,7 +119,9 @@ type runState struct {
 type batch struct {
 	tokens []int // 1 to Batch
 	pos    int   // of the first token
-	logits int   // of this token Logits has computed them last
+	logits int   // of this token Logits has returned them last
+	first  int   // Logits has computed those of the tokens from this one
+	end    int   // up to this one
 	layer  int
 }
 
@@ -192,8 +198,8 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
 		att:        arena.Make[float32](m, threads*attentionTokens*p.attStride()),
 		heads:      heads,
-		final:      newActivation(m, 1, p.Dim, in, 1),
-		logits:     arena.Make[float32](m, p.VocabSize),
+		final:      newActivation(m, 1+Guesses, p.Dim, in, 1),
+		logits:     arena.Make[float32](m, (1+Guesses)*p.VocabSize),
 		scratch:    arena.Make[byte](m, threads*in.scratch),
 		ropeCos:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
 		ropeSin:    arena.Make[float32](m, p.SeqLen*p.HeadSize/2),
@@ -280,7 +286,7 @@ func (t *Transformer) Prefill(tokens []int, pos int) {
 func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int) error {
 	t.check(tokens, pos)
 	p, w, s, n := &t.Config, &t.Weights, &t.state, len(tokens)
-	t.batch.tokens, t.batch.pos = append(t.batch.tokens[:0], tokens...), pos
+	t.batch.tokens, t.batch.pos, t.batch.end = append(t.batch.tokens[:0], tokens...), pos, 0
 	for i, token := range tokens {
 		t.tokens[pos+i] = int32(token)
 	}
@@ -288,6 +294,7 @@ func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int)
 	t.each(n, (*Transformer).embed)
 	for l := range p.NLayers {
 		if err := ctx.Err(); err != nil {
+			t.batch.tokens = t.batch.tokens[:0]
 			return err
 		}
 		t.batch.layer = l
@@ -308,16 +315,20 @@ func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int)
 
 // Logits returns the logits of the token that follows token i of the last Prefill,
 // (vocab_size,). They are the model's own and valid until the next call; the caller may
-// change them.
+// change them. Those of tokens behind i, if there are any, are computed with them, in the same
+// product, and wait for their calls.
 func (t *Transformer) Logits(i int) []float32 {
-	p, w, s := &t.Config, &t.Weights, &t.state
-	if i < 0 || i >= len(t.batch.tokens) {
-		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(t.batch.tokens)))
+	p, w, s, b := &t.Config, &t.Weights, &t.state, &t.batch
+	if i < 0 || i >= len(b.tokens) {
+		panic(fmt.Sprintf("llama: Logits(%d): the last batch had %d tokens", i, len(b.tokens)))
 	}
-	t.batch.logits = i
-	t.kernels.RMSNorm(s.final.Row(0), s.x[i*p.Dim:][:p.Dim], w.RMSFinalWeight, p.NormEpsilon)
-	t.matmul(1, s.final, product{s.logits, p.VocabSize, &w.WCls})
-	return s.logits
+	if i <= b.logits || i >= b.end { // the caller may have changed what it has got
+		b.first, b.end = i, min(i+1+Guesses, len(b.tokens))
+		t.each(b.end-i, (*Transformer).classifierInput)
+		t.matmul(b.end-i, s.final, product{s.logits, p.VocabSize, &w.WCls})
+	}
+	b.logits = i
+	return s.logits[(i-b.first)*p.VocabSize:][:p.VocabSize]
 }
 
 // Context returns the tokens that the logits of the last call of Logits follow, from position 0
@@ -352,6 +363,11 @@ func (t *Transformer) x(i int) []float32 { return t.state.x[i*t.Config.Dim:][:t.
 // attentionInput and ffnInput normalize the residual stream for a branch.
 func (t *Transformer) attentionInput(_, i int) { t.rmsnorm(i, t.Weights.RMSAttWeight) }
 func (t *Transformer) ffnInput(_, i int)       { t.rmsnorm(i, t.Weights.RMSFFNWeight) }
+
+// classifierInput normalizes the residual stream of the token that many behind the first.
+func (t *Transformer) classifierInput(_, i int) {
+	t.kernels.RMSNorm(t.state.final.Row(i), t.x(t.batch.first+i), t.Weights.RMSFinalWeight, t.Config.NormEpsilon)
+}
 
 func (t *Transformer) rmsnorm(i int, weight []float32) {
 	p := &t.Config

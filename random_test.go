@@ -194,5 +194,5 @@ func generatorOf(t testing.TB, model string, temperature, topP float32, seed uin
 		t.Fatal(err)
 	}
 	tr := NewTransformer(c, Options{})
-	return &Generator{tr, tok, tr.NewSampler(temperature, topP, seed)}
+	return &Generator{Transformer: tr, Tokenizer: tok, Sampler: tr.NewSampler(temperature, topP, seed)}
 }

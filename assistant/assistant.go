@@ -185,6 +185,7 @@ func (a *Assistant) answer(ctx context.Context, prompt []int, text *llama.TextWr
 	a.set(prompt)
 	n := 0 // tokens of the answer
 	var start time.Time
+	var passes int // when it was
 	answer := func() []int { return a.ids[len(a.ids)-n:] }
 	for a.Steps == 0 || n < a.Steps {
 		if len(a.ids) > a.size() {
@@ -201,9 +202,9 @@ func (a *Assistant) answer(ctx context.Context, prompt []int, text *llama.TextWr
 			return answer(), err
 		}
 		if start.IsZero() {
-			start = time.Now()
+			start, passes = time.Now(), a.Generator.Passes
 		} else {
-			a.stats.Tokens, a.stats.Elapsed = a.stats.Tokens+1, time.Since(start)
+			a.stats.Tokens, a.stats.Elapsed, a.stats.Passes = a.stats.Tokens+1, time.Since(start), a.Generator.Passes-passes
 		}
 		next, err := a.Generator.Next(last)
 		if err != nil || a.Tokenizer.Ends(next) {
@@ -248,11 +249,12 @@ func (a *Assistant) read(ctx context.Context) (last int, err error) {
 		}
 		report(a.held - start)
 		batch := a.ids[a.held:min(a.held+llama.Batch, len(a.ids))]
-		if err := a.Generator.Transformer.PrefillContext(ctx, batch, a.held); err != nil {
+		first, err := a.Generator.Prefill(ctx, batch, a.held)
+		if err != nil {
 			continue // ctx is done
 		}
 		a.held += len(batch)
-		last = len(batch) - 1
+		last = first + len(batch) - 1
 	}
 }
 

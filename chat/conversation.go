@@ -58,7 +58,8 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		userTurn    = true
 		queue       []int            // tokens for the next positions: the rest of the prompt
 		next        = make([]int, 1) // the token that was sampled last
-		batch       int              // tokens in the last call of Prefill
+		first       int              // where in the batch the tokens of the last call of Prefill begin
+		batch       int              // how many there are
 		ahead       int              // how many of these have no logits yet
 		interrupted bool             // the assistant's turn ended by an interrupt
 		turn, left  int              // tokens of the user's turn, and of positions for it
@@ -89,13 +90,16 @@ func (c *Conversation) Run(ctx context.Context, in io.Reader, out io.Writer) err
 		if ahead == 0 {
 			batch = min(len(queue), llama.Batch, steps-pos)
 			ahead = batch
-			g.Transformer.Prefill(queue[:batch], pos)
+			var err error // none without an end of the context
+			if first, err = g.Prefill(context.Background(), queue[:batch], pos); err != nil {
+				return err
+			}
 		}
 		token := queue[0]
 		queue = queue[1:]
 		userTurn = token == eos
 		var err error
-		if next[0], err = g.Next(batch - ahead); err != nil {
+		if next[0], err = g.Next(first + batch - ahead); err != nil {
 			return err
 		}
 		ahead--

@@ -45,6 +45,7 @@ type Message struct {
 type Stats struct {
 	Tokens     int // of the answer
 	Elapsed    time.Duration
+	Passes     int // over the model's weights: fewer than Tokens where guesses were right
 	Used, Size int // of the context, in tokens
 }
 

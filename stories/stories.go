@@ -63,7 +63,7 @@ func (s *Teller) Reply(ctx context.Context, out io.Writer, beginning string) err
 	var story strings.Builder
 	stats, err := s.Generator.GenerateText(ctx, io.MultiWriter(out, &story), beginning, s.Steps)
 	s.told = append(s.told, session.Message{Person: true, Text: beginning}, session.Message{Text: story.String()})
-	s.stats = session.Stats{Tokens: stats.Positions - stats.Prompt, Elapsed: stats.Elapsed, Used: stats.Positions, Size: s.Generator.Transformer.Config.SeqLen}
+	s.stats = session.Stats{Tokens: stats.Positions - stats.Prompt, Elapsed: stats.Elapsed, Passes: stats.Passes, Used: stats.Positions, Size: s.Generator.Transformer.Config.SeqLen}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil // the session knows whether it was an interrupt
 	}
