@@ -164,8 +164,14 @@ func guessed(t *testing.T, c *llama.Checkpoint, k *simd.Kernels, threads, s, pro
 	newGuessSampler(g, k, s)
 	seen = map[[2]int]bool{}
 	last, guesses := 0, 0
+	text := bytes.Repeat([]byte{7, 9, 200, 33}, prompt)[:prompt]
+	known, _ := g.Tokenizer.Encode(string(text), true, false)
 	if guess != nil {
 		g.Guess = func(text []int32, n int) []int {
+			if so := append(known[:1:1], ids...); len(text) <= len(known) && !slices.Equal(text, int32s(known[:len(text)])) ||
+				len(text) > len(known) && !slices.Equal(text, int32s(so)) {
+				t.Errorf("asked what follows %d, where the text is %d", text, so)
+			}
 			if guesses > 0 {
 				seen[[2]int{guesses, len(text) - last - 1}] = true
 			}
@@ -175,7 +181,6 @@ func guessed(t *testing.T, c *llama.Checkpoint, k *simd.Kernels, threads, s, pro
 			return tokens
 		}
 	}
-	text := bytes.Repeat([]byte{7, 9, 200, 33}, prompt)[:prompt]
 	stats, err := g.Generate(context.Background(), string(text), steps, func(token int, _ string) error {
 		ids = append(ids, token)
 		return nil
@@ -223,6 +228,11 @@ func TestLogitsOfBatch(t *testing.T) {
 					t.Fatalf("%s, %s: other logits of token %d, or of %d", names[i], k.Name, at, tr.Context())
 				}
 				clear(got)
+			}
+			tr.Logits(2)
+			tr.Prefill(tokens[4:], 4) // of the batch before there were logits up to token 17
+			if !slices.Equal(tr.Logits(5), want[9]) {
+				t.Errorf("%s, %s: logits of another batch", names[i], k.Name)
 			}
 			tr.Close()
 			one.Close()

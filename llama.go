@@ -294,7 +294,6 @@ func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int)
 	t.each(n, (*Transformer).embed)
 	for l := range p.NLayers {
 		if err := ctx.Err(); err != nil {
-			t.batch.tokens = t.batch.tokens[:0]
 			return err
 		}
 		t.batch.layer = l

@@ -352,3 +352,49 @@ func TestStats(t *testing.T) {
 		t.Errorf("%+v, %v; %d tokens of the prompt", s, err, len(prompt))
 	}
 }
+
+// TestGuesses: a long conversation with guesses, in which turns are forgotten and answers given again, is the one
+// without, by fewer passes.
+func TestGuesses(t *testing.T) {
+	for _, temperature := range []float32{0, 1} {
+		converse := func(guess func(text []int32, n int) []int) (string, int) {
+			a := assistant(t, 256)
+			a.Steps = 40
+			a.Generator.Sampler = a.Generator.Transformer.NewSampler(temperature, 0.9, 5)
+			a.Generator.Guess = guess
+			var out strings.Builder
+			for i := range 12 {
+				if err := a.Reply(t.Context(), &out, "A fox"+strings.Repeat(" and a fox", i%3)+"."); err != nil {
+					t.Fatal(err)
+				}
+				if i%4 == 3 {
+					if err := a.Again(t.Context(), &out); err != nil {
+						t.Fatal(err)
+					}
+				}
+				st := a.Stats()
+				fmt.Fprintln(&out, a.ids, st.Tokens, st.Used)
+				if extra := st.Passes - st.Tokens; guess == nil && extra < 0 || extra > 2 { // what is left is read where turns are forgotten
+					t.Errorf("%+v", st)
+				}
+			}
+			return out.String(), a.Generator.Passes
+		}
+		want, passes := converse(nil)
+		got, fewer := converse(func(text []int32, n int) (tokens []int) { // as it went on before
+			last := len(text) - 1
+			for at := last - 1; at >= 0; at-- {
+				if text[at] == text[last] {
+					for _, token := range text[at+1:] {
+						tokens = append(tokens, int(token))
+					}
+					break
+				}
+			}
+			return tokens
+		})
+		if got != want || fewer >= passes {
+			t.Errorf("temperature %g: %d passes, without guesses %d:\n%s\nwithout guesses\n%s", temperature, fewer, passes, got, want)
+		}
+	}
+}

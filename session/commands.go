@@ -129,11 +129,14 @@ func (s *Session) reply(ctx context.Context, t *Terminal, f func(ctx context.Con
 	case err != nil || stats.Size == 0:
 		return err
 	}
-	speed := ""
+	speed, passes := "", ""
 	if stats.Tokens > 0 { // none is known of a single token
 		speed = twoFigures(float64(stats.Tokens)/max(stats.Elapsed, 1).Seconds()) + " tok/s · "
 	}
-	return t.say(styleDim, "%scontext %d of %d", speed, stats.Used, stats.Size)
+	if per := float64(stats.Tokens) / float64(max(stats.Passes, 1)); stats.Passes > 0 && per >= 1.05 {
+		passes = " · " + twoFigures(per) + " tokens a pass"
+	}
+	return t.say(styleDim, "%scontext %d of %d%s", speed, stats.Used, stats.Size, passes)
 }
 
 // twoFigures writes a number with two significant figures.

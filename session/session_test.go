@@ -28,6 +28,7 @@ type parrot struct {
 	spoken int           // words of all answers
 	at     func(n int)   // is called before each word
 	reads  time.Duration // before the first
+	passes int
 }
 
 func (e *parrot) Reply(ctx context.Context, out io.Writer, text string) error {
@@ -62,7 +63,7 @@ func (e *parrot) Reply(ctx context.Context, out io.Writer, text string) error {
 			return err
 		}
 		*answer += word
-		e.stats = Stats{Tokens: n + 1, Elapsed: time.Duration(n+1) * time.Second / 12, Used: 300 + n, Size: 4096}
+		e.stats = Stats{Tokens: n + 1, Elapsed: time.Duration(n+1) * time.Second / 12, Passes: e.passes, Used: 300 + n, Size: 4096}
 	}
 	_, err := io.WriteString(out, "\n")
 	return err
@@ -141,6 +142,14 @@ func TestSession(t *testing.T) {
 		if got := p.vt.Cell(0, 3); got.Attr != vt.Dim {
 			t.Errorf("the figures are %+v", got)
 		}
+	})
+}
+
+// TestTokensPerPass: where guesses were right, the figures say how many tokens came of a pass.
+func TestTokensPerPass(t *testing.T) {
+	talking(t, &parrot{words: 3, passes: 2}, func(p *person, _ *Session) {
+		p.enter("Hello")
+		p.sees(greeting, "> Hello", "0 1 2", "12 tok/s · context 302 of 4096 · 1.5 tokens a pass", "> |")
 	})
 }
 

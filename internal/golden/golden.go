@@ -152,7 +152,8 @@ func (c Case) Load() (*llama.Generator, error) {
 	return &llama.Generator{Transformer: t, Tokenizer: tokenizer, Sampler: t.NewSampler(c.Temperature, c.TopP, c.Seed)}, nil
 }
 
-// Generate returns the tokens and the text that come out here.
+// Generate returns the tokens and the text that come out here, the text with guesses of the tokens of which
+// two of three are right.
 func (c Case) Generate() (tokens []int, text string, err error) {
 	g, err := c.Load()
 	if err != nil {
@@ -167,6 +168,15 @@ func (c Case) Generate() (tokens []int, text string, err error) {
 	}
 	if g, err = c.Load(); err != nil { // the sampler begins anew
 		return nil, "", err
+	}
+	g.Guess = func(text []int32, n int) (guesses []int) {
+		for i, token := range tokens[min(len(text)-1, len(tokens)):] { // BOS is none of them
+			if (len(text)+i)%3 == 0 {
+				token = 1
+			}
+			guesses = append(guesses, token)
+		}
+		return guesses[:min(n, len(guesses))]
 	}
 	var b strings.Builder
 	_, err = g.GenerateText(context.Background(), &b, c.Prompt, c.Steps)

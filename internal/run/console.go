@@ -16,6 +16,7 @@ import (
 	"bootllama"
 	"bootllama/assistant"
 	"bootllama/chat"
+	"bootllama/guess"
 	"bootllama/internal/talk"
 	"bootllama/sampler"
 	"bootllama/session"
@@ -63,7 +64,7 @@ func load(o Options, console bool, stderr io.Writer) (*loaded, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	m.generator = &llama.Generator{Transformer: t, Tokenizer: tok}
+	m.generator = &llama.Generator{Transformer: t, Tokenizer: tok, Guess: guess.NewLookup(*cmp.Or(o.Lookup, new(llama.Guesses))).Guess}
 	m.setSampler()
 	if console || o.Mode == "chat" {
 		m.assistant, err = newAssistant(o, m.generator, c.Header, stderr)

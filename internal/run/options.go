@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bootllama"
 	"bootllama/internal/bench"
 	"bootllama/internal/flags"
 )
@@ -69,6 +70,9 @@ tells a tale.
       --think            let the model think before it answers, if it can
       --plain            no colours on a terminal (nor with NO_COLOR in the
                          environment)
+      --lookup N         guess up to N tokens where the text repeats something,
+                         if that is faster; 0: none (default 15). The text that
+                         comes out is the same
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
 `
@@ -94,6 +98,7 @@ type Options struct {
 
 	// Of GGUF models, see package sampler; nil: the model's default.
 	TopK, RepeatLastN   *int
+	Lookup              *int // of all models: the most tokens that are guessed at a time; nil: the default
 	MinP, RepeatPenalty *float64
 }
 
@@ -128,6 +133,7 @@ func (o *Options) define(fs *flag.FlagSet) {
 	fs.Func("min-p", "", flags.Given(&o.MinP, func(v *float64) func(string) error { return flags.Float(v, 0, 1) }))
 	fs.Func("repeat-penalty", "", flags.Given(&o.RepeatPenalty, func(v *float64) func(string) error { return flags.Float(v, 0.01, 100) }))
 	fs.Func("repeat-last-n", "", flags.Given(&o.RepeatLastN, func(v *int) func(string) error { return flags.Integer(v, -1, math.MaxInt32) }))
+	fs.Func("lookup", "", flags.Given(&o.Lookup, func(v *int) func(string) error { return flags.Number(v, llama.Guesses) }))
 	define("s", "seed", func(s string) error {
 		// As in run.c, -1 is the largest seed, by two's complement.
 		v, err := strconv.ParseInt(s, 10, 64)
@@ -207,7 +213,7 @@ func (o Options) Args() []string {
 	for _, f := range []struct {
 		name  string
 		value *int
-	}{{"--top-k", o.TopK}, {"--repeat-last-n", o.RepeatLastN}} {
+	}{{"--top-k", o.TopK}, {"--repeat-last-n", o.RepeatLastN}, {"--lookup", o.Lookup}} {
 		if f.value != nil {
 			args = append(args, f.name, strconv.Itoa(*f.value))
 		}

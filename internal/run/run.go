@@ -212,6 +212,9 @@ func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr
 	}
 	if stats.Positions > stats.Prompt {
 		_, err = fmt.Fprintf(stderr, "achieved tok/s: %f\n", stats.TokensPerSecond())
+		if o.Lookup != nil && err == nil {
+			_, err = fmt.Fprintf(stderr, "tokens per pass: %.2f\n", float64(stats.Positions-stats.Prompt)/float64(max(stats.Passes, 1)))
+		}
 	}
 	return err
 }

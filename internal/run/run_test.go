@@ -148,6 +148,7 @@ func TestRanges(t *testing.T) {
 		{"--top-k", "-1|1.5||many", "not a whole number from 0 to 2147483647"},
 		{"--min-p", "-0.1|1.1|nan|", "not a number from 0 to 1"},
 		{"--repeat-penalty", "0|-1|101|nan|inf|", "not a number from 0.01 to 100"},
+		{"--lookup", "16|-1|x", "not a whole number from 0 to 15"},
 		{"--repeat-last-n", "-2|1.5||many", "not a whole number from -1 to 2147483647"},
 		{"--threads", "-1|1025|1.5||many", "not a whole number from 0 to 1024"},
 	} {
@@ -318,6 +319,7 @@ func TestParse(t *testing.T) {
 		{"m --top-k 0 --min-p 0.05 --repeat-penalty 1.1 --repeat-last-n -1 --special", with(func(o *Options) {
 			o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.Special = new(0), new(0.05), new(1.1), new(-1), true
 		})},
+		{"m --lookup 0", with(func(o *Options) { o.Lookup = new(0) })},
 		{"m --think -c 7 --kv f32", with(func(o *Options) { o.Think, o.Context, o.KV = true, 7, "f32" })},
 		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
@@ -356,7 +358,7 @@ func TestArgs(t *testing.T) {
 		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
 		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7, KV: "f16"},
-		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1},
+		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1, Lookup: new(15)},
 	} {
 		args := o.Args()
 		if got, err := parse(args); err != nil || !reflect.DeepEqual(got, o) {

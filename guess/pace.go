@@ -1,0 +1,113 @@
+package guess
+
+import "time"
+
+// pace decides how many guesses go through a model with a token. How likely a guess is right, and
+// what a pass of that many tokens costs on this machine, with this model and at this time, is
+// measured; so is a pass without guesses. A pass is timed from one call of Guess to the next: sampling
+// and writing its tokens are part of it, as they are where nothing is guessed.
+type pace struct {
+	start  time.Time // of the last pass
+	length int       // of the text then
+	last   int32     // token of it
+	class  int       // of what was found then,
+	size   int       // of which so many went through the model: guesses[size]
+
+	cost  [len(guesses)]cost
+	right [classes]float64 // the probability that a guess is right if those before it were
+	known [classes]bool    // it has been measured
+	calls int
+}
+
+// guesses are the numbers of guesses that a pass may have.
+var guesses = [...]int{0, 1, 3, 7, 15}
+
+// classes is the number of classes of guesses, of which some are likelier right than others.
+const classes = 5
+
+// cost is what a pass of one size takes.
+type cost struct {
+	seconds float64 // a running mean; 0: nothing is known
+	call    int     // when that was measured
+}
+
+const (
+	first  = 0.5  // the probability of a guess before anything is known
+	margin = 1.03 // guesses have to be faster by as much
+	// forget is after how many calls a cost counts as unknown: what another program has disturbed is then tried again.
+	forget = 800
+	single = 100 // and that of a pass without guesses is measured again
+)
+
+// passed measures the pass that has ended now, in which text got longer, of what was found then.
+func (p *pace) passed(text []int32, found []int, now time.Time) {
+	n := len(text) - p.length // tokens that came out
+	p.calls++
+	if p.length > 0 && n >= 1 && n <= 1+guesses[p.size] && text[p.length-1] == p.last { // or else it is another text, or a prompt
+		p.learn(text[p.length:], found)
+		c, seconds := &p.cost[p.size], now.Sub(p.start).Seconds()
+		switch {
+		case c.seconds == 0:
+			c.seconds = seconds
+		default: // a pass during which the person, or another program, made it wait counts little
+			c.seconds += (min(seconds, 2*c.seconds) - c.seconds) / 4
+		}
+		c.call = p.calls
+	}
+	p.start, p.length, p.last = now, len(text), text[len(text)-1]
+}
+
+// learn compares what was found with what came out, whether it went through the model or not.
+func (p *pace) learn(text []int32, found []int) {
+	if !p.known[p.class] {
+		p.known[p.class], p.right[p.class] = true, first
+	}
+	for i := range min(len(text), len(found)) {
+		right := 0.0
+		if int(text[i]) == found[i] {
+			right = 1
+		}
+		if p.right[p.class] += (right - p.right[p.class]) / 12; right == 0 {
+			return
+		}
+	}
+}
+
+// choose returns how many of n guesses of a class go through the model.
+func (p *pace) choose(class, n int) int {
+	p.class, p.size = class, 0
+	alone := p.cost[0]
+	if n == 0 || alone.seconds == 0 || p.calls-alone.call > single {
+		return 0
+	}
+	right := first
+	if p.known[class] {
+		right = p.right[class]
+	}
+	best := margin / alone.seconds // tokens a second
+	tokens, power := 1.0, 1.0      // what is expected of a pass; the probability of its last
+	for size := 1; size < len(guesses) && guesses[size] <= n; size++ {
+		for range guesses[size] - guesses[size-1] {
+			power *= right
+			tokens += power
+		}
+		if speed := tokens / p.estimate(size); speed > best {
+			best, p.size = speed, size
+		}
+	}
+	return guesses[p.size]
+}
+
+// estimate returns what a pass costs. Where that is not known, it is on the line through what is known of the
+// two sizes before, or a little more than the one before.
+func (p *pace) estimate(size int) float64 {
+	if c := p.cost[size]; size == 0 || c.seconds > 0 && p.calls-c.call < forget {
+		return c.seconds
+	}
+	before := p.estimate(size - 1)
+	if size == 1 {
+		return before * 1.05
+	}
+	slope := (before - p.estimate(size-2)) / float64(guesses[size-1]-guesses[size-2])
+	return before + max(slope, 0)*float64(guesses[size]-guesses[size-1])
+}
