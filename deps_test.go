@@ -37,7 +37,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/models            : bootllama
 	bootllama/internal/flags    :
 	bootllama/internal/settings : bootllama/internal/flags
-	bootllama/internal/bench    : bootllama bootllama/internal/flags bootllama/simd bootllama/workers
+	bootllama/internal/bench    : bootllama bootllama/guess bootllama/internal/flags bootllama/simd bootllama/workers
 	bootllama/internal/run      : bootllama bootllama/arena bootllama/assistant bootllama/gguf bootllama/guess bootllama/chat bootllama/internal/bench bootllama/internal/flags bootllama/models bootllama/sampler bootllama/session bootllama/simd bootllama/stories bootllama/tokenizer bootllama/workers bootllama/internal/talk
 	bootllama/internal/start    : bootllama bootllama/arena bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/models bootllama/session
 	bootllama/metal             : bootllama/metal/vt

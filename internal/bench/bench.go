@@ -3,6 +3,7 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"bootllama"
+	"bootllama/guess"
 	"bootllama/internal/flags"
 	"bootllama/simd"
 	"bootllama/workers"
@@ -29,6 +31,8 @@ The figures are medians. The text is nonsense and is not shown.
       --prefill N        tokens of the prompt; 0: none (default 128, or half of
                          the model's context)
       --decode N         tokens to generate (default 64, or what is left of it)
+      --lookup N         also with up to N guesses in a pass, 1 to 15, where the
+                         text repeats something, and what such passes take
       --rounds N         (default 5)
       --json             all figures as JSON
   -h, --help             print this
@@ -42,6 +46,7 @@ type options struct {
 	threads         int
 	prefill, decode int // -1: the default
 	rounds          int
+	lookup          int // 0: not measured
 	json            bool
 }
 
@@ -67,8 +72,22 @@ type Report struct {
 		GBS    []float64 `json:"gb_s"`
 		Median float64   `json:"median"`
 	} `json:"read"`
+	Lookup  *Lookup   `json:"lookup,omitempty"`
 	Share   float64   `json:"share"`    // of the bandwidth of Read that Decode reaches: the median of all rounds
 	TokenUS []float64 `json:"token_us"` // microseconds for each token of the last round
+}
+
+// Lookup is how fast Decode is when what repeats is guessed, and the time of a pass of 1, 2, 4, 8
+// and 16 tokens as multiples of the first. Tokens of a pass depend on the text, which is nonsense here.
+type Lookup struct {
+	Guesses       int       `json:"guesses"`
+	TokS          []float64 `json:"tok_s"`
+	Median        float64   `json:"median"`
+	TokensPerPass float64   `json:"tokens_per_pass"` // in the last round
+	Passes        []float64 `json:"passes"`
+
+	passes [][]float64 // seconds, of each round
+	guess  *guess.Lookup
 }
 
 func parse(args []string) (options, error) {
@@ -78,6 +97,7 @@ func parse(args []string) (options, error) {
 	fs.Func("prefill", "", flags.Number(&o.prefill, 1<<20))
 	fs.Func("decode", "", flags.Number(&o.decode, 1<<20))
 	fs.Func("rounds", "", flags.Number(&o.rounds, 1<<20))
+	fs.Func("lookup", "", flags.Number(&o.lookup, llama.Guesses))
 	fs.BoolVar(&o.json, "json", false, "")
 	operands, err := flags.Parse(fs, args)
 	if err != nil {
@@ -115,10 +135,20 @@ func Main(args []string, load func(model string) (*llama.Checkpoint, *simd.Kerne
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
 	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*2*c.Config.KVBytes()*int64(c.Config.NLayers*c.Config.KVDim())
-	r.round(t, reader) // a warm-up, whose results are dropped
+	if o.lookup > 0 {
+		r.Lookup = &Lookup{Guesses: o.lookup, guess: guess.NewLookup(o.lookup)}
+	}
+	if err := r.round(t, reader); err != nil { // a warm-up, whose results are dropped
+		return err
+	}
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
+	if r.Lookup != nil {
+		r.Lookup.TokS, r.Lookup.passes = nil, nil
+	}
 	for range o.rounds {
-		r.round(t, reader)
+		if err := r.round(t, reader); err != nil {
+			return err
+		}
 	}
 	r.summarize()
 	if o.json {
@@ -151,7 +181,7 @@ func (r *Report) setLengths(o options, seqLen int) error {
 }
 
 // round adds one measurement of each kind.
-func (r *Report) round(t *llama.Transformer, reader *weightReader) {
+func (r *Report) round(t *llama.Transformer, reader *weightReader) error {
 	prompt := make([]int, r.Prefill.Tokens)
 	for i := range prompt {
 		prompt[i] = (7919*i + 1) % t.Config.VocabSize
@@ -177,6 +207,12 @@ func (r *Report) round(t *llama.Transformer, reader *weightReader) {
 	}
 	r.Decode.TokS = append(r.Decode.TokS, float64(r.Decode.Tokens)/last.Sub(start).Seconds())
 
+	if r.Lookup != nil {
+		if err := r.Lookup.round(t, len(prompt), r.Decode.Tokens); err != nil {
+			return err
+		}
+	}
+
 	// For at least 20 ms: one pass over a small model is too short for the clock.
 	var bytes int64
 	start = time.Now()
@@ -185,6 +221,45 @@ func (r *Report) round(t *llama.Transformer, reader *weightReader) {
 		bytes += reader.bytes
 	}
 	r.Read.GBS = append(r.Read.GBS, float64(bytes)/time.Since(start).Seconds()/1e9)
+	return nil
+}
+
+// round adds one measurement at the position behind the prompt.
+func (l *Lookup) round(t *llama.Transformer, pos, tokens int) error {
+	g := llama.Generator{Transformer: t, Sampler: t.NewSampler(0, 0, 1), Guess: l.guess.Guess}
+	start, text := time.Now(), []int{1}
+	for i := range tokens {
+		first, err := g.Prefill(context.Background(), text, pos+i)
+		if err == nil {
+			text[0], err = g.Next(first)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	l.TokS = append(l.TokS, float64(tokens)/time.Since(start).Seconds())
+	l.TokensPerPass = float64(tokens) / float64(g.Passes)
+	var passes []float64
+	for n := 1; n <= 1+llama.Guesses && pos+n <= t.Config.SeqLen; n *= 2 {
+		start := time.Now()
+		t.Prefill(make([]int, n), pos)
+		t.Logits(0)
+		passes = append(passes, time.Since(start).Seconds())
+	}
+	l.passes = append(l.passes, passes)
+	return nil
+}
+
+// summarize fills in what follows from the rounds.
+func (l *Lookup) summarize() {
+	l.Median, l.Passes = median(l.TokS), nil
+	for size := range l.passes[0] {
+		var seconds []float64
+		for _, round := range l.passes {
+			seconds = append(seconds, round[size]/round[0])
+		}
+		l.Passes = append(l.Passes, median(seconds))
+	}
 }
 
 // weightReader reads all weights that a token takes, on all threads and in the order in
@@ -242,6 +317,9 @@ func (r *Report) summarize() {
 	}
 	r.Share = median(shares)
 	r.Prefill.Median, r.Decode.Median, r.Read.Median = median(r.Prefill.TokS), median(r.Decode.TokS), median(r.Read.GBS)
+	if r.Lookup != nil {
+		r.Lookup.summarize()
+	}
 	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
 }
 
@@ -276,8 +354,14 @@ func (r *Report) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	}
 	line("prefill", fmt.Sprint(r.Prefill.Tokens, " tokens"), "tok/s", r.Prefill.Median, r.Prefill.TokS)
 	line("decode", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", r.Decode.Median, r.Decode.TokS)
+	if l := r.Lookup; l != nil {
+		line("lookup", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", l.Median, l.TokS)
+	}
 	line("read", "", "GB/s", r.Read.Median, r.Read.GBS)
 	fmt.Fprintf(&b, "decode reads %.1f MB a token, weights, keys and values: %.1f GB/s, %.0f %% of that\n", float64(r.Decode.BytesPerToken)/1e6, r.Decode.GBS, 100*r.Share)
+	if l := r.Lookup; l != nil {
+		fmt.Fprintf(&b, "lookup had %.2f tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes %.2f times the first\n", l.TokensPerPass, l.Passes)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

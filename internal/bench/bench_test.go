@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,6 +67,26 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestLookup: the same with guesses, and what a pass takes, also where the context has no room for a long one.
+func TestLookup(t *testing.T) {
+	for _, c := range []struct{ prefill, decode, passes string }{{"20", "40", "5"}, {"54", "10", "4"}, {"63", "1", "1"}} {
+		status, out, errs := runMain("bench", model, "--prefill", c.prefill, "--decode", c.decode, "--rounds", "3", "--lookup", "15", "--json")
+		var r bench.Report
+		if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || r.Lookup == nil {
+			t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
+		}
+		l := r.Lookup
+		if l.Guesses != 15 || len(l.TokS) != 3 || !(slices.Min(l.TokS) > 0) || !(l.Median > 0) || !(l.TokensPerPass >= 1) ||
+			strconv.Itoa(len(l.Passes)) != c.passes || l.Passes[0] != 1 || !(slices.Min(l.Passes) > 0) {
+			t.Errorf("%+v", l)
+		}
+	}
+	status, out, errs := runMain("bench", model, "--rounds", "1", "--lookup", "3")
+	if status != 0 || errs != "" || strings.Count(out, "\n") != 7 || !strings.Contains(out, "\nlookup ") || !strings.Contains(out, " tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes [1.00 ") {
+		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+}
+
 func TestBenchUsage(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -75,6 +96,7 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"bench", model, model}, "one MODEL, not 2"},
 		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
+		{[]string{"bench", model, "--lookup", "16"}, "not a whole number from 0 to 15"},
 		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
 		{[]string{"bench", model, "--threads", "-1"}, "not a whole number from 0"},
 	} {
