@@ -14,8 +14,7 @@ type pace struct {
 	size   int       // of which so many went through the model: guesses[size]
 
 	cost  [len(guesses)]cost
-	right [classes]float64 // the probability that a guess is right if those before it were
-	known [classes]bool    // it has been measured
+	right [classes]quality
 	calls int
 }
 
@@ -29,6 +28,12 @@ const classes = 5
 type cost struct {
 	seconds float64 // a running mean; 0: nothing is known
 	call    int     // when that was measured
+}
+
+// quality is how likely a guess of a class is right if those before it were.
+type quality struct {
+	probability float64 // a running mean
+	call        int     // when that was measured; 0: it was not
 }
 
 const (
@@ -59,18 +64,23 @@ func (p *pace) passed(text []int32, found []int, now time.Time) {
 
 // learn compares what was found with what came out, whether it went through the model or not.
 func (p *pace) learn(text []int32, found []int) {
-	if !p.known[p.class] {
-		p.known[p.class], p.right[p.class] = true, first
-	}
+	q := &p.right[p.class]
 	for i := range min(len(text), len(found)) {
 		right := 0.0
 		if int(text[i]) == found[i] {
 			right = 1
 		}
-		if p.right[p.class] += (right - p.right[p.class]) / 12; right == 0 {
-			return
-		}
+		mean := p.likely(p.class)
+		q.probability, q.call = mean+(right-mean)/12, p.calls
 	}
+}
+
+// likely returns how likely a guess of a class is right. A quality is forgotten as a cost is.
+func (p *pace) likely(class int) float64 {
+	if q := p.right[class]; q.call > 0 && p.calls-q.call < forget {
+		return q.probability
+	}
+	return first
 }
 
 // choose returns how many of n guesses of a class go through the model.
@@ -80,10 +90,7 @@ func (p *pace) choose(class, n int) int {
 	if n == 0 || alone.seconds == 0 || p.calls-alone.call > single {
 		return 0
 	}
-	right := first
-	if p.known[class] {
-		right = p.right[class]
-	}
+	right := p.likely(class)
 	best := margin / alone.seconds // tokens a second
 	tokens, power := 1.0, 1.0      // what is expected of a pass; the probability of its last
 	for size := 1; size < len(guesses) && guesses[size] <= n; size++ {

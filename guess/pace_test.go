@@ -107,7 +107,7 @@ func TestPaceFollows(t *testing.T) {
 	m := machine{pass: func(n int) float64 { return 10 + 0.2*float64(n) }}
 	p := new(pace)
 	m.run(p, 2000, func(int, int) float64 { return 0 }, rng)
-	*p = pace{cost: p.cost, right: p.right, known: p.known, calls: p.calls}
+	p.length = 0
 	if got := m.run(p, 2000, func(int, int) float64 { return 0.9 }, rng); got < 1.7 {
 		t.Errorf("guesses became right: %.3f", got)
 	}
@@ -119,6 +119,28 @@ func TestPaceFollows(t *testing.T) {
 	m.pass = func(n int) float64 { return 10 + 10*float64(n) }
 	if got := m.run(p, 2000, func(int, int) float64 { return 0.5 }, rng); got < 0.95 {
 		t.Errorf("a pass became dear: %.3f", got)
+	}
+}
+
+// TestPaceAlone: where guesses are always right, a pass without any is nevertheless measured now and then.
+func TestPaceAlone(t *testing.T) {
+	p, now, text := new(pace), time.Time{}.Add(time.Hour), []int32{5}
+	var found []int
+	without := 0
+	for range 1000 {
+		p.passed(text, found, now)
+		found = append(found[:0], 5, 5, 5, 5, 5, 5, 5)
+		n := p.choose(0, len(found))
+		for range n + 1 {
+			text = append(text, 5)
+		}
+		now = now.Add(time.Second)
+		if n == 0 {
+			without++
+		}
+	}
+	if without < 8 || without > 14 {
+		t.Errorf("%d of 1000 passes were without guesses", without)
 	}
 }
 
