@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math"
@@ -195,73 +196,38 @@ func (o Options) Allowed(command string) error {
 
 // Args returns arguments from which ParseFlags and Complete make o again.
 func (o Options) Args() []string {
-	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	var args []string
+	add := func(given bool, words ...string) {
+		if given {
+			args = append(args, words...)
+		}
+	}
+	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	whole := func(name string, v *int) { add(v != nil, name, strconv.Itoa(*cmp.Or(v, new(0)))) }
+	fraction := func(name string, v *float64) { add(v != nil, name, float(*cmp.Or(v, new(0.0)))) }
+	text := func(name string, v *string) { add(v != nil, name, *cmp.Or(v, new(""))) }
 	operand := o.Model != "" && !strings.HasPrefix(o.Model, "-")
-	if operand {
-		args = append(args, o.Model)
-	}
-	if o.Tokenizer != "" {
-		args = append(args, "-z", o.Tokenizer)
-	}
-	if o.Temperature >= 0 {
-		args = append(args, "-t", float(o.Temperature))
-	}
-	if o.TopP >= 0 {
-		args = append(args, "-p", float(o.TopP))
-	}
-	for _, f := range []struct {
-		name  string
-		value *int
-	}{{"--top-k", o.TopK}, {"--repeat-last-n", o.RepeatLastN}, {"--lookup", o.Lookup}} {
-		if f.value != nil {
-			args = append(args, f.name, strconv.Itoa(*f.value))
-		}
-	}
-	for _, f := range []struct {
-		name  string
-		value *float64
-	}{{"--min-p", o.MinP}, {"--repeat-penalty", o.RepeatPenalty}} {
-		if f.value != nil {
-			args = append(args, f.name, float(*f.value))
-		}
-	}
-	args = append(args, "-s", strconv.FormatUint(o.Seed, 10))
-	if o.Steps >= 0 {
-		args = append(args, "-n", strconv.Itoa(o.Steps))
-	}
-	if o.Mode != "" {
-		args = append(args, "-m", o.Mode)
-	}
-	if o.Prompt != nil {
-		args = append(args, "-i", *o.Prompt)
-	}
-	if o.System != nil {
-		args = append(args, "-y", *o.System)
-	}
-	if o.Think {
-		args = append(args, "--think")
-	}
-	if o.Plain {
-		args = append(args, "--plain")
-	}
-	if o.Context != 0 {
-		args = append(args, "-c", strconv.Itoa(o.Context))
-	}
-	if o.KV != "" {
-		args = append(args, "--kv", o.KV)
-	}
-	if o.Special {
-		args = append(args, "--special")
-	}
-	if o.IDs {
-		args = append(args, "--ids")
-	}
-	if o.Threads != 0 {
-		args = append(args, "--threads", strconv.Itoa(o.Threads))
-	}
-	if o.Model != "" && !operand {
-		args = append(args, "--", o.Model)
-	}
+	add(operand, o.Model)
+	add(o.Tokenizer != "", "-z", o.Tokenizer)
+	add(o.Temperature >= 0, "-t", float(o.Temperature))
+	add(o.TopP >= 0, "-p", float(o.TopP))
+	whole("--top-k", o.TopK)
+	whole("--repeat-last-n", o.RepeatLastN)
+	whole("--lookup", o.Lookup)
+	fraction("--min-p", o.MinP)
+	fraction("--repeat-penalty", o.RepeatPenalty)
+	add(true, "-s", strconv.FormatUint(o.Seed, 10))
+	add(o.Steps >= 0, "-n", strconv.Itoa(o.Steps))
+	add(o.Mode != "", "-m", o.Mode)
+	text("-i", o.Prompt)
+	text("-y", o.System)
+	add(o.Think, "--think")
+	add(o.Plain, "--plain")
+	add(o.Context != 0, "-c", strconv.Itoa(o.Context))
+	add(o.KV != "", "--kv", o.KV)
+	add(o.Special, "--special")
+	add(o.IDs, "--ids")
+	add(o.Threads != 0, "--threads", strconv.Itoa(o.Threads))
+	add(o.Model != "" && !operand, "--", o.Model)
 	return args
 }
