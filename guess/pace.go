@@ -33,7 +33,7 @@ type cost struct {
 // quality is how likely a guess of a class is right if those before it were.
 type quality struct {
 	probability float64 // a running mean
-	call        int     // when that was measured; 0: it was not
+	known       bool    // it has been measured
 }
 
 const (
@@ -71,13 +71,13 @@ func (p *pace) learn(text []int32, found []int) {
 			right = 1
 		}
 		mean := p.likely(p.class)
-		q.probability, q.call = mean+(right-mean)/12, p.calls
+		q.probability, q.known = mean+(right-mean)/12, true
 	}
 }
 
-// likely returns how likely a guess of a class is right. A quality is forgotten as a cost is.
+// likely returns how likely a guess of a class is right.
 func (p *pace) likely(class int) float64 {
-	if q := p.right[class]; q.call > 0 && p.calls-q.call < forget {
+	if q := p.right[class]; q.known {
 		return q.probability
 	}
 	return first
@@ -98,6 +98,9 @@ func (p *pace) choose(class, n int) int {
 			power *= right
 			tokens += power
 		}
+		if !p.known(size) && size > 1 && !p.known(size-1) { // too far to estimate: a pass of 16 tokens may take 16 times as long
+			break
+		}
 		if speed := tokens / p.estimate(size); speed > best {
 			best, p.size = speed, size
 		}
@@ -105,11 +108,17 @@ func (p *pace) choose(class, n int) int {
 	return guesses[p.size]
 }
 
+// known reports whether it was measured lately what a pass costs.
+func (p *pace) known(size int) bool {
+	c := p.cost[size]
+	return c.seconds > 0 && p.calls-c.call < forget
+}
+
 // estimate returns what a pass costs. Where that is not known, it is on the line through what is known of the
 // two sizes before, or a little more than the one before.
 func (p *pace) estimate(size int) float64 {
-	if c := p.cost[size]; size == 0 || c.seconds > 0 && p.calls-c.call < forget {
-		return c.seconds
+	if size == 0 || p.known(size) {
+		return p.cost[size].seconds
 	}
 	before := p.estimate(size - 1)
 	if size == 1 {

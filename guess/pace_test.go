@@ -12,13 +12,13 @@ import (
 type machine struct {
 	pass  func(guesses int) float64 // milliseconds
 	token float64
-	noise float64 // so much more, at most, at random; and a hundred times the pass once in 100
+	noise float64 // so much more, at most, at random; and a pause of a hundred passes once in 100
 }
 
 // run lets the pace generate tokens of which guesses of a class are right with that probability, and returns how much faster
-// it was than passes without guesses.
+// it was than passes without guesses, the pauses left out.
 func (m machine) run(p *pace, tokens int, right func(class, token int) float64, rng *rand.Rand) float64 {
-	now, alone, begin := time.Time{}.Add(time.Hour), 0.0, time.Time{}.Add(time.Hour)
+	now, alone, pauses, begin := time.Time{}.Add(time.Hour), 0.0, 0.0, time.Time{}.Add(time.Hour)
 	text := []int32{1}
 	var found []int
 	for len(text) < tokens {
@@ -43,14 +43,15 @@ func (m machine) run(p *pace, tokens int, right func(class, token int) float64, 
 				accepted++
 			}
 		}
-		noise := 1 + m.noise*rng.Float64()
+		noise, pause := 1+m.noise*rng.Float64(), 0.0
 		if m.noise > 0 && rng.IntN(100) == 0 {
-			noise = 100
+			pause = 100 * m.pass(0)
 		}
-		now = now.Add(time.Duration(1e6 * (noise*m.pass(guessed) + m.token*float64(accepted+1))))
+		now = now.Add(time.Duration(1e6 * (pause + noise*m.pass(guessed) + m.token*float64(accepted+1))))
+		pauses += pause
 		alone += float64(accepted+1) * (noise*m.pass(0) + m.token)
 	}
-	return alone / now.Sub(begin).Seconds() / 1e3
+	return alone / (1e3*now.Sub(begin).Seconds() - pauses)
 }
 
 // TestPace: on machines on which guesses cost nothing, little or as much as a token of its own, guesses of any quality are
