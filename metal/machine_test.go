@@ -36,6 +36,7 @@ func application(t testing.TB, base uint64) []byte {
 // buildKind builds the exercises as an EFI application, once for each kind.
 func buildKind(t testing.TB, kind efi.Options) []byte {
 	t.Helper()
+	vmtest.Need(t)
 	applications.Lock()
 	defer applications.Unlock()
 	if applications.built[kind] == nil {
@@ -474,9 +475,7 @@ func typeLines(t *testing.T, cores int) {
 // TestNextToolchain boots the same with the next Go release, on two cores.
 func TestNextToolchain(t *testing.T) {
 	t.Parallel()
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	app, err := efi.Build(t.Context(), efi.Options{Package: "bootllama/metal/internal/exercise", Toolchain: "go1.27.4"})
 	if err != nil && strings.Contains(err.Error(), "download go1.27.4") {
 		t.Skip(err)
