@@ -17,8 +17,8 @@ import (
 // maxFile is more than the file of a key or of certificates has.
 const maxFile = 1 << 20
 
-// leastBits is the length of the keys that all firmware has to take (UEFI specification 2.10, chapter 32.4.1, names RSA of
-// 2048 bits); shorter ones are broken.
+// leastBits is the length of an RSA key that all firmware takes (UEFI specification 2.10, chapter 32.4.1, names it); shorter
+// ones are too weak. OVMF of 2022.11 refuses what sbsign has signed with an EC key, and takes RSA of 4096 bits.
 const leastBits = 2048
 
 // Load reads a private key, and its certificate with those, if any, that lead to an authority's, in any order. Each file
@@ -52,7 +52,7 @@ func loadKey(name string) (*rsa.PrivateKey, error) {
 	}
 	k, ok := parsed.(*rsa.PrivateKey)
 	if !ok || k.N.BitLen() < leastBits {
-		return nil, fmt.Errorf("key %s: firmware is sure to take RSA keys of %d bits or more, and no others: make one of these", name, leastBits)
+		return nil, fmt.Errorf("key %s: firmware is sure to take an RSA key of %d bits or more, and this is another: openssl req -newkey rsa:%[2]d makes one", name, leastBits)
 	}
 	return k, nil
 }

@@ -250,7 +250,7 @@ func TestLoad(t *testing.T) {
 		"ec.pem": text("EC PRIVATE KEY", ecDER), "ec.der": ecDER, "ec8.der": pkcs8(t, ec), "ed.der": pkcs8(t, ed), "short.der": pkcs8(t, short),
 		"damaged.pem": text("PRIVATE KEY", pkcs8(t, key)[:100]), "cert.pem": text("CERTIFICATE", cert.Raw), "half.pem": text("CERTIFICATE", cert.Raw[:100]),
 	})
-	const encryptedKey, wrongKey, noKey, noCert = ": it is encrypted; openssl pkey", ": firmware is sure to take RSA keys of 2048 bits", ": there is no private key in it", ": there is none in it"
+	const encryptedKey, wrongKey, noKey, noCert = ": it is encrypted; openssl pkey", ": firmware is sure to take an RSA key of 2048 bits or more, and this is another: openssl req -newkey rsa:2048 ", ": there is no private key in it", ": there is none in it"
 	for _, c := range []struct{ key, cert, want string }{
 		{"absent", "cert", "open absent: no such file"},
 		{"key", "absent", "open absent: no such file"},
