@@ -137,10 +137,12 @@ func TestSign(t *testing.T) {
 	checkFile(t, app, want)
 	verify(t, "cert.pem", app, want)
 	odd := append(bytes.Clone(app), "odd"...)
-	verify(t, "cert.pem", odd, signed("key.pem", "cert.pem", odd))
+	want = signed("key.pem", "cert.pem", odd)
+	checkFile(t, odd, want)
+	verify(t, "cert.pem", odd, want)
 }
 
-// checkFile checks that a signature stands behind the application, where the header says.
+// checkFile checks that a signature stands behind the application, at a multiple of 8 bytes, where the header says.
 func checkFile(t *testing.T, app, signed []byte) {
 	t.Helper()
 	f, err := pe.NewFile(bytes.NewReader(signed))
@@ -148,7 +150,7 @@ func checkFile(t *testing.T, app, signed []byte) {
 		t.Fatal(err)
 	}
 	d := f.OptionalHeader.(*pe.OptionalHeader64).DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_SECURITY]
-	if int(d.VirtualAddress) != len(app) || int(d.VirtualAddress+d.Size) != len(signed) || len(signed)%8 != 0 {
+	if int(d.VirtualAddress) != (len(app)+7)/8*8 || int(d.VirtualAddress+d.Size) != len(signed) || len(signed)%8 != 0 {
 		t.Errorf("signature of %d bytes at %d: the application has %d, signed %d", d.Size, d.VirtualAddress, len(app), len(signed))
 	}
 	different := 0
@@ -182,7 +184,7 @@ func verify(t *testing.T, certificate string, app, signed []byte) {
 	if check(app) == nil {
 		t.Error("sbverify takes an application without a signature")
 	}
-	for _, at := range []int{0x02, 0x800, len(app) / 2, len(app) - 1, len(signed) - 64} {
+	for _, at := range []int{0x02, 0x800, len(app) / 2, len(app) - 8, len(signed) - 64} {
 		changed := bytes.Clone(signed)
 		changed[at] ^= 0x10
 		if check(changed) == nil {
