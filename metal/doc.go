@@ -99,8 +99,9 @@
 //     less than 48 MiB no program is started.
 //   - Page 0 is not mapped, and text and constants are read-only. A fault in the program
 //     becomes the signal that Linux would send, with Linux's frame on the runtime's
-//     signal stack, and so a Go panic. A fault in the kernel prints registers and
-//     return addresses and returns to the firmware with EFI_ABORTED.
+//     signal stack, and so a Go panic. A fault in the kernel, or in the program while it
+//     blocks that signal, as in the handler, prints registers and return addresses and
+//     returns to the firmware with EFI_ABORTED.
 //   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
 //     below.
 //   - os.Args are the words of the UEFI shell's command line. Without the shell they are the path

@@ -255,8 +255,8 @@ func TestLacks(t *testing.T) {
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	show := "!echo last %lasterror%"
-	b := newBench(t, application(t, 0), 0, "exit 0", show, "exit 7", show, "panic", show, "throw", show, "crash", show, "exit 0", show)
-	b.WantStatuses(t, 0, 7, 2, 2, 134, 0)
+	b := newBench(t, application(t, 0), 0, "exit 0", show, "exit 7", show, "panic", show, "throw", show, "crash", show, "exit 0", show, "again", "again nodefer")
+	b.WantStatuses(t, 0, 7, 2, 2, 134, 0, 134, 0)
 	// The shell shows a status without its two top bits; 0x15 is EFI_ABORTED.
 	console := b.Console()
 	at := 0
@@ -275,6 +275,10 @@ func TestEnds(t *testing.T) {
 		if !strings.Contains(b.Err.String(), want) {
 			t.Errorf("stderr lacks %q", want)
 		}
+	}
+	// A fault in the handler of the same signal ends the program, unless the program asks for the signal.
+	if again := regexp.MustCompile(`(?s)!\n?\nmetal: an exception that the program cannot handle: 14 \(page fault\).*[^!]!!!$`); !again.MatchString(b.Err.String()) {
+		t.Error("a second fault within the handler did not end the program, or did without a line")
 	}
 }
 

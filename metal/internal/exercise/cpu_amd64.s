@@ -64,6 +64,30 @@ TEXT ·addAVX(SB),NOSPLIT,$0-24
 	VZEROUPPER
 	RET
 
+// func handlerThatFaults() uintptr
+TEXT ·handlerThatFaults(SB),NOSPLIT,$0-8
+	LEAQ ·faultingHandler(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// faultingHandler: see faultAgain. exit_group is 231.
+TEXT ·faultingHandler(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVL $'!', AX
+	MOVL $0xEA, DX
+	OUTB
+	INCQ ·handlerRuns(SB)
+	CMPQ ·handlerRuns(SB), $3
+	JNE fault
+	XORL DI, DI
+	MOVL $231, AX
+	SYSCALL
+fault:
+	XORL AX, AX
+	MOVQ (AX), AX
+	RET
+
+GLOBL ·handlerRuns(SB), NOPTR, $8
+
 // func hardwareRandomCode() uintptr
 TEXT ·hardwareRandomCode(SB),NOSPLIT,$0-8
 	LEAQ bootllama∕metal·hardwareRandom(SB), AX

@@ -13,6 +13,7 @@ import (
 )
 
 var exercises = map[string]func(args []string) error{
+	"again":    faultAgain,
 	"args":     arguments,
 	"chatter":  chatter,
 	"clock":    clockOrder,
