@@ -77,8 +77,8 @@ const (
 	eferSCE = 1 << 0  // SYSCALL
 	eferNXE = 1 << 11 // no-execute pages
 
-	cpuidSSE2       = 7 << 24 // leaf 1, EDX: FXSR, SSE, SSE2
-	cpuidSyscallBit = 11      // leaf 0x80000001, EDX
+	cpuidBaseline   = 1<<4 | 1<<8 | 1<<15 | 7<<24 // leaf 1, EDX: TSC, CMPXCHG8B, CMOV, FXSR, SSE, SSE2
+	cpuidSyscallBit = 11                          // leaf 0x80000001, EDX
 
 	flagsOnSyscall = 0x47700 // cleared by SYSCALL: TF, IF, DF, IOPL, NT, AC
 

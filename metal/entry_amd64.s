@@ -125,16 +125,16 @@
 
 // entry is the entry point of the PE image (UEFI 2.10, 4.1 EFI_IMAGE_ENTRY_POINT):
 // CX = ImageHandle, DX = SystemTable. A processor without what the Go compiler's code for amd64
-// takes for granted gets a line (ConOut->OutputString, 4.3 and 12.4), and the firmware
-// EFI_UNSUPPORTED. Virtual machines can be set up so.
+// (GOAMD64=v1) and the kernel take for granted gets a line (ConOut->OutputString, 4.3 and 12.4),
+// and the firmware EFI_UNSUPPORTED. Virtual machines can be set up so.
 TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ BX, R10
 	MOVQ CX, R8
 	MOVQ DX, R9
 	MOVL $1, AX
 	CPUID
-	ANDL $const_cpuidSSE2, DX
-	CMPL DX, $const_cpuidSSE2
+	ANDL $const_cpuidBaseline, DX
+	CMPL DX, $const_cpuidBaseline
 	JEQ vectors
 	JMP ·refuse(SB)
 vectors:
@@ -159,11 +159,14 @@ complete:
 TEXT ·refuse(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ R10, BX
 	MOVQ efiSystemTable_conOut(R9), CX
+	TESTQ CX, CX
+	JEQ silent
 	LEAQ ·lacking(SB), DX
 	MOVQ efiSimpleTextOutput_outputString(CX), AX
 	SUBQ $40, SP              // 32 bytes of shadow space; SP is then aligned to 16
 	CALL AX
 	ADDQ $40, SP
+silent:
 	MOVQ $const_efiUnsupported, AX
 	RET
 
@@ -177,20 +180,27 @@ DATA ·lacking+40(SB)/8, $" \x00p\x00r\x00o\x00"
 DATA ·lacking+48(SB)/8, $"c\x00e\x00s\x00s\x00"
 DATA ·lacking+56(SB)/8, $"o\x00r\x00 \x00w\x00"
 DATA ·lacking+64(SB)/8, $"i\x00t\x00h\x00 \x00"
-DATA ·lacking+72(SB)/8, $"S\x00S\x00E\x002\x00"
-DATA ·lacking+80(SB)/8, $" \x00a\x00n\x00d\x00"
-DATA ·lacking+88(SB)/8, $" \x00S\x00Y\x00S\x00"
-DATA ·lacking+96(SB)/8, $"C\x00A\x00L\x00L\x00"
-DATA ·lacking+104(SB)/8, $",\x00 \x00a\x00n\x00"
-DATA ·lacking+112(SB)/8, $"d\x00 \x00t\x00h\x00"
-DATA ·lacking+120(SB)/8, $"i\x00s\x00 \x00o\x00"
-DATA ·lacking+128(SB)/8, $"n\x00e\x00 \x00l\x00"
-DATA ·lacking+136(SB)/8, $"a\x00c\x00k\x00s\x00"
-DATA ·lacking+144(SB)/8, $" \x00o\x00n\x00e\x00"
-DATA ·lacking+152(SB)/8, $" \x00o\x00f\x00 \x00"
-DATA ·lacking+160(SB)/8, $"t\x00h\x00e\x00m\x00"
-DATA ·lacking+168(SB)/8, $".\x00\x0d\x00\x0a\x00\x00\x00"
-GLOBL ·lacking(SB), RODATA|NOPTR, $176
+DATA ·lacking+72(SB)/8, $"C\x00M\x00O\x00V\x00"
+DATA ·lacking+80(SB)/8, $",\x00 \x00C\x00M\x00"
+DATA ·lacking+88(SB)/8, $"P\x00X\x00C\x00H\x00"
+DATA ·lacking+96(SB)/8, $"G\x008\x00B\x00,\x00"
+DATA ·lacking+104(SB)/8, $" \x00F\x00X\x00S\x00"
+DATA ·lacking+112(SB)/8, $"R\x00,\x00 \x00S\x00"
+DATA ·lacking+120(SB)/8, $"S\x00E\x002\x00,\x00"
+DATA ·lacking+128(SB)/8, $" \x00S\x00Y\x00S\x00"
+DATA ·lacking+136(SB)/8, $"C\x00A\x00L\x00L\x00"
+DATA ·lacking+144(SB)/8, $" \x00a\x00n\x00d\x00"
+DATA ·lacking+152(SB)/8, $" \x00T\x00S\x00C\x00"
+DATA ·lacking+160(SB)/8, $",\x00 \x00a\x00n\x00"
+DATA ·lacking+168(SB)/8, $"d\x00 \x00t\x00h\x00"
+DATA ·lacking+176(SB)/8, $"i\x00s\x00 \x00o\x00"
+DATA ·lacking+184(SB)/8, $"n\x00e\x00 \x00l\x00"
+DATA ·lacking+192(SB)/8, $"a\x00c\x00k\x00s\x00"
+DATA ·lacking+200(SB)/8, $" \x00o\x00n\x00e\x00"
+DATA ·lacking+208(SB)/8, $" \x00o\x00f\x00 \x00"
+DATA ·lacking+216(SB)/8, $"t\x00h\x00e\x00m\x00"
+DATA ·lacking+224(SB)/8, $".\x00\x0d\x00\x0a\x00\x00\x00"
+GLOBL ·lacking(SB), RODATA|NOPTR, $232
 
 // apEntry is the procedure that the firmware calls on every other processor (PI 1.7
 // volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core of that
