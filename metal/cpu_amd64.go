@@ -122,7 +122,6 @@ func initCPU(c *core) {
 	if xsave := features>>26&1 != 0; xsave {
 		c.cr4 |= cr4OSXSAVE
 	}
-	writeCR0(c.cr0)
 	writeCR4(c.cr4)
 	if c.cr4&cr4OSXSAVE != 0 {
 		fw.xcr0 = xgetbv()
@@ -267,8 +266,8 @@ func restoreCPU(c *core) {
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}
+	writeCR0(fw.cr0) // before CR4, where CET can be on only with WP (Intel SDM volume 2, MOV to control registers)
 	writeCR4(fw.cr4)
-	writeCR0(fw.cr0)
 	wrmsr(msrSTAR, fw.star)
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)

@@ -501,15 +501,14 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 
 // func callFirmware(fn uintptr, args *[10]uintptr) (status uintptr)
 //
-// callFirmware calls a firmware function in the Microsoft x64 convention, in the
-// firmware's own world: its page tables, descriptor tables, CR4, segment bases and
-// stack, with interrupts on if they were at the start (UEFI 2.10, 2.3.4 promises that; U-Boot
-// 2023.01 has them off, and its interrupt descriptors are not for 64-bit mode). Every service
-// that raises the task priority ends with STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI
-// comes first after the call. A service
-// may have changed the firmware's tables, so they are read again. Our page tables may not
-// map the memory of the firmware's stack and descriptors: both are used only after CR3
-// has the firmware's page tables.
+// callFirmware calls a firmware function in the Microsoft x64 convention, in the firmware's own
+// world: its page tables, descriptor tables, CR0 (it may write to read-only pages of its own, with
+// WP off), CR4, segment bases and stack, with interrupts on if they were at the start (UEFI 2.10,
+// 2.3.4 promises that; U-Boot 2023.01 has them off, and its interrupt descriptors are not for
+// 64-bit mode). Every service that raises the task priority ends with STI (EDK2 CoreRestoreTpl),
+// whatever IF was, so CLI comes first after the call. A service may have changed the firmware's
+// tables, so they are read again. Our page tables may not map the memory of the firmware's stack
+// and descriptors: both are used only after CR3 has the firmware's page tables.
 TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
@@ -523,6 +522,8 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	LIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
 	MOVQ ·bootCore+FIRMWARE+firmwareState_gs(SB), AX
 	WRITE_BASE(MSR_GS_BASE)
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr0(SB), AX
+	MOVQ AX, CR0
 	MOVQ ·bootCore+FIRMWARE+firmwareState_cr4(SB), AX
 	MOVQ AX, CR4
 	MOVQ ·bootCore+FIRMWARE+firmwareState_cr3(SB), AX
@@ -560,6 +561,8 @@ closed:
 	JEQ back
 	MOVQ CR3, AX
 	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr3(SB)
+	MOVQ CR0, AX
+	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr0(SB)
 	MOVQ CR4, AX
 	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr4(SB)
 	SGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
@@ -567,6 +570,8 @@ closed:
 	LEAQ ·bootCore(SB), R13
 	MOVQ (core_processor+processor_cr4)(R13), AX
 	MOVQ AX, CR4
+	MOVQ (core_processor+processor_cr0)(R13), AX
+	MOVQ AX, CR0
 	MOVQ (core_processor+processor_cr3)(R13), AX
 	MOVQ AX, CR3
 	LGDT (core_processor+processor_gdtr)(R13)

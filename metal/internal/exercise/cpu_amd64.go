@@ -15,6 +15,7 @@ func processorID() uint32
 func pageAttributes() uint64
 func hasOSXSAVE() bool
 func changeRounding()
+func floatControl() uint64
 func addAVX(sum, a, b *[8]float32)
 func handlerThatFaults() uintptr
 func spin(state *vectors, avx bool, stop *uint32)
