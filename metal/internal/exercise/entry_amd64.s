@@ -80,6 +80,34 @@ same:
 	ADDQ $40, SP
 	RET
 
+// loaderEntry: see loader_amd64.go. Go code finds its g by FS.
+TEXT ·loaderEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CMPB ·started(SB), $0
+	JEQ loader
+	JMP ·checkedEntry(SB)
+loader:
+	SUBQ $40, SP
+	STORE(·before)
+	MOVQ CX, 0(SP)
+	MOVQ DX, 8(SP)
+	MOVL $0xC0000100, CX
+	RDMSR
+	MOVL AX, 24(SP)
+	MOVL DX, 28(SP)
+	LEAQ ·loaderTLS+8(SB), AX
+	MOVQ AX, DX
+	SHRQ $32, DX
+	WRMSR
+	CALL ·loadTwice(SB)
+	MOVL $0xC0000100, CX
+	MOVL 24(SP), AX
+	MOVL 28(SP), DX
+	WRMSR
+	MOVQ 16(SP), AX
+	LOAD(·before)
+	ADDQ $40, SP
+	RET
+
 // monitorEntry: see entry_amd64.go. UEFI 2.10: 7.3 LocateHandleBuffer, InstallProtocolInterface,
 // UninstallProtocolInterface.
 TEXT ·monitorEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
