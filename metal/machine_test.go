@@ -4,6 +4,7 @@ package metal_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -98,11 +99,18 @@ func start(t *testing.T, b *vmtest.Bench) *session {
 	return &session{t: t, b: b, run: run}
 }
 
-// await waits until the machine has printed a text, after the last that was awaited.
+// awaitLimit is far longer than a machine takes for anything on a busy host: what comes later never comes.
+const awaitLimit = 5 * time.Minute
+
+// await waits until the machine has printed a text, after the last that was awaited. If it does not,
+// as when a key was lost, it tells where the processors are.
 func (m *session) await(text string) {
 	m.t.Helper()
-	if err := m.run.Await(m.t.Context(), vm.Stdout, text); err != nil {
-		m.t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q", text, err, &m.b.Out, &m.b.Err)
+	ctx, cancel := context.WithTimeout(m.t.Context(), awaitLimit)
+	defer cancel()
+	if err := m.run.Await(ctx, vm.Stdout, text); err != nil {
+		registers, unknown := m.run.Registers()
+		m.t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q\nprocessors: %s, %v", text, err, &m.b.Out, &m.b.Err, registers, unknown)
 	}
 }
 
