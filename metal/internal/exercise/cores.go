@@ -84,8 +84,9 @@ func countCores(args []string) error {
 	return nil
 }
 
-// coreCount checks that n cores run at once, all with the same vector state enabled, and with
-// the same page attributes: those after a reset, but for entry 6, which is write-combining.
+// coreCount checks that n cores run at once, all with the same vector state enabled, with Linux's
+// rounding and precision, and with the same page attributes: those after a reset, but for entry 6,
+// which is write-combining.
 func coreCount(args []string) error {
 	n := number(args, 0, 1)
 	if err := countCores(args); err != nil {
@@ -97,6 +98,9 @@ func coreCount(args []string) error {
 		states <- state
 		if got := pageAttributes(); got != 0x0001040600070406 {
 			err = errors.Join(err, fmt.Errorf("page attributes %#016x", got))
+		}
+		if got := floatControl(); got != 0x37F_00001F80 {
+			err = errors.Join(err, fmt.Errorf("MXCSR and the x87 control word are %#x", got))
 		}
 		return err
 	})
