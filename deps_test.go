@@ -64,6 +64,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/randommodel   : *
 	bootllama/internal/gengguf       : *
 	bootllama/internal/gengguf/cmd   : *
+	bootllama/internal/heap          : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/image/font/gofont/gomono"
 
+	"bootllama/internal/heap"
 	"bootllama/metal/vt"
 )
 
@@ -158,12 +159,15 @@ func TestRescue(t *testing.T) {
 func FuzzFont(f *testing.F) {
 	f.Add(makeFont())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := New(RAM(64, 64), Options{Font: data, FontSize: 12})
-		if err != nil {
-			return
-		}
-		for _, r := range "A中x" {
-			d.glyphs.get(r, 0, false)
-		}
+		// Of the two parts of a megabyte one is the display. 64 KiB of points, the most of a glyph, may be a few bytes of the file.
+		heap.Check(t, 16<<20+len(data), 1, func() {
+			d, err := New(RAM(64, 64), Options{Font: data, FontSize: 12})
+			if err != nil {
+				return
+			}
+			for _, r := range "A中x" {
+				d.glyphs.get(r, 0, false)
+			}
+		})
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"bootllama/internal/heap"
 )
 
 // keys are some like run's. set gets what was set, in order.
@@ -168,7 +170,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("run\n-t \"0"), "")
 	f.Fuzz(func(t *testing.T, file []byte, value string) {
 		var set []string
-		got := keys(&set).Read(file)
+		var got File
+		heap.Check(t, len(file), 128, func() { got = keys(&set).Read(file) })
 		lines := len(file) + 1
 		for _, p := range got.Problems {
 			if p.Line < 0 || p.Line > lines || p.Text == "" {
