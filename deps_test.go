@@ -56,6 +56,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
 	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/internal/start bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
+	bootllama/scripts/fuzz      :
 	bootllama/scripts/lines     :
 	bootllama/scripts/release   : bootllama/internal/efi bootllama/internal/file
 
