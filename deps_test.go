@@ -72,6 +72,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/vm/vmtest     : *
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
+	bootllama/cmd/efi/internal/soak    : *
 	bootllama/metal/internal/exercise  : *
 	bootllama/screen/internal/show     : *
 
