@@ -156,11 +156,12 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// FuzzFont: any file is a font or an error, and takes no memory beyond it and the points of a character.
 func FuzzFont(f *testing.F) {
 	f.Add(makeFont())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// Of the two parts of a megabyte one is the display. 64 KiB of points, the most of a glyph, may be a few bytes of the file.
-		heap.Check(t, 16<<20+len(data), 1, func() {
+		const glyph = 16 << 20 // the most points of a character may be a few bytes of the file: their flags repeat
+		heap.Check(t, glyph+16*len(data), 1, func() {
 			d, err := New(RAM(64, 64), Options{Font: data, FontSize: 12})
 			if err != nil {
 				return
