@@ -195,7 +195,7 @@ func TestSoakConversations(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	arguments := []string{"conversations", strconv.Itoa(n), "7"}
-	options := []string{"-s", "1", "-n", "20", "--threads", "2"}
+	options := []string{"-s", "1", "-n", "10", "--threads", "2"}
 	var hosts []figures
 	cmd := exec.CommandContext(t.Context(), program, slices.Concat(arguments, []string{model}, options)...)
 	cmd.Stderr = os.Stderr
@@ -210,7 +210,7 @@ func TestSoakConversations(t *testing.T) {
 	}
 	wantFlat(t, hosts, 0)
 	line := "SOAK.EFI " + strings.Join(slices.Concat(arguments, []string{"QWEN.GGU"}, options), " ")
-	metal := soakOnMetal(t, 2, time.Duration(share*float64(2*time.Hour))+10*time.Minute, []disk.File{vmtest.Copy(t, "QWEN.GGU", model)}, line)
+	metal := soakOnMetal(t, 2, time.Duration(share*float64(3*time.Hour))+10*time.Minute, []disk.File{vmtest.Copy(t, "QWEN.GGU", model)}, line)
 	wantFlat(t, metal, 0)
 	if len(metal) != len(hosts) {
 		t.Fatalf("%d lines of the bare machine, %d of the host", len(metal), len(hosts))

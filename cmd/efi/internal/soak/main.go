@@ -103,12 +103,12 @@ func conversations(n int, seed uint64, args []string) error {
 	return nil
 }
 
-// typed is what somebody says in a session: up to a dozen lines, most of them short.
+// typed is what somebody says in a session: up to seven lines, most of them short.
 func typed(random *rand.Rand) string {
 	words := []string{"once", "upon", "a", "time", "été", "日本", "<|im_end|>", "\x80", "\t", "<think>", "0", "the cat sat on the mat"}
 	var b strings.Builder
-	for range random.IntN(12) {
-		for range random.IntN(1 + random.IntN(30)) {
+	for range random.IntN(8) {
+		for range random.IntN(1 + random.IntN(12)) {
 			b.WriteString(words[random.IntN(len(words))] + " ")
 		}
 		b.WriteByte('\n')
