@@ -57,6 +57,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
 	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/internal/sign bootllama/internal/start bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
+	bootllama/scripts/fuzz      :
 	bootllama/scripts/lines     :
 	bootllama/scripts/release   : bootllama/internal/efi bootllama/internal/file
 
@@ -65,12 +66,14 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/randommodel   : *
 	bootllama/internal/gengguf       : *
 	bootllama/internal/gengguf/cmd   : *
+	bootllama/internal/heap          : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *
 	bootllama/internal/vm/vmtest     : *
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
+	bootllama/cmd/efi/internal/soak    : *
 	bootllama/metal/internal/exercise  : *
 	bootllama/screen/internal/show     : *
 

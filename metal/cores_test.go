@@ -128,24 +128,8 @@ func TestCoresEnd(t *testing.T) {
 		"loops ap panic", "memory", "loops boot panic", "memory", "loops ap crash", "memory", "loops boot crash", "memory", "cores 4", "chatter", "chatter")
 	b.CPUs = 4
 	b.WantStatuses(t, 0, 0, 9, 0, 9, 0, 2, 0, 2, 0, 134, 0, 134, 0, 0, 9, 9)
-	for what, pattern := range map[string]string{
-		"the firmware's free memory":     `memory: (\d+) pages free, taken \d+ MiB`,
-		"the boot processor's registers": `\nregisters: \{.*\}`,
-	} {
-		all := regexp.MustCompile(pattern).FindAllString(b.Out.String(), -1)
-		if len(all) != 7 || len(slices.Compact(slices.Clone(all))) != 1 {
-			t.Errorf("%s before each program: %q", what, all)
-		}
-	}
-	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(b.Out.String(), -1)
-	if len(all) != 8 {
-		t.Fatalf("the registers of %d cores", len(all))
-	}
-	slices.Sort(all[:4]) // the cores have numbers in the order in which they arrived
-	slices.Sort(all[4:])
-	if !slices.Equal(all[:4], all[4:]) {
-		t.Errorf("before the first program: %q\nbefore the last: %q", all[:4], all[4:])
-	}
+	wantNothingLost(t, b.Out.String(), 7)
+	wantCoresAlike(t, b.Out.String(), 4, 2)
 	said := b.Err.String()
 	if n := strings.Count(said, "panic: as asked"); n != 2 {
 		t.Errorf("%d panics were printed", n)
@@ -153,6 +137,21 @@ func TestCoresEnd(t *testing.T) {
 	const failed = "metal: the kernel failed: exception 14 (page fault), error code 0x0000000000000000, address 0x0000123456789000\nin system call 1 of thread "
 	if strings.Count(said, failed) != 2 || strings.Count(said, "on another processor than the boot processor\n") != 1 {
 		t.Error("the kernel's failures on the boot processor and on another were not printed")
+	}
+}
+
+// wantCoresAlike compares the firmware's registers on all cores that n programs have printed.
+func wantCoresAlike(t *testing.T, out string, cores, n int) {
+	t.Helper()
+	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(out, -1)
+	if len(all) != cores*n {
+		t.Fatalf("the registers of %d cores, want %d times %d", len(all), n, cores)
+	}
+	for of := range slices.Chunk(all, cores) {
+		slices.Sort(of) // the cores have numbers in the order in which they arrived
+		if !slices.Equal(of, all[:cores]) {
+			t.Errorf("before the first program: %q\nbefore a later one: %q", all[:cores], of)
+		}
 	}
 }
 

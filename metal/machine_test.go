@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -341,13 +342,19 @@ func TestNothingLost(t *testing.T) {
 	if n := strings.Count(b.Out.String(), "loaded: ok\n"); n != 2 {
 		t.Errorf("%d programs found the loader's state", n)
 	}
-	free := regexp.MustCompile(`memory: (\d+) pages free, taken \d+ MiB`).FindAllString(b.Out.String(), -1)
-	if len(free) != 7 {
-		t.Fatalf("%d programs printed the firmware's free memory", len(free))
+	wantNothingLost(t, b.Out.String(), 7)
+}
+
+// wantNothingLost compares the firmware's free memory and registers that n programs have printed.
+func wantNothingLost(t *testing.T, out string, n int) {
+	t.Helper()
+	free := regexp.MustCompile(`memory: (\d+) pages free, taken \d+ MiB`).FindAllString(out, -1)
+	if len(free) != n {
+		t.Fatalf("%d programs printed the firmware's free memory, want %d", len(free), n)
 	}
-	registers := regexp.MustCompile(`registers: \{.*\}`).FindAllString(b.Out.String(), -1)
-	if len(registers) != len(free) {
-		t.Fatalf("%d programs printed the firmware's registers", len(registers))
+	registers := regexp.MustCompile(`registers: \{.*\}`).FindAllString(out, -1)
+	if len(registers) != n {
+		t.Fatalf("%d programs printed the firmware's registers, want %d", len(registers), n)
 	}
 	for i := range free {
 		if registers[i] != registers[0] {
@@ -357,6 +364,41 @@ func TestNothingLost(t *testing.T) {
 			t.Errorf("before the first program: %s; before a later one: %s", free[0], free[i])
 		}
 	}
+}
+
+// TestSoakPrograms is TestNothingLost with a hundred programs on four cores, which end in all ways.
+func TestSoakPrograms(t *testing.T) {
+	n := max(8, int(vmtest.Soak(t)*100))
+	kinds := []struct {
+		line   string
+		status int
+	}{{"memory", 0}, {"cores 4", 0}, {"memory", 0}, {"crash", 134}, {"memory", 0}, {"loops ap exit", 9}, {"memory", 0}, {"panic elsewhere", 2},
+		{"memory", 0}, {"together", 0}, {"memory", 0}, {"throw", 2}, {"memory", 0}, {"loops boot crash", 134}, {"memory", 0}, {"exit 3", 3}}
+	var lines []string
+	var statuses []int
+	for i := range n {
+		lines, statuses = append(lines, kinds[i%len(kinds)].line), append(statuses, kinds[i%len(kinds)].status)
+	}
+	lines, statuses = append(lines, "cores 4", "memory"), append(statuses, 0, 0) // what the last has left
+	count := func(line string) (n int) {
+		for _, l := range lines {
+			if l == line {
+				n++
+			}
+		}
+		return n
+	}
+	looks, cores := count("memory"), count("cores 4") // before newBench, which makes commands of them
+	b := newBench(t, application(t, 0), 0, lines...)
+	b.CPUs, b.Timeout = 4, time.Duration(n)*time.Minute
+	b.Stdout = io.MultiWriter(&b.Out, &vmtest.LineWriter{Line: func(line string) {
+		if strings.HasPrefix(line, "memory: ") || strings.HasPrefix(line, "registers: ") {
+			t.Log(line)
+		}
+	}})
+	b.WantStatuses(t, statuses...)
+	wantNothingLost(t, b.Out.String(), looks)
+	wantCoresAlike(t, b.Out.String(), 4, cores)
 }
 
 // TestFiles holds files and names against Linux, on a volume where others have left things

@@ -14,7 +14,7 @@ import (
 )
 
 // resetInput forgets what has been typed and set, before a test and after it.
-func resetInput(t *testing.T) {
+func resetInput(t testing.TB) {
 	t.Helper()
 	before := settings
 	reset := func() {
@@ -328,4 +328,43 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+// FuzzKeystrokes: whatever keys a firmware tells of, and however a program has set its terminal, no more is kept than there is
+// room for, and reads end. A keystroke is six bytes: scan code, character, state of the modifiers, and what comes next.
+func FuzzKeystrokes(f *testing.F) {
+	f.Add([]byte("\x17\x00\x00\x00\x01\x00\x00\x5b\x00\x00\x00\x00\x00\x38\x00\x00\x00\x00\x00\x3b\x00\x00\x00\x01"), uint32(0), uint32(0))
+	f.Add([]byte("\x00\xe2\x00\x00\x00\x00\x00\x80\x00\x00\x00\x00\x00\x3d\xd8\x00\x00\x02\x00\x42\xde\x00\x00\x03"), uint32(1), uint32(0))
+	f.Add([]byte("\x08\x00\x00\x80\x04\x01\x00\x16\x00\x00\x00\x00\x00\x03\x00\x80\x08\x03"), ^uint32(0), ^uint32(0))
+	f.Fuzz(func(t *testing.T, keys []byte, input, local uint32) {
+		resetInput(t)
+		settings.input, settings.local = settings.input^input, settings.local^local
+		for i := 0; i+6 <= len(keys); i += 6 {
+			k := keys[i:]
+			key := efiKeyData{efiInputKey{uint16(k[0]), uint16(k[1]) | uint16(k[2])<<8}, uint32(k[3])<<24 | uint32(k[4]), 0, [3]byte{}}
+			typeKey(&key, int64(i)*1e7)
+			switch k[5] % 4 {
+			case 1: // all that has come goes on
+				for receivedHead != receivedEnd {
+					b := received[receivedHead%receivedSize]
+					receivedHead++
+					discipline(b)
+					flushEcho()
+				}
+			case 2:
+				agePartial(int64(i) * 1e9)
+			case 3:
+				isSizeReport()
+				readTyped(7)
+			}
+			if receivedEnd-receivedHead > receivedSize || typedEnd-typedHead > typedSize || echoedCount > echoSize {
+				t.Fatalf("%d bytes are kept before the line discipline, %d behind it, %d echoed", receivedEnd-receivedHead, typedEnd-typedHead, echoedCount)
+			}
+		}
+		for n := 0; typedHead != typedEnd; n++ {
+			if got, ok := readTyped(500); !ok || got == "" && n > typedSize {
+				break
+			}
+		}
+	})
 }
