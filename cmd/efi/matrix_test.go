@@ -501,6 +501,8 @@ func TestMatrix(t *testing.T) {
 		machines = p.few(t)
 	case "1":
 		done, patience = openRecord(t, p), 75*time.Second // of two, where nothing else runs; a failure is tried again by the next run
+		few := p.few(t)
+		machines = append(few, slices.DeleteFunc(machines, func(m pc) bool { return slices.Contains(few, m) })...)
 		slices.SortStableFunc(machines, func(a, b pc) int { return cmp.Compare(done.results[a.String()], done.results[b.String()]) })
 	default:
 		m, err := parsePC(which)
@@ -509,31 +511,25 @@ func TestMatrix(t *testing.T) {
 		}
 		machines = []pc{m}
 	}
-	two := make(chan struct{}, 2)
+	queue := make(chan pc, len(machines))
+	for _, m := range machines {
+		if !done.passed(m) {
+			queue <- m
+		}
+	}
+	close(queue)
 	var left atomic.Int32
-	t.Run("on", func(t *testing.T) {
-		for _, m := range machines {
-			if done.passed(m) {
-				continue
-			}
-			t.Run(strings.ReplaceAll(m.String(), "/", ""), func(t *testing.T) {
-				if missing := p.lacks(m); missing != "" {
-					t.Skip("SKIPPED: ", missing)
-				}
+	t.Run("two", func(t *testing.T) { // at a time
+		for _, name := range []string{"a", "b"} {
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				two <- struct{}{}
-				defer func() { <-two }()
-				if end, limited := t.Deadline(); done != nil && limited && time.Until(end) < patience+10*time.Second {
-					left.Add(1)
-					return
-				}
-				begin := time.Now()
-				defer func() {
-					if done.add(t, m, time.Since(begin)); t.Failed() {
-						t.Logf("again: BOOTLLAMA_MATRIX='%s' go test -count=1 -run TestMatrix ./cmd/efi", m)
+				for m := range queue {
+					if end, limited := t.Deadline(); done != nil && limited && time.Until(end) < patience+10*time.Second {
+						left.Add(1)
+						continue
 					}
-				}()
-				p.sit(t, m, patience)
+					t.Run(strings.ReplaceAll(m.String(), "/", ""), func(t *testing.T) { p.try(t, m, patience, done) })
+				}
 			})
 		}
 	})
@@ -543,6 +539,20 @@ func TestMatrix(t *testing.T) {
 	if done != nil {
 		done.table(t, machines)
 	}
+}
+
+// try tries a machine, and notes how it did.
+func (p *parts) try(t *testing.T, m pc, patience time.Duration, done *record) {
+	if missing := p.lacks(m); missing != "" {
+		t.Skip("SKIPPED: ", missing)
+	}
+	begin := time.Now()
+	defer func() {
+		if done.add(t, m, time.Since(begin)); t.Failed() {
+			t.Logf("again: BOOTLLAMA_MATRIX='%s' go test -count=1 -run TestMatrix ./cmd/efi", m)
+		}
+	}()
+	p.sit(t, m, patience)
 }
 
 // few are the machines that have every value which can be had here, and no others.
