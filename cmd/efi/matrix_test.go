@@ -27,14 +27,15 @@ import (
 	"bootllama/screen"
 )
 
-// dimensions are in what the machines of the matrix differ. A machine's description is a value of each, in this order.
+// dimensions are in what the machines of the matrix differ. There is no SD card: OVMF 2022.11 found none on QEMU's sdhci-pci, so
+// that nothing was started. A machine's description is a value of each, in this order.
 var dimensions = []struct {
 	name   string
 	values []string
 }{
 	{"firmware", []string{"OVMF-4M", "OVMF-2M", "secboot", "snakeoil", "newer", "newer-strictnx", "U-Boot"}},
 	{"loader", []string{"none", "GRUB", "systemd-boot", "shell", "entry", "unsigned"}},
-	{"medium", []string{"AHCI", "virtio", "NVMe", "USB", "SCSI", "SD", "4096"}},
+	{"medium", []string{"AHCI", "virtio", "NVMe", "USB", "SCSI", "4096"}},
 	{"processor", []string{"max", "kvm64", "qemu64", "Nehalem", "SandyBridge", "Haswell", "max,-avx,-avx2"}},
 	{"cores", []string{"1", "2", "4", "7", "16"}},
 	{"MiB", []string{"512", "140", "256", "2048", "6144"}},
@@ -44,9 +45,10 @@ var dimensions = []struct {
 
 // only says what a value allows of another dimension, where that is not all.
 var only = map[string][]string{
-	"unsigned": {"snakeoil"}, // the other firmwares start it
+	"unsigned": {"snakeoil", "1"}, // the other firmwares start it
 	// A shell would be a way around Secure Boot, and it is what makes the boot entries here.
-	"snakeoil": {"none", "GRUB", "systemd-boot", "unsigned"},
+	// With system management mode, without KVM, these firmwares have not begun to write in 75 s with 7 cores, nor with 16.
+	"snakeoil": {"none", "GRUB", "systemd-boot", "unsigned", "1"}, "secboot": {"1"}, "newer-strictnx": {"1"},
 	// It boots from no other medium by itself, starts no USB for a keyboard, and has no driver for virtio-gpu.
 	"U-Boot": {"none", "AHCI", "virtio", "USB", "VGA", "no-screen", "PS/2", "terminal"},
 }
@@ -140,7 +142,6 @@ var mediums = map[string]struct {
 }{
 	"AHCI": {device: "ide-hd,bus=ide.0"}, "virtio": {device: "virtio-blk-pci"}, "NVMe": {device: "nvme,serial=1"},
 	"USB": {device: "usb-storage,removable=on"}, "SCSI": {"scsi-hd", []string{"virtio-scsi-pci"}},
-	"SD":   {"sd-card", []string{"sdhci-pci"}},
 	"4096": {device: "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096"},
 }
 
@@ -318,11 +319,6 @@ func (p *parts) write(t *testing.T, m pc, image string) {
 	}
 	if err := disk.Write(t.Context(), image, p.files(m), options); err != nil {
 		t.Fatal(err)
-	}
-	if m.medium == "SD" { // QEMU wants a power of two, and a card that one can buy has high capacity, which begins above 2 GiB
-		if err := os.Truncate(image, 4<<30); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
