@@ -49,8 +49,8 @@ var only = map[string][]string{
 	// A shell would be a way around Secure Boot, and it is what makes the boot entries here.
 	// With system management mode, without KVM on a busy host, these have not begun to write in 75 s with 7 and with 16 cores.
 	"snakeoil": {"none", "GRUB", "systemd-boot", "unsigned", "1", "2", "4"}, "secboot": {"1", "2", "4"}, "newer-strictnx": {"1", "2", "4"},
-	// It boots from no other medium by itself, starts no USB for a keyboard, and has no driver for virtio-gpu.
-	"U-Boot": {"none", "AHCI", "virtio", "USB", "VGA", "no-screen", "PS/2", "terminal"},
+	// It boots from no other medium by itself, starts no USB for a keyboard, and does not switch a screen on.
+	"U-Boot": {"none", "AHCI", "virtio", "USB", "no-screen", "PS/2", "terminal"},
 }
 
 // together reports whether a machine can have both values.
