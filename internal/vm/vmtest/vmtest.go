@@ -138,6 +138,22 @@ func Copy(t testing.TB, name, path string) disk.File {
 	return disk.File{Path: name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
+// Chords are the keys of a US keyboard that type a text, as vm.Running.Press takes them.
+func Chords(text string) (keys []string) {
+	named := map[rune]string{'\r': "ret", ' ': "spc", '/': "slash", '.': "dot", '?': "shift-slash", '-': "minus"}
+	for _, r := range text {
+		switch name, ok := named[r]; {
+		case ok:
+			keys = append(keys, name)
+		case r >= 'A' && r <= 'Z':
+			keys = append(keys, "shift-"+strings.ToLower(string(r)))
+		default:
+			keys = append(keys, string(r))
+		}
+	}
+	return keys
+}
+
 // BootEntries are lines of the shell that make boot entries, which start the program in a file with optional data, and
 // restart the machine, which then tries one after the other.
 func BootEntries(path string, options ...[]byte) (lines []string) {
