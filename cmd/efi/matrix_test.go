@@ -228,6 +228,9 @@ func newParts(t *testing.T) *parts {
 
 // lacks says what of a machine is not here; "": all is.
 func (p *parts) lacks(m pc) string {
+	if strings.HasPrefix(m.firmware, "newer") && os.Getenv("BOOTLLAMA_OVMF") == "" {
+		return "another OVMF, whose folder BOOTLLAMA_OVMF names"
+	}
 	if err := vm.Check(firmwareFile(m.firmware)); err != nil {
 		return err.Error()
 	}
@@ -238,7 +241,7 @@ func (p *parts) lacks(m pc) string {
 	}{
 		{m.loader == "GRUB", p.grub, "GRUB (Debian: grub-efi-amd64-bin and grub-common)"},
 		{m.loader == "systemd-boot", p.systemd, "systemd-boot (Debian: systemd-boot-efi)"},
-		{m.firmware == "snakeoil", p.signed, "sbsign, openssl or the key of Debian's OVMF (Debian: sbsigntool, openssl, ovmf)"},
+		{m.firmware == "snakeoil", p.signed, "openssl or the key of Debian's OVMF (Debian: openssl, ovmf)"},
 	} {
 		if need.when && need.what == nil {
 			return "there is no " + need.name
