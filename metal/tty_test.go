@@ -302,6 +302,9 @@ func TestKeys(t *testing.T) {
 		want string
 	}{
 		{"letters made control characters", []efiKeyData{{efiInputKey{0, 3}, valid | shiftLeftCtrl, 0, [3]byte{}}}, "\x03"},
+		{"control characters of digits and signs", []efiKeyData{{efiInputKey{0, ' '}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '3'}, valid | shiftLeftCtrl, 0, [3]byte{}},
+			{efiInputKey{0, '5'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '7'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '/'}, valid | shiftLeftCtrl, 0, [3]byte{}},
+			{efiInputKey{0, '8'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '9'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, ']'}, valid | shiftLeftCtrl, 0, [3]byte{}}}, "\x00\x1b\x1d\x1f\x1f\x7f9\x1d"},
 		{"without a state", []efiKeyData{{efiInputKey{scanDelete, 0}, 0, 0, [3]byte{}}}, "\x7f"},
 		{"with one", []efiKeyData{{efiInputKey{scanDelete, 0}, valid, 0, [3]byte{}}}, "\x1b[3~"},
 		{"Shift alone", []efiKeyData{{efiInputKey{0, 0}, valid | shiftLeftShift, 0, [3]byte{}}}, ""},
