@@ -97,7 +97,7 @@ func machinesOf(combinations [][]int) (list []pc) {
 	return list
 }
 
-// parsePC reads a description.
+// parsePC reads a description. Its processor, cores and memory may be others than the matrix has.
 func parsePC(description string) (m pc, err error) {
 	words := strings.Fields(description)
 	if len(words) != len(dimensions) {
@@ -122,7 +122,7 @@ func (m pc) String() string {
 // values are m's, in the order of dimensions.
 func (m pc) values() []string { return strings.Fields(m.String()) }
 
-// firmware returns the file of a firmware; there may be none.
+// firmwareFile returns the file of a firmware; there may be none.
 func firmwareFile(name string) string {
 	debian := "/usr/share/OVMF"
 	newer := os.Getenv("BOOTLLAMA_OVMF")

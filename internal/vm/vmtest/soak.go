@@ -17,7 +17,7 @@ func Soak(t testing.TB) float64 {
 	t.Helper()
 	text := os.Getenv("BOOTLLAMA_SOAK")
 	if text == "" {
-		t.Skip("SKIPPED: up to an hour; BOOTLLAMA_SOAK=1 runs it, 0.1 a tenth of it")
+		t.Skip("SKIPPED: up to three hours; BOOTLLAMA_SOAK=1 runs it, 0.1 a tenth of it")
 	}
 	share, err := strconv.ParseFloat(text, 64)
 	if err != nil || share <= 0 || share > 1000 {
