@@ -15,6 +15,7 @@ import (
 	"testing/iotest"
 
 	"bootllama/arena"
+	"bootllama/internal/heap"
 )
 
 var tinyConfig = shape(4, 3, 2, 2, 1, 5, 6)
@@ -384,8 +385,8 @@ func TestLoadCheckpoint(t *testing.T) {
 	wantError(t, err, "not a regular file")
 }
 
-// FuzzCheckpoint: any file is a model that runs or one clear error. size stands
-// for a file that is not as long as it was said to be.
+// FuzzCheckpoint: any file is a model that runs or one clear error, and takes the memory that its size warrants. size
+// stands for a file that is not as long as it was said to be.
 func FuzzCheckpoint(f *testing.F) {
 	for _, shared := range []bool{true, false} {
 		b := checkpointBytes(shape(2, 1, 1, 1, 1, 3, 1), shared)
@@ -399,10 +400,12 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(checkpointBytes(tinyConfig, true), 500)
 	f.Add(header(magicAK42, 2, 64), 12)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
-		if size < 0 {
+		if size < 0 || size > len(b)+1<<16 {
 			return
 		}
-		c, err := ReadCheckpoint(bytes.NewReader(b), int64(size), "m", nil)
+		var c *Checkpoint
+		var err error
+		heap.Check(t, size, 64, func() { c, err = ReadCheckpoint(bytes.NewReader(b), int64(size), "m", nil) })
 		if err != nil {
 			wantError(t, err, "m: offset ")
 			return
@@ -415,7 +418,15 @@ func FuzzCheckpoint(f *testing.F) {
 		if size > len(b) {
 			t.Fatalf("%d bytes read of %d", size, len(b))
 		}
-		tr := NewTransformer(c, Options{})
+		// A row is 4 bytes of the file or more, and a tile 32 rows; a batch has 96 tokens. seq_len, which costs the file
+		// nothing, has a limit of its own for keys and values (checkSize), of which scores and rotations are a part.
+		if m := c.Memory(); m.Weights > 1<<20+64*int64(size) || m.Cache > 64<<20+8*int64(size) || m.State > 64<<20+4096*int64(size) {
+			t.Errorf("a file of %d bytes takes %+v", size, m)
+		}
+		if c.arena.Bytes > 1<<20+64*int64(size) {
+			t.Errorf("%d bytes for the weights of a file of %d", c.arena.Bytes, size)
+		}
+		tr := NewTransformer(c, Options{Threads: 1})
 		defer tr.Close()
 		if n := len(tr.Forward(c.Config.VocabSize-1, c.Config.SeqLen-1)); n != c.Config.VocabSize {
 			t.Errorf("%d logits, want %d", n, c.Config.VocabSize)

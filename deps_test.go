@@ -52,11 +52,13 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 
 	bootllama/internal/pe       :
 	bootllama/internal/efi      : bootllama/internal/pe
+	bootllama/internal/sign     : github.com/sassoftware/relic/v7
 	bootllama/internal/disk     : bootllama/internal/file
 	bootllama/internal/vm       :
 	bootllama/internal/file     :
 	bootllama/internal/stdio    : golang.org/x/term
-	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/internal/start bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
+	bootllama/cmd/bootllama     : bootllama bootllama/gguf bootllama/internal/disk bootllama/internal/efi bootllama/internal/file bootllama/internal/flags bootllama/internal/run bootllama/internal/settings bootllama/internal/sign bootllama/internal/start bootllama/internal/stdio bootllama/internal/vm golang.org/x/term bootllama/internal/tty bootllama/session
+	bootllama/scripts/fuzz      :
 	bootllama/scripts/lines     :
 	bootllama/scripts/release   : bootllama/internal/efi bootllama/internal/file
 
@@ -65,12 +67,14 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/internal/randommodel   : *
 	bootllama/internal/gengguf       : *
 	bootllama/internal/gengguf/cmd   : *
+	bootllama/internal/heap          : *
 	bootllama/internal/fusetest      : *
 	bootllama/internal/cputime       : *
 	bootllama/internal/ulp           : *
 	bootllama/internal/vm/vmtest     : *
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
+	bootllama/cmd/efi/internal/soak    : *
 	bootllama/metal/internal/exercise  : *
 	bootllama/screen/internal/show     : *
 
@@ -115,7 +119,7 @@ var standardOnly = map[string][]string{"bootllama/metal": {"unsafe", "bootllama/
 // linkedModules are the modules of which there is code in the programs that a person gets: training and plotting are not.
 var linkedModules = map[string][]string{
 	"./cmd/efi":       {"bootllama", "golang.org/x/image", "golang.org/x/sys", "golang.org/x/term", "golang.org/x/text"},
-	"./cmd/bootllama": {"bootllama", "golang.org/x/sys", "golang.org/x/term"},
+	"./cmd/bootllama": {"bootllama", "github.com/sassoftware/relic/v7", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term"},
 }
 
 // listed is what `go list` says of a package.

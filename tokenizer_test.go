@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bootllama/internal/cputime"
+	"bootllama/internal/heap"
 )
 
 func randomTok(t testing.TB) *Tokenizer {
@@ -239,7 +240,7 @@ func TestBadTokenizer(t *testing.T) {
 	}
 }
 
-// FuzzTokenizer: any file is a tokenizer that works or one clear error.
+// FuzzTokenizer: any file is a tokenizer that works or one clear error, and takes no memory beyond it.
 func FuzzTokenizer(f *testing.F) {
 	for _, n := range []int{3, 5, 263} {
 		f.Add(tokenizerBytes(n), n, "a\x80")
@@ -250,7 +251,9 @@ func FuzzTokenizer(f *testing.F) {
 		if vocabSize <= eos || vocabSize > 1<<16 {
 			return
 		}
-		tok, err := ReadTokenizer(bytes.NewReader(b), int64(len(b)), "t", vocabSize)
+		var tok *Tokenizer
+		var err error
+		heap.Check(t, len(b), 64, func() { tok, err = ReadTokenizer(bytes.NewReader(b), int64(len(b)), "t", vocabSize) })
 		if err != nil {
 			wantError(t, err, "t: offset ")
 			return

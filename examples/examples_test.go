@@ -11,16 +11,13 @@ import (
 
 	"bootllama/internal/disk"
 	"bootllama/internal/efi"
-	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 )
 
 // TestExamples boots both examples and a program of another module. The story of a seed
 // is the one that the host tells.
 func TestExamples(t *testing.T) {
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	story := output(t, "", "go", "run", "./story", "7")
 	if len(story) < 300 {
 		t.Errorf("no story on the host: %q", story)

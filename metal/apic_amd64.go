@@ -59,6 +59,17 @@ func identifyAPIC(c *core) {
 	c.apicID = uint64(*at[uint32](apicWindow + apicID)) >> 24
 }
 
+// identifyUnfit stores the ID of a processor that is not to use our page tables, where the
+// registers are mapped: the one that its APIC has had after the reset (Intel SDM volume 3, 11.4.6).
+func identifyUnfit(c *core) {
+	if rdmsr(msrAPICBase)&apicBaseX2APIC != 0 {
+		c.apicID = rdmsr(msrX2APIC + apicID>>4)
+		return
+	}
+	_, ids, _, _ := cpuid(1, 0)
+	c.apicID = uint64(ids >> 24)
+}
+
 // enterAPIC makes a processor's APIC accept interrupts: firmware may have disabled it.
 func enterAPIC(c *core) {
 	identifyAPIC(c)
@@ -88,24 +99,24 @@ func writeAPIC(c *core, register uintptr, value uint32) {
 	*at[uint32](apicWindow + register) = value
 }
 
-// sendCommand sends an interrupt to another core. In x2APIC mode the write does not wait
+// sendCommand sends an interrupt to the processor whose APIC has an ID. In x2APIC mode the write does not wait
 // for earlier stores (11.12.3). What the other core has to see is visible all the same:
 // there is a swap, a full barrier, before each call of this.
-func sendCommand(to *core, command uint32) {
+func sendCommand(id uint64, command uint32) {
 	c := getCore()
 	if c.x2APIC != 0 {
-		wrmsr(msrX2APIC+apicCommand>>4, to.apicID<<32|uint64(command))
+		wrmsr(msrX2APIC+apicCommand>>4, id<<32|uint64(command))
 		return
 	}
 	for readAPIC(c, apicCommand)&commandPending != 0 {
 		pause()
 	}
-	writeAPIC(c, apicDestination, uint32(to.apicID)<<24)
+	writeAPIC(c, apicDestination, uint32(id)<<24)
 	writeAPIC(c, apicCommand, command)
 }
 
 // sendWake wakes a core from haltUntilInterrupt.
-func sendWake(to *core) { sendCommand(to, commandFixed|wakeVector) }
+func sendWake(to *core) { sendCommand(to.apicID, commandFixed|wakeVector) }
 
 // vectorArea holds the vector registers of a thread that an NMI has interrupted, as XSAVE
 // stores them (Intel SDM volume 1, 13.4), 2,688 bytes with AVX-512, or FXSAVE.
@@ -147,11 +158,11 @@ func (r *registers) mayTakeSignal() bool { return r.vectors == 0 }
 // program ends, or to give its thread up: by an NMI.
 func reach(to *core) {
 	to.nmisSent++
-	sendCommand(to, commandNMI)
+	sendCommand(to.apicID, commandNMI)
 }
 
 // reachPending says whether an NMI to a core has been sent and has not arrived.
 func (c *core) reachPending() bool { return c.nmis != c.nmisSent }
 
 // sendINIT resets a processor; it then waits to be started.
-func sendINIT(to *core) { sendCommand(to, commandINIT) }
+func sendINIT(id uint64) { sendCommand(id, commandINIT) }

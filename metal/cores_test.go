@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"bootllama/internal/cputime"
+	"bootllama/internal/disk"
 	"bootllama/internal/efi"
+	"bootllama/internal/vm/vmtest"
 )
 
 // TestCores runs the same exercises on one, two and four processor cores: all cores run
@@ -126,24 +128,8 @@ func TestCoresEnd(t *testing.T) {
 		"loops ap panic", "memory", "loops boot panic", "memory", "loops ap crash", "memory", "loops boot crash", "memory", "cores 4", "chatter", "chatter")
 	b.CPUs = 4
 	b.WantStatuses(t, 0, 0, 9, 0, 9, 0, 2, 0, 2, 0, 134, 0, 134, 0, 0, 9, 9)
-	for what, pattern := range map[string]string{
-		"the firmware's free memory":     `memory: (\d+) pages free, taken \d+ MiB`,
-		"the boot processor's registers": `\nregisters: \{.*\}`,
-	} {
-		all := regexp.MustCompile(pattern).FindAllString(b.Out.String(), -1)
-		if len(all) != 7 || len(slices.Compact(slices.Clone(all))) != 1 {
-			t.Errorf("%s before each program: %q", what, all)
-		}
-	}
-	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(b.Out.String(), -1)
-	if len(all) != 8 {
-		t.Fatalf("the registers of %d cores", len(all))
-	}
-	slices.Sort(all[:4]) // the cores have numbers in the order in which they arrived
-	slices.Sort(all[4:])
-	if !slices.Equal(all[:4], all[4:]) {
-		t.Errorf("before the first program: %q\nbefore the last: %q", all[:4], all[4:])
-	}
+	wantNothingLost(t, b.Out.String(), 7)
+	wantCoresAlike(t, b.Out.String(), 4, 2)
 	said := b.Err.String()
 	if n := strings.Count(said, "panic: as asked"); n != 2 {
 		t.Errorf("%d panics were printed", n)
@@ -151,6 +137,21 @@ func TestCoresEnd(t *testing.T) {
 	const failed = "metal: the kernel failed: exception 14 (page fault), error code 0x0000000000000000, address 0x0000123456789000\nin system call 1 of thread "
 	if strings.Count(said, failed) != 2 || strings.Count(said, "on another processor than the boot processor\n") != 1 {
 		t.Error("the kernel's failures on the boot processor and on another were not printed")
+	}
+}
+
+// wantCoresAlike compares the firmware's registers on all cores that n programs have printed.
+func wantCoresAlike(t *testing.T, out string, cores, n int) {
+	t.Helper()
+	all := regexp.MustCompile(`registers of core: \{.*\}`).FindAllString(out, -1)
+	if len(all) != cores*n {
+		t.Fatalf("the registers of %d cores, want %d times %d", len(all), n, cores)
+	}
+	for of := range slices.Chunk(all, cores) {
+		slices.Sort(of) // the cores have numbers in the order in which they arrived
+		if !slices.Equal(of, all[:cores]) {
+			t.Errorf("before the first program: %q\nbefore a later one: %q", all[:cores], of)
+		}
 	}
 }
 
@@ -175,17 +176,30 @@ func TestCoresRefused(t *testing.T) {
 // largest limit, and where one of four processors has its code segment elsewhere: that one
 // goes home without a word, and one line says so. The firmware's services find the state
 // that they may expect. The machine's processors give no random numbers; a device does.
+//
+// Last, a processor does not come before the program's end: it must not come later, and the
+// firmware has its event still. Then the next program has one core.
 func TestOddMachine(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, buildKind(t, efi.Options{Entry: "main.oddEntry"}), 1<<20, "cores 3", "files", "panics", "faults", "exit 7", "cores 3",
-		"random ones device", "random zeroes device", "random same device", "random none device")
+	odd := buildKind(t, efi.Options{Entry: "main.oddEntry"})
+	late := buildKind(t, efi.Options{Entry: "main.lateEntry"})
+	b := vmtest.New(t, []disk.File{vmtest.Content("EX.EFI", odd), vmtest.Content("LATE.EFI", late)}, 1<<20,
+		"EX.EFI cores 3", "EX.EFI files", "EX.EFI panics", "EX.EFI faults", "EX.EFI exit 7", "EX.EFI cores 3",
+		"EX.EFI random ones device", "EX.EFI random zeroes device", "EX.EFI random same device", "EX.EFI random none device",
+		"LATE.EFI cores 2", "EX.EFI cores 1")
 	b.CPUs, b.Devices = 4, []string{"virtio-rng-pci"}
-	b.WantStatuses(t, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0)
-	const line = "metal: 3 of 4 processor cores are used: 1 cannot do what the boot processor can\n"
-	if got := strings.Count(b.Err.String(), line); got != 10 {
-		t.Errorf("%d times %q, want 10", got, line)
+	b.WantStatuses(t, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0)
+	for line, want := range map[string]int{
+		"metal: 3 of 4 processor cores are used: 1 cannot do what the boot processor can\n":                                                                       10,
+		"metal: 2 of 4 processor cores are used: 1 cannot do what the boot processor can; the firmware said that it started the others, but they have not come\n": 1,
+		"metal: not all processors came back to the firmware in time; they are lost until it starts anew\n":                                                       1,
+		"metal: one processor core is used, as the firmware does not start the others: StartupAllAPs: EFI_NOT_READY (0x8000000000000006)\n":                       1,
+	} {
+		if got := strings.Count(b.Err.String(), line); got != want {
+			t.Errorf("%d times %q, want %d", got, line, want)
+		}
 	}
-	if n := strings.Count(b.Out.String(), "cores: ok\n"); n != 2 || strings.Contains(b.Console(), "cores: ok") {
+	if n := strings.Count(b.Out.String(), "cores: ok\n"); n != 4 || strings.Contains(b.Console(), "cores: ok") {
 		t.Errorf("%d programs printed ok; the console, which the program does not have, shows:\n%s", n, b.Console())
 	}
 }

@@ -77,8 +77,8 @@ const (
 	eferSCE = 1 << 0  // SYSCALL
 	eferNXE = 1 << 11 // no-execute pages
 
-	cpuidSSE2       = 7 << 24 // leaf 1, EDX: FXSR, SSE, SSE2
-	cpuidSyscallBit = 11      // leaf 0x80000001, EDX
+	cpuidBaseline   = 1<<4 | 1<<8 | 1<<15 | 7<<24 // leaf 1, EDX: TSC, CMPXCHG8B, CMOV, FXSR, SSE, SSE2
+	cpuidSyscallBit = 11                          // leaf 0x80000001, EDX
 
 	flagsOnSyscall = 0x47700 // cleared by SYSCALL: TF, IF, DF, IOPL, NT, AC
 
@@ -122,7 +122,6 @@ func initCPU(c *core) {
 	if xsave := features>>26&1 != 0; xsave {
 		c.cr4 |= cr4OSXSAVE
 	}
-	writeCR0(c.cr0)
 	writeCR4(c.cr4)
 	if c.cr4&cr4OSXSAVE != 0 {
 		fw.xcr0 = xgetbv()
@@ -267,8 +266,8 @@ func restoreCPU(c *core) {
 	if c.cr4&cr4OSXSAVE != 0 {
 		xsetbv(fw.xcr0)
 	}
+	writeCR0(fw.cr0) // before CR4, where CET can be on only with WP (Intel SDM volume 2, MOV to control registers)
 	writeCR4(fw.cr4)
-	writeCR0(fw.cr0)
 	wrmsr(msrSTAR, fw.star)
 	wrmsr(msrLSTAR, fw.lstar)
 	wrmsr(msrFMASK, fw.fmask)

@@ -83,10 +83,11 @@ func fillIDT(c *core) {
 	}
 }
 
-// enterKernelWorld makes the processor use our page tables and descriptor tables, and
-// SYSCALL enter the kernel.
+// enterKernelWorld makes the processor use our page tables, with read-only pages, and descriptor
+// tables, and SYSCALL enter the kernel.
 func enterKernelWorld(c *core) {
 	writeCR3(c.cr3)
+	writeCR0(c.cr0)
 	loadTables(&c.gdtr, &c.idtr, c.dataSelector)
 	loadTaskRegister(c.codeSelector + 16)
 	initSyscall(c)

@@ -99,8 +99,9 @@
 //     less than 48 MiB no program is started.
 //   - Page 0 is not mapped, and text and constants are read-only. A fault in the program
 //     becomes the signal that Linux would send, with Linux's frame on the runtime's
-//     signal stack, and so a Go panic. A fault in the kernel prints registers and
-//     return addresses and returns to the firmware with EFI_ABORTED.
+//     signal stack, and so a Go panic. A fault in the kernel, or in the program while it
+//     blocks that signal, as in the handler, prints registers and return addresses and
+//     returns to the firmware with EFI_ABORTED.
 //   - Threads (clone, futex, nanosleep, sched_yield) run on all processor cores; see
 //     below.
 //   - os.Args are the words of the UEFI shell's command line. Without the shell they are the path
@@ -196,7 +197,9 @@
 //     interrupt. One idle core goes on polling the clock while the boot processor is busy
 //     and a wait has a deadline; while everything waits for a key, all cores halt.
 //   - At the end all other cores must return to the firmware before the program does: the
-//     firmware waits for them. A core in a loop without system calls is stopped by an NMI.
+//     firmware waits for them. A core in a loop without system calls is stopped by an NMI. One
+//     that does not return within three seconds, or that the firmware has started and that has
+//     not come, is reset (INIT), and the firmware has no other cores until it starts anew.
 //
 // # What is assumed of the firmware
 //
@@ -215,9 +218,15 @@
 //
 // Not assumed: that interrupts are on, though 2.3.4 promises it: calls are made with interrupts
 // as they were at the entry. That vector instructions are on (CR0.EM, CR0.TS, CR4.OSFXSR), or
-// what MXCSR and the x87 control word are; all get the firmware's values again. That the
-// descriptor tables are mapped by other page tables than the firmware's, or have a certain
-// size. That there are protocols for other processors, files, graphics, random numbers.
+// what MXCSR and the x87 control word are; all get the firmware's values again, on every core.
+// That read-only pages are so for the firmware (CR0.WP): calls are made with its CR0 and CR4. That
+// page tables have four levels (CR4.LA57), that SMEP, SMAP, UMIP and protection keys are off, or
+// the task register null. That the descriptor tables are mapped by other page tables than the
+// firmware's, or have a certain size. That there are protocols for other processors, files,
+// graphics, random numbers.
+//
+// Untested, as QEMU 7.2 emulates neither: a local APIC in x2APIC mode, and control-flow enforcement
+// (CET), of which the kernel turns shadow stacks off in its own world.
 //
 // # The end
 //

@@ -244,6 +244,18 @@ type efiMPServices struct {
 	startupThisAP, switchBSP, enableDisableAP, whoAmI      uintptr
 }
 
+// efiProcessorInformation is EFI_PROCESSOR_INFORMATION (there, GetProcessorInfo).
+type efiProcessorInformation struct {
+	processorID uint64 // of the local APIC
+	statusFlag  uint32
+	_           [9]uint32
+}
+
+const (
+	efiProcessorAsBSP   = 1 << 0
+	efiProcessorEnabled = 1 << 1
+)
+
 // efiGraphicsOutput is EFI_GRAPHICS_OUTPUT_PROTOCOL (12.9.2).
 type efiGraphicsOutput struct {
 	queryMode, setMode, blt uintptr

@@ -125,16 +125,16 @@
 
 // entry is the entry point of the PE image (UEFI 2.10, 4.1 EFI_IMAGE_ENTRY_POINT):
 // CX = ImageHandle, DX = SystemTable. A processor without what the Go compiler's code for amd64
-// takes for granted gets a line (ConOut->OutputString, 4.3 and 12.4), and the firmware
-// EFI_UNSUPPORTED. Virtual machines can be set up so.
+// (GOAMD64=v1) and the kernel take for granted gets a line (ConOut->OutputString, 4.3 and 12.4),
+// and the firmware EFI_UNSUPPORTED. Virtual machines can be set up so.
 TEXT ·entry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ BX, R10
 	MOVQ CX, R8
 	MOVQ DX, R9
 	MOVL $1, AX
 	CPUID
-	ANDL $const_cpuidSSE2, DX
-	CMPL DX, $const_cpuidSSE2
+	ANDL $const_cpuidBaseline, DX
+	CMPL DX, $const_cpuidBaseline
 	JEQ vectors
 	JMP ·refuse(SB)
 vectors:
@@ -159,11 +159,14 @@ complete:
 TEXT ·refuse(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ R10, BX
 	MOVQ efiSystemTable_conOut(R9), CX
+	TESTQ CX, CX
+	JEQ silent
 	LEAQ ·lacking(SB), DX
 	MOVQ efiSimpleTextOutput_outputString(CX), AX
 	SUBQ $40, SP              // 32 bytes of shadow space; SP is then aligned to 16
 	CALL AX
 	ADDQ $40, SP
+silent:
 	MOVQ $const_efiUnsupported, AX
 	RET
 
@@ -177,20 +180,27 @@ DATA ·lacking+40(SB)/8, $" \x00p\x00r\x00o\x00"
 DATA ·lacking+48(SB)/8, $"c\x00e\x00s\x00s\x00"
 DATA ·lacking+56(SB)/8, $"o\x00r\x00 \x00w\x00"
 DATA ·lacking+64(SB)/8, $"i\x00t\x00h\x00 \x00"
-DATA ·lacking+72(SB)/8, $"S\x00S\x00E\x002\x00"
-DATA ·lacking+80(SB)/8, $" \x00a\x00n\x00d\x00"
-DATA ·lacking+88(SB)/8, $" \x00S\x00Y\x00S\x00"
-DATA ·lacking+96(SB)/8, $"C\x00A\x00L\x00L\x00"
-DATA ·lacking+104(SB)/8, $",\x00 \x00a\x00n\x00"
-DATA ·lacking+112(SB)/8, $"d\x00 \x00t\x00h\x00"
-DATA ·lacking+120(SB)/8, $"i\x00s\x00 \x00o\x00"
-DATA ·lacking+128(SB)/8, $"n\x00e\x00 \x00l\x00"
-DATA ·lacking+136(SB)/8, $"a\x00c\x00k\x00s\x00"
-DATA ·lacking+144(SB)/8, $" \x00o\x00n\x00e\x00"
-DATA ·lacking+152(SB)/8, $" \x00o\x00f\x00 \x00"
-DATA ·lacking+160(SB)/8, $"t\x00h\x00e\x00m\x00"
-DATA ·lacking+168(SB)/8, $".\x00\x0d\x00\x0a\x00\x00\x00"
-GLOBL ·lacking(SB), RODATA|NOPTR, $176
+DATA ·lacking+72(SB)/8, $"C\x00M\x00O\x00V\x00"
+DATA ·lacking+80(SB)/8, $",\x00 \x00C\x00M\x00"
+DATA ·lacking+88(SB)/8, $"P\x00X\x00C\x00H\x00"
+DATA ·lacking+96(SB)/8, $"G\x008\x00B\x00,\x00"
+DATA ·lacking+104(SB)/8, $" \x00F\x00X\x00S\x00"
+DATA ·lacking+112(SB)/8, $"R\x00,\x00 \x00S\x00"
+DATA ·lacking+120(SB)/8, $"S\x00E\x002\x00,\x00"
+DATA ·lacking+128(SB)/8, $" \x00S\x00Y\x00S\x00"
+DATA ·lacking+136(SB)/8, $"C\x00A\x00L\x00L\x00"
+DATA ·lacking+144(SB)/8, $" \x00a\x00n\x00d\x00"
+DATA ·lacking+152(SB)/8, $" \x00T\x00S\x00C\x00"
+DATA ·lacking+160(SB)/8, $",\x00 \x00a\x00n\x00"
+DATA ·lacking+168(SB)/8, $"d\x00 \x00t\x00h\x00"
+DATA ·lacking+176(SB)/8, $"i\x00s\x00 \x00o\x00"
+DATA ·lacking+184(SB)/8, $"n\x00e\x00 \x00l\x00"
+DATA ·lacking+192(SB)/8, $"a\x00c\x00k\x00s\x00"
+DATA ·lacking+200(SB)/8, $" \x00o\x00n\x00e\x00"
+DATA ·lacking+208(SB)/8, $" \x00o\x00f\x00 \x00"
+DATA ·lacking+216(SB)/8, $"t\x00h\x00e\x00m\x00"
+DATA ·lacking+224(SB)/8, $".\x00\x0d\x00\x0a\x00\x00\x00"
+GLOBL ·lacking(SB), RODATA|NOPTR, $232
 
 // apEntry is the procedure that the firmware calls on every other processor (PI 1.7
 // volume 2, 13.4 EFI_AP_PROCEDURE). Each takes the next number and the core of that
@@ -491,15 +501,14 @@ TEXT ·getCore(SB),NOSPLIT,$0-8
 
 // func callFirmware(fn uintptr, args *[10]uintptr) (status uintptr)
 //
-// callFirmware calls a firmware function in the Microsoft x64 convention, in the
-// firmware's own world: its page tables, descriptor tables, CR4, segment bases and
-// stack, with interrupts on if they were at the start (UEFI 2.10, 2.3.4 promises that; U-Boot
-// 2023.01 has them off, and its interrupt descriptors are not for 64-bit mode). Every service
-// that raises the task priority ends with STI (EDK2 CoreRestoreTpl), whatever IF was, so CLI
-// comes first after the call. A service
-// may have changed the firmware's tables, so they are read again. Our page tables may not
-// map the memory of the firmware's stack and descriptors: both are used only after CR3
-// has the firmware's page tables.
+// callFirmware calls a firmware function in the Microsoft x64 convention, in the firmware's own
+// world: its page tables, descriptor tables, CR0 (it may write to read-only pages of its own, with
+// WP off), CR4, segment bases and stack, with interrupts on if they were at the start (UEFI 2.10,
+// 2.3.4 promises that; U-Boot 2023.01 has them off, and its interrupt descriptors are not for
+// 64-bit mode). Every service that raises the task priority ends with STI (EDK2 CoreRestoreTpl),
+// whatever IF was, so CLI comes first after the call. A service may have changed the firmware's
+// tables, so they are read again. Our page tables may not map the memory of the firmware's stack
+// and descriptors: both are used only after CR3 has the firmware's page tables.
 TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	MOVQ fn+0(FP), R15
 	MOVQ args+8(FP), SI
@@ -513,6 +522,8 @@ TEXT ·callFirmware(SB),NOSPLIT,$0-24
 	LIDT ·bootCore+FIRMWARE+firmwareState_idtr(SB)
 	MOVQ ·bootCore+FIRMWARE+firmwareState_gs(SB), AX
 	WRITE_BASE(MSR_GS_BASE)
+	MOVQ ·bootCore+FIRMWARE+firmwareState_cr0(SB), AX
+	MOVQ AX, CR0
 	MOVQ ·bootCore+FIRMWARE+firmwareState_cr4(SB), AX
 	MOVQ AX, CR4
 	MOVQ ·bootCore+FIRMWARE+firmwareState_cr3(SB), AX
@@ -550,6 +561,8 @@ closed:
 	JEQ back
 	MOVQ CR3, AX
 	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr3(SB)
+	MOVQ CR0, AX
+	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr0(SB)
 	MOVQ CR4, AX
 	MOVQ AX, ·bootCore+FIRMWARE+firmwareState_cr4(SB)
 	SGDT ·bootCore+FIRMWARE+firmwareState_gdtr(SB)
@@ -557,6 +570,8 @@ closed:
 	LEAQ ·bootCore(SB), R13
 	MOVQ (core_processor+processor_cr4)(R13), AX
 	MOVQ AX, CR4
+	MOVQ (core_processor+processor_cr0)(R13), AX
+	MOVQ AX, CR0
 	MOVQ (core_processor+processor_cr3)(R13), AX
 	MOVQ AX, CR3
 	LGDT (core_processor+processor_gdtr)(R13)

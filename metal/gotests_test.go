@@ -14,7 +14,6 @@ import (
 
 	"bootllama/internal/disk"
 	"bootllama/internal/pe"
-	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 )
 
@@ -22,9 +21,7 @@ import (
 // for those of notOnMetal.
 func TestGo(t *testing.T) {
 	t.Parallel()
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	need(t, "mcopy", "mmd")
 	root := goRoot(t)
 	overlay := overlayRoot(t, root)

@@ -13,7 +13,7 @@ package metal
 const (
 	keyPollInterval   = int64(10e6)
 	fullPollInterval  = int64(100e6) // ns after which keys are read though ConIn's event says there are none
-	partialTime       = int64(100e6) // ns that a terminal may take from byte to byte of a character
+	partialTime       = int64(1e9)   // ns that a terminal may take from byte to byte of a character
 	partialTimeOfCSI  = int64(5e9)   // the same where EDK2 keeps the byte 0x9B for 2 s of its clock, which might be a CSI
 	partialLeastPolls = 10
 	reportTime        = int64(1e9) // ns that a report of a terminal's size may take

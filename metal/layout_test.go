@@ -34,6 +34,7 @@ func TestLayouts(t *testing.T) {
 		info    efiFileInfo
 		random  efiRNG
 		mp      efiMPServices
+		ap      efiProcessorInformation
 		old     efiShellInterface
 		shell   efiShell
 	)
@@ -126,6 +127,8 @@ func TestLayouts(t *testing.T) {
 		{"winsize", unsafe.Sizeof(winsize{}), 8},
 		{"vt.Cell", unsafe.Sizeof(vt.Cell{}), vt.CellSize},
 		{"RNG.GetRNG", unsafe.Offsetof(random.getRNG), 8},
+		{"ProcessorInformation.StatusFlag", unsafe.Offsetof(ap.statusFlag), 8},
+		{"EFI_PROCESSOR_INFORMATION", unsafe.Sizeof(ap), 48},
 		{"MPServices.StartupAllAPs", unsafe.Offsetof(mp.startupAllAPs), 16},
 		{"MPServices.WhoAmI", unsafe.Offsetof(mp.whoAmI), 48},
 		{"EFI_FILE_SYSTEM_INFO.VolumeSize", unsafe.Offsetof(volumeBuffer.volumeSize), 16},

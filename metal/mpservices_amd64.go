@@ -10,6 +10,7 @@ var (
 
 	processorCount uintptr // processors of the machine
 	enabledCount   uintptr // those of them that the firmware may start
+	processorInfo  efiProcessorInformation
 )
 
 // startCores lets the firmware start its other processors (PI 1.7 volume 2, 13.4) and
@@ -115,6 +116,7 @@ func startAP() {
 	c := getCore()
 	initCPU(c)
 	if !c.isFit() {
+		identifyUnfit(c)
 		swap(&c.unfit, 1)
 		restoreCPU(c)
 		leaveTo(c, efiSuccess)
@@ -131,28 +133,46 @@ func startAP() {
 
 // awaitReturn waits, with a limit, until the firmware has noticed that the other
 // processors have returned: before that it refuses to start them for the next program.
-// A processor that does not return in time is reset (INIT) and then waits to be started:
-// the firmware has lost it, but it does not run in memory that is given back.
+// If one does not return in time, the event stays for ever: the firmware still has it, and
+// signals it if that processor comes after all.
 func awaitReturn(limit int64) {
 	if mpEvent == 0 {
 		return
 	}
-	returned := false
-	for !returned && ticktime() < limit {
-		if returned = firmware(bootServices().checkEvent, mpEvent) == efiSuccess; !returned {
-			firmware(bootServices().stall, 1000)
+	for ticktime() < limit {
+		if firmware(bootServices().checkEvent, mpEvent) == efiSuccess {
+			closeMPEvent()
+			return
 		}
+		firmware(bootServices().stall, 1000)
 	}
-	closeMPEvent()
-	if returned {
-		return
-	}
+	mpEvent = 0
 	say("metal: not all processors came back to the firmware in time; they are lost until it starts anew\n")
-	for i := 1; i < coreLimit; i++ {
-		if c := coreNumber(i); c.online != 0 && c.returning == 0 {
-			sendINIT(c)
+	resetLost()
+}
+
+// resetLost resets (INIT) each processor that has not come back; it then waits to be started. The
+// firmware has lost it, but it does not run in memory that is given back. It may be one that the
+// firmware has said it started, and that has never come, but would: only the firmware knows its ID.
+func resetLost() {
+	for i := range processorCount {
+		if firmware(at[efiMPServices](mpServices).getProcessorInfo, mpServices, i, address(&processorInfo)) != efiSuccess {
+			continue
+		}
+		if processorInfo.statusFlag&(efiProcessorAsBSP|efiProcessorEnabled) == efiProcessorEnabled && !hasReturned(processorInfo.processorID) {
+			sendINIT(processorInfo.processorID)
 		}
 	}
+}
+
+// hasReturned says whether the processor with an ID has been here and is back in the firmware.
+func hasReturned(id uint64) bool {
+	for i := 1; i < coreLimit; i++ {
+		if c := coreNumber(i); c.returning != 0 && c.apicID == id {
+			return true
+		}
+	}
+	return false
 }
 
 // returnCore returns to the firmware. It runs on any processor but the boot processor.

@@ -22,6 +22,7 @@ const (
 	ignoreAction = 1 // SIG_IGN; below it SIG_DFL
 
 	saRestart = 0x10000000 // a read of the terminal or a pipe that the signal has interrupted goes on
+	saNoDefer = 0x40000000 // the signal is not blocked while its handler runs
 
 	siKernel = 0x80
 	siTKill  = ^uint64(5) // -6

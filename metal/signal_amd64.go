@@ -56,7 +56,10 @@ func deliver(t *thread, signal, code, addr, err, vector uint64) bool {
 	x.di, x.si, x.bp, x.bx, x.dx, x.ax, x.cx = t.di, t.si, t.bp, t.bx, t.dx, t.ax, t.cx
 	x.sp, x.ip, x.eflags = t.sp, t.ip, t.flags
 	x.err, x.trapno, x.cr2, x.mask = err, vector, addr, t.mask
-	t.mask |= a.mask | 1<<(signal-1)
+	t.mask |= a.mask
+	if a.flags&saNoDefer == 0 {
+		t.mask |= 1 << (signal - 1)
+	}
 	t.ip, t.sp, t.flags = a.handler, uint64(p), flagsOfHandler
 	t.di, t.si, t.dx = signal, uint64(address(&f.info)), uint64(address(&f.context))
 	return true

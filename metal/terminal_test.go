@@ -77,7 +77,7 @@ func longText() string {
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "settings", "pipes", "keys", "keys application", "keys de", "paste raw", "paste lines", "resized", "secret")
-	b.CPUs = 2
+	b.CPUs, b.Timeout = 2, 10*time.Minute // what it waits for in vain is then told, with what came instead
 	m := start(t, b)
 	m.await("settings: ok\n")
 	m.await("pipes: ok\n")

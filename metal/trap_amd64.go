@@ -13,7 +13,8 @@ type trapFrame struct {
 }
 
 // trap handles an exception: in the program it becomes the signal that Linux would
-// send; in the kernel it ends the program.
+// send; in the kernel it ends the program. So it does in the program while it blocks the signal,
+// as in its handler: Linux ends a program that faults so (kernel/signal.c, force_sig).
 func trap(f *trapFrame) {
 	_, vectors, _, _, _ := addresses()
 	vector := (uintptr(f.stub)-vectors)/vectorStride - 1
@@ -30,7 +31,7 @@ func trap(f *trapFrame) {
 	}
 	signal, signalCode := signalFor(vector, code)
 	inProgram := c.inKernel == 0
-	if inProgram && signal != 0 {
+	if inProgram && signal != 0 && t.mask>>(signal-1)&1 == 0 {
 		t.ax, t.bx, t.cx, t.dx, t.si, t.di, t.bp = f.ax, f.bx, f.cx, f.dx, f.si, f.di, f.bp
 		t.r8, t.r9, t.r10, t.r11, t.r12, t.r13, t.r14, t.r15 = f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14, f.r15
 		t.ip, t.flags, t.sp = frame[0], frame[2], frame[3]

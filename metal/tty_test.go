@@ -14,7 +14,7 @@ import (
 )
 
 // resetInput forgets what has been typed and set, before a test and after it.
-func resetInput(t *testing.T) {
+func resetInput(t testing.TB) {
 	t.Helper()
 	before := settings
 	reset := func() {
@@ -136,13 +136,8 @@ func TestLineDiscipline(t *testing.T) {
 			reads = append(reads, string(b[:n]))
 		}
 		echo := strings.ReplaceAll(typeBytes([]byte(typed)), "\n", "\r\n")
-		if settings.local&localECHO != 0 {
-			want, err := readUntil(linux.master, "#end\r\n")
-			if err != nil || echo != want {
-				t.Errorf("round %d: lflag %#x, typed %q: echo\n%q, Linux has\n%q, %v", round, settings.local, typed, echo, want, err)
-			}
-		} else if settings.local&localECHONL == 0 && echo != "" {
-			t.Errorf("round %d: echo %q without ECHO", round, echo)
+		if want, err := linux.echoed(); err != nil || echo != want {
+			t.Errorf("round %d: lflag %#x, typed %q: echo\n%q, Linux has\n%q, %v", round, settings.local, typed, echo, want, err)
 		}
 		for i, want := range reads {
 			if got, ok := readTyped(4096); got != want || !ok {
@@ -152,22 +147,18 @@ func TestLineDiscipline(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		linux.drain()
 	}
 }
 
-// drain reads what the person's side still has.
-func (l *linuxTerminal) drain() {
-	for {
-		n, err := unix.IoctlGetInt(int(l.master.Fd()), unix.TIOCINQ)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		if n == 0 {
-			return
-		}
-		l.master.Read(make([]byte, n)) // there are as many
+// echoed returns what the terminal has shown: all that comes before a byte that the program writes then. The kernel may bring
+// it to the person's side late, but in this order.
+func (l *linuxTerminal) echoed() (string, error) {
+	const mark = "\x1e"
+	if _, err := l.slave.WriteString(mark); err != nil {
+		return "", err
 	}
+	text, err := readUntil(l.master, mark)
+	return strings.TrimSuffix(text, mark), err
 }
 
 // TestModes: what is typed in one mode and read in the other, and what VMIN wants.
@@ -311,6 +302,9 @@ func TestKeys(t *testing.T) {
 		want string
 	}{
 		{"letters made control characters", []efiKeyData{{efiInputKey{0, 3}, valid | shiftLeftCtrl, 0, [3]byte{}}}, "\x03"},
+		{"control characters of digits and signs", []efiKeyData{{efiInputKey{0, ' '}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '3'}, valid | shiftLeftCtrl, 0, [3]byte{}},
+			{efiInputKey{0, '5'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '7'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '/'}, valid | shiftLeftCtrl, 0, [3]byte{}},
+			{efiInputKey{0, '8'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, '9'}, valid | shiftLeftCtrl, 0, [3]byte{}}, {efiInputKey{0, ']'}, valid | shiftLeftCtrl, 0, [3]byte{}}}, "\x00\x1b\x1d\x1f\x1f\x7f9\x1d"},
 		{"without a state", []efiKeyData{{efiInputKey{scanDelete, 0}, 0, 0, [3]byte{}}}, "\x7f"},
 		{"with one", []efiKeyData{{efiInputKey{scanDelete, 0}, valid, 0, [3]byte{}}}, "\x1b[3~"},
 		{"Shift alone", []efiKeyData{{efiInputKey{0, 0}, valid | shiftLeftShift, 0, [3]byte{}}}, ""},
@@ -328,4 +322,43 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+// FuzzKeystrokes: whatever keys a firmware tells of, and however a program has set its terminal, no more is kept than there is
+// room for, and reads end. A keystroke is six bytes: scan code, character, state of the modifiers, and what comes next.
+func FuzzKeystrokes(f *testing.F) {
+	f.Add([]byte("\x17\x00\x00\x00\x01\x00\x00\x5b\x00\x00\x00\x00\x00\x38\x00\x00\x00\x00\x00\x3b\x00\x00\x00\x01"), uint32(0), uint32(0))
+	f.Add([]byte("\x00\xe2\x00\x00\x00\x00\x00\x80\x00\x00\x00\x00\x00\x3d\xd8\x00\x00\x02\x00\x42\xde\x00\x00\x03"), uint32(1), uint32(0))
+	f.Add([]byte("\x08\x00\x00\x80\x04\x01\x00\x16\x00\x00\x00\x00\x00\x03\x00\x80\x08\x03"), ^uint32(0), ^uint32(0))
+	f.Fuzz(func(t *testing.T, keys []byte, input, local uint32) {
+		resetInput(t)
+		settings.input, settings.local = settings.input^input, settings.local^local
+		for i := 0; i+6 <= len(keys); i += 6 {
+			k := keys[i:]
+			key := efiKeyData{efiInputKey{uint16(k[0]), uint16(k[1]) | uint16(k[2])<<8}, uint32(k[3])<<24 | uint32(k[4]), 0, [3]byte{}}
+			typeKey(&key, int64(i)*1e7)
+			switch k[5] % 4 {
+			case 1: // all that has come goes on
+				for receivedHead != receivedEnd {
+					b := received[receivedHead%receivedSize]
+					receivedHead++
+					discipline(b)
+					flushEcho()
+				}
+			case 2:
+				agePartial(int64(i) * 1e9)
+			case 3:
+				isSizeReport()
+				readTyped(7)
+			}
+			if receivedEnd-receivedHead > receivedSize || typedEnd-typedHead > typedSize || echoedCount > echoSize {
+				t.Fatalf("%d bytes are kept before the line discipline, %d behind it, %d echoed", receivedEnd-receivedHead, typedEnd-typedHead, echoedCount)
+			}
+		}
+		for n := 0; typedHead != typedEnd; n++ {
+			if got, ok := readTyped(500); !ok || got == "" && n > typedSize {
+				break
+			}
+		}
+	})
 }

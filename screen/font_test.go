@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/image/font/gofont/gomono"
 
+	"bootllama/internal/heap"
 	"bootllama/metal/vt"
 )
 
@@ -155,15 +156,19 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// FuzzFont: any file is a font or an error, and takes no memory beyond it and the points of a character.
 func FuzzFont(f *testing.F) {
 	f.Add(makeFont())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := New(RAM(64, 64), Options{Font: data, FontSize: 12})
-		if err != nil {
-			return
-		}
-		for _, r := range "A中x" {
-			d.glyphs.get(r, 0, false)
-		}
+		const glyph = 16 << 20 // the most points of a character may be a few bytes of the file: their flags repeat
+		heap.Check(t, glyph+16*len(data), 1, func() {
+			d, err := New(RAM(64, 64), Options{Font: data, FontSize: 12})
+			if err != nil {
+				return
+			}
+			for _, r := range "A中x" {
+				d.glyphs.get(r, 0, false)
+			}
+		})
 	})
 }

@@ -36,12 +36,7 @@ func lines(n int) string {
 
 // TestMachine: what the machine's screen shows is, pixel by pixel, what this package draws of what the program wrote.
 func TestMachine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: minutes")
-	}
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	app, err := efi.Build(t.Context(), efi.Options{Package: "bootllama/screen/internal/show"})
 	if err != nil {
 		t.Fatal(err)

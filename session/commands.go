@@ -410,6 +410,14 @@ func (s *Session) power(t *Terminal, reboot bool) error {
 	if s.Power == nil {
 		return t.say(styleError, "That is for the bare machine. /quit leaves.")
 	}
+	// There is firmware that waits for ever instead: QEMU's U-Boot 2023.01 has no way to switch itself off.
+	doing := "Switching off. If the machine stays on, use its button."
+	if reboot {
+		doing = "Starting anew."
+	}
+	if err := t.say(styleDim, "%s", doing); err != nil {
+		return err
+	}
 	if err := s.Power(reboot); err != nil {
 		return t.say(styleError, "%v.", err)
 	}

@@ -317,13 +317,14 @@ func TestModels(t *testing.T) {
 
 // TestPower: what switches the machine off ends the session; what fails is told.
 func TestPower(t *testing.T) {
+	doing := map[bool]string{false: "Switching off. If the machine stays on, use its button.", true: "Starting anew."}
 	for line, reboot := range map[string]bool{"/off": false, "/reboot": true} {
 		talking(t, &parrot{}, func(p *person, s *Session) {
 			var calls []bool
 			fails := errors.New("the firmware will not")
 			s.Power = func(reboot bool) error { calls = append(calls, reboot); return fails }
 			p.enter(line)
-			p.sees("> "+line, "the firmware will not.", "> |")
+			p.sees("> "+line, doing[reboot], "the firmware will not.", "> |")
 			fails = nil
 			p.enter(line)
 			select {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"bootllama/internal/heap"
 )
 
 const shared = "../../shared/gguf/"
@@ -494,7 +496,9 @@ func FuzzNew(f *testing.F) {
 			m.Types = append(m.Types, int32(types[i]))
 			m.Scores = append(m.Scores, float32(types[len(types)-1-i]))
 		}
-		tok, _, err := New(m)
+		var tok *Tokenizer
+		var err error
+		heap.Check(t, len(tokens)+len(merges)+len(types), 256, func() { tok, _, err = New(m) })
 		if err != nil {
 			return
 		}
@@ -503,7 +507,9 @@ func FuzzNew(f *testing.F) {
 			tok.Special().Decode(id, id)
 		}
 		for _, tok := range []*Tokenizer{tok, tok.Special()} {
-			ids, err := tok.Encode(text, true, true)
+			var ids []int
+			var err error
+			heap.Check(t, len(text), 512, func() { ids, err = tok.Encode(text, true, true) })
 			for _, id := range ids {
 				if err == nil && (id < 0 || id >= tok.VocabSize()) {
 					t.Fatalf("%q: %d", text, ids)

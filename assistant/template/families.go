@@ -75,9 +75,10 @@ func chatML(jinja string) *Template {
 func llama3(jinja string) *Template {
 	t := format("Llama 3", "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>")
 	t.trim = true
+	today := literalAfter(jinja, "set date_string = ")
 	for s := range literals(jinja) {
 		if strings.HasPrefix(s, "Cutting Knowledge Date: ") {
-			t.preamble = s + "Today Date: " + literalAfter(jinja, "set date_string = ") + "\n\n"
+			t.preamble = s + "Today Date: " + today + "\n\n"
 			t.system = new("")
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bootllama/internal/heap"
 )
 
 // rendered is a conversation as Jinja renders it, in ../shared/gguf/templates.json and testdata.
@@ -163,4 +165,55 @@ func TestFamilies(t *testing.T) {
 	if got := Plain().Render(said[:2], true); !slices.Equal(got, []string{"", "s", "\n", " <|im_end|>\n", "\n"}) {
 		t.Errorf("plain text: %q", got)
 	}
+}
+
+// FuzzTemplate: of any program there is a template or none, and of any conversation an odd number of parts, of which every
+// second has been said by somebody; neither takes memory beyond them.
+func FuzzTemplate(f *testing.F) {
+	for _, program := range []string{llama3Program, "{{ '[INST] <<SYS>>' }}", "{{ '<|user|>' + eos_token }}{% if bos_token %}",
+		"{% set system_message = 'a\\n\\'b' %}{{ '<|im_start|>system\n' + system_message }}{{ x | trim }}", "{{ '<|im_start|>system\nYou<|im_end|>\n' }}enable_thinking</think>",
+		"{{ \"<|im_start|>assistant\n<think>\n\" }}{# '", "{{ '<|im_start|>\\"} {
+		f.Add(program, "<s>", "</s>", "s\x00<think>\n\nt\n</think>\n\na\x00<tool_response>u</tool_response>\x00<|im_end|>", true, true)
+		f.Add(program, "", "", " \u0085u\x00", false, false)
+	}
+	f.Fuzz(func(t *testing.T, program, bos, eos, conversation string, system, think bool) {
+		if conversation = strings.ToValidUTF8(conversation, "?"); len(conversation) > 1<<16 {
+			return
+		}
+		var said []Message
+		role := User
+		if system {
+			role = System
+		}
+		for _, text := range strings.Split(conversation, "\x00") {
+			said = append(said, Message{role, text})
+			if role++; role == roles {
+				role = User
+			}
+		}
+		var tmpl *Template
+		heap.Check(t, len(program)+len(bos)+len(eos), 32, func() { tmpl = New(program, bos, eos) })
+		if tmpl == nil {
+			return
+		}
+		var own int // what a message costs of the template's own, and the message before all
+		for r := range roles {
+			own += len(tmpl.open[r]) + len(tmpl.end[r])
+		}
+		own += len(tmpl.start) + len(tmpl.preamble) + len(tmpl.answer) + 64
+		if tmpl.system != nil {
+			own += len(*tmpl.system)
+		}
+		var parts []string
+		heap.Check(t, len(conversation)+own*(len(said)+2), 32, func() { parts = tmpl.Render(said, think) })
+		if len(parts)%2 != 1 {
+			t.Errorf("%d parts: %q", len(parts), parts)
+		}
+		checkParts(t, parts, said)
+		for i, m := range said {
+			if text := tmpl.trimmed(m.Text); m.Role == User && text != "" && !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, strings.TrimRightFunc(text, isSpace)) }) {
+				t.Errorf("message %d, %q, is not in %q", i, m.Text, parts)
+			}
+		}
+	})
 }

@@ -29,7 +29,7 @@ import (
 const help = `Usage: mutants -o FILE [-C DIR] [options]
 
 Makes N mutants of the code in DIR, a working tree that must not change meanwhile, and runs for each the tests that can
-see it, until one fails. The files of DIR stay as they are (go's -overlay). What came of a mutant is a line of FILE; a
+see it, until one fails. The changes are made in a copy beside DIR. What came of a mutant is a line of FILE; a
 mutant that FILE has is not tried again, so that an interrupted run goes on where it was.
 
   -C DIR        the repository (default .)
@@ -176,7 +176,12 @@ func mutants(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.Close()
-	t := &tester{dir: o.dir, vm: o.vm, limits: map[string]time.Duration{}}
+	copied, err := clone(o.dir)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(copied)
+	t := &tester{dir: copied, vm: o.vm, limits: map[string]time.Duration{}}
 	var results []result
 	for _, m := range all {
 		if compiled := len(results); compiled == o.n {
@@ -260,15 +265,6 @@ type tester struct {
 // try builds a mutant and runs the tests that can see it.
 func (t *tester) try(ctx context.Context, m mutant) (result, error) {
 	r := result{Mutant: m, Result: survived}
-	temp, err := os.MkdirTemp("", "mutants-")
-	if err != nil {
-		return r, err
-	}
-	defer os.RemoveAll(temp)
-	overlay, err := m.overlay(t.dir, temp)
-	if err != nil {
-		return r, err
-	}
 	for _, c := range checksOf(m.Room) {
 		if c.vm && t.vm == "" {
 			continue
@@ -280,7 +276,14 @@ func (t *tester) try(ctx context.Context, m mutant) (result, error) {
 			}
 			t.limits[c.String()] = 4*time.Since(start) + 30*time.Second
 		}
-		out, err := t.run(ctx, c, t.limits[c.String()], "GOFLAGS=-overlay="+overlay)
+		undo, err := m.apply(t.dir)
+		if err != nil {
+			return r, err
+		}
+		out, err := t.run(ctx, c, t.limits[c.String()])
+		if e := undo(); e != nil {
+			return r, e
+		}
 		switch {
 		case ctx.Err() != nil:
 			return r, ctx.Err()
@@ -301,42 +304,83 @@ func (t *tester) try(ctx context.Context, m mutant) (result, error) {
 
 var failure = regexp.MustCompile(`(?m)^(?:--- FAIL: |panic: |fatal error: )(\S+(?: \S+)?)`)
 
-// overlay writes the changed file and go's description of the change into temp.
-func (m mutant) overlay(dir, temp string) (string, error) {
-	name, err := filepath.Abs(filepath.Join(dir, m.File))
-	if err != nil {
-		return "", err
-	}
+// apply makes the change in a copy of the repository, and returns what takes it back.
+func (m mutant) apply(dir string) (undo func() error, err error) {
+	name := filepath.Join(dir, m.File)
 	src, err := os.ReadFile(name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if !bytes.HasPrefix(src[min(m.at, len(src)):], []byte(m.Before)) {
-		return "", fmt.Errorf("%s has changed", m.File)
+		return nil, fmt.Errorf("%s has changed", m.File)
 	}
-	changed := filepath.Join(temp, filepath.Base(m.File))
-	src = slices.Concat(src[:m.at], []byte(m.After), src[m.at+len(m.Before):])
-	if err := os.WriteFile(changed, src, 0o644); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {name: changed}})
+	changed := slices.Concat(src[:m.at], []byte(m.After), src[m.at+len(m.Before):])
+	return func() error { return os.WriteFile(name, src, 0o644) }, os.WriteFile(name, changed, 0o644)
+}
+
+// clone copies a repository to a folder beside it, without what git and builds keep there: tests look for ../shared. It is a
+// copy, and not an overlay of the go command's, since tests build EFI applications with an environment of their own.
+func clone(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	overlay := filepath.Join(temp, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o644)
+	copied, err := os.MkdirTemp(filepath.Dir(dir), "mutants-")
+	if err != nil {
+		return "", err
+	}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(dir, path)
+		switch to := filepath.Join(copied, inside); {
+		case err != nil:
+			return err
+		case inside == ".git" || inside == "build":
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(to, 0o755)
+		case !d.Type().IsRegular():
+			return nil
+		default:
+			return copyFile(to, path)
+		}
+	})
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(copied))
+	}
+	return copied, nil
+}
+
+func copyFile(to, from string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, info.Mode())
 }
 
 // run runs a check and ends it, and what it started, after limit.
-func (t *tester) run(ctx context.Context, c check, limit time.Duration, env ...string) ([]byte, error) {
+func (t *tester) run(ctx context.Context, c check, limit time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	args := append([]string{"go", "test", "-failfast"}, c.args...)
+	if c.vm { // what the machines run is nothing that go test knows of
+		args = append(args, "-count=1")
+	}
 	if c.vm {
 		args = append(strings.Fields(t.vm), args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), env...)
+	cmd.Dir = t.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

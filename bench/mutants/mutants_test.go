@@ -123,17 +123,31 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// TestTry: what a test notices, what none does, what does not compile, and what never ends, in a module of its own.
+// TestTry: what a test notices, also in a program that it builds with an environment of its own, as those of machines are; what
+// none does, what does not compile, and what never ends, in a copy of a module. The module stays as it is.
 func TestTry(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":    "module m\ngo 1.26\n",
-		"m.go":      "package m\n\nfunc F(n int) int {\n\tsum := 0\n\tfor i := 0; i < n; i++ {\n\t\tsum += 2\n\t}\n\treturn sum\n}\n\nfunc G() int { return 5 }\n",
-		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tif F(3) != 6 {\n\t\tt.Fatal()\n\t}\n}\n",
+		"m.go":      "package m\n\nfunc F(n int) int {\n\tsum := 0\n\tfor i := 0; i < n; i++ {\n\t\tsum += 2\n\t}\n\treturn sum\n}\n\nfunc G() int { return 5 }\n\nfunc H() int { return 8 }\n",
+		"build/old": "",
+		"g/main.go": "package main\n\nimport \"m\"\n\nfunc main() { print(m.G()) }\n",
+		"m_test.go": "package m\n\nimport (\n\t\"os\"\n\t\"os/exec\"\n\t\"testing\"\n)\n\nfunc TestG(t *testing.T) {\n\tc := exec.Command(\"go\", \"run\", \"./g\")\n" +
+			"\tc.Env = append(os.Environ(), \"GOFLAGS=\")\n\tif out, _ := c.CombinedOutput(); string(out) != \"5\" {\n\t\tt.Fatal(string(out))\n\t}\n}\n\nfunc TestF(t *testing.T) {\n\tif F(3) != 6 {\n\t\tt.Fatal()\n\t}\n}\n",
 	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	copied, err := clone(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(copied, "build")); err == nil || filepath.Dir(copied) != filepath.Dir(dir) {
+		t.Errorf("the copy %s has what is built, or is not beside %s", copied, dir)
 	}
 	src, err := os.ReadFile(filepath.Join(dir, "m.go"))
 	if err != nil {
@@ -147,7 +161,8 @@ func TestTry(t *testing.T) {
 		by            string
 	}{
 		{"sum += 2", "sum += 3", noticed, ". TestF (0.00s)"},
-		{"return 5", "return 6", survived, ""},
+		{"return 5", "return 6", noticed, "TestG"},
+		{"return 8", "return 9", survived, ""},
 		{"return sum", "return nil", notCompiled, ""},
 		{"i++", "", noticed, "."},
 	} {
@@ -155,14 +170,16 @@ func TestTry(t *testing.T) {
 		if c.before == "i++" {
 			limit = time.Second // noticed, in the compiler or the endless loop
 		}
-		tester := &tester{dir: dir, limits: map[string]time.Duration{".": limit}}
+		tester := &tester{dir: copied, limits: map[string]time.Duration{".": limit}}
 		m := mutant{Room: "m", File: "m.go", Kind: constant, Before: c.before, After: c.after, at: strings.Index(string(src), c.before)}
 		r, err := tester.try(t.Context(), m)
-		if err != nil || r.Result != c.want || r.By != c.by {
+		if err != nil || r.Result != c.want || !strings.Contains(r.By, c.by) {
 			t.Errorf("%s -> %s: %s by %q, %v", c.before, c.after, r.Result, r.By, err)
 		}
 	}
-	if now, err := os.ReadFile(filepath.Join(dir, "m.go")); string(now) != string(src) {
-		t.Errorf("the file has changed: %q, %v", now, err)
+	for _, d := range []string{dir, copied} {
+		if now, err := os.ReadFile(filepath.Join(d, "m.go")); string(now) != string(src) {
+			t.Errorf("the file has changed: %q, %v", now, err)
+		}
 	}
 }

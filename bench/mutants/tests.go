@@ -41,8 +41,10 @@ var rooms = []room{
 	{"internal/disk", []check{host("-short", "./internal/disk"), cmd}},
 	{"internal/pe", []check{host("./internal/pe"), host("./internal/efi")}},
 	{"metal/vt", []check{host("./metal/vt")}},
-	{"metal", []check{host("-run", "Test(Spans.*|M.*Arguments|Unicode|EveryCharacter|Paths|UnixTime|Descriptors|Layouts|GUIDs|KernelCalls|Linux.*|GDT|ConsoleCells|SimilarCharacters|SerialBytes|Names|Inodes|Queues|Turns|Affinity|FreeFile|LimitBootCalls|AcceptRandom|NoRandom|OtherCores)$", "./metal"),
-		vm("-failfast", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "./metal")}},
+	{"screen", []check{host("-short", "./screen")}},
+	{"internal/settings", []check{host("./internal/settings"), host("./internal/start")}},
+	{"internal/start", []check{host("./internal/start")}},
+	{"metal", []check{host("-short", "./metal"), vm("-failfast", "-timeout", "60m", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "-timeout", "60m", "./metal")}},
 }
 
 func checksOf(folder string) []check {

@@ -222,8 +222,17 @@ func (c *contents) names() []string {
 	if c.args != nil {
 		names = append(names, "LLAMA.TXT")
 	}
+	if c.certified() {
+		names = append(names, certificate)
+	}
 	return append(names, c.listed()...)
 }
+
+// certificate is what the program is signed with, on the disk.
+const certificate = "DB.CER"
+
+// certified says whether the disk gets the certificate: of a program that is signed, if no file of the host has its name.
+func (c *contents) certified() bool { return c.program.signer != nil && !c.taken[certificate] }
 
 // listed returns the names of the files of the host on the disk, with what they are called here, if that is something else.
 func (c *contents) listed() []string {
@@ -280,6 +289,9 @@ func (c *contents) write(ctx context.Context, output string) error {
 	files := []disk.File{disk.Content("EFI/BOOT/BOOTX64.EFI", application)}
 	if c.args != nil {
 		files = append(files, disk.Content("LLAMA.TXT", c.args))
+	}
+	if c.certified() {
+		files = append(files, disk.Content(certificate, c.program.signer.Certificate()))
 	}
 	for _, f := range c.files {
 		info, err := os.Stat(f.source)

@@ -17,8 +17,8 @@ import (
 
 const efiHelp = `Usage: efi [-o FILE] [PACKAGE]    build the UEFI application
 
-  -o FILE   where to write it (default BOOTX64.EFI)
-
+  -o FILE         where to write it (default BOOTX64.EFI)
+` + signingHelp + `
 PACKAGE is the one of bootllama, or any Go package main that imports bootllama/metal. A released bootllama has its own
 inside; others are built with Go.
 The firmware starts it from \EFI\BOOT\BOOTX64.EFI on a FAT volume.
@@ -28,6 +28,8 @@ The firmware starts it from \EFI\BOOT\BOOTX64.EFI on a FAT volume.
 func buildEFI(ctx context.Context, args []string, s streams) error {
 	flags := flag.NewFlagSet("efi", flag.ContinueOnError)
 	output := flags.String("o", "BOOTX64.EFI", "")
+	var keys signing
+	keys.register(flags)
 	packages, err := operands(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		_, err := io.WriteString(s.stdout, efiHelp)
@@ -39,21 +41,27 @@ func buildEFI(ctx context.Context, args []string, s streams) error {
 	if len(packages) > 1 {
 		return run.Usagef("one PACKAGE, not %d: %s", len(packages), list(packages))
 	}
-	var options efi.Options
+	var p program
 	if len(packages) == 1 { // perhaps of another module
-		options = efi.Options{Dir: ".", Package: packages[0]}
+		p.build = efi.Options{Dir: ".", Package: packages[0]}
 	}
-	if err := checkOutput(ctx, file.Check, *output, program{build: options}, nil); err != nil {
+	if err := keys.check(); err != nil {
+		return err
+	}
+	if err := checkOutput(ctx, file.Check, *output, p, keys.files()); err != nil {
 		return err
 	}
 	given := false
-	flags.Visit(func(*flag.Flag) { given = true })
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "o" })
 	if !given {
 		if err := checkDefault(*output); err != nil {
 			return err
 		}
 	}
-	application, err := efi.Build(ctx, options)
+	if p.signer, err = keys.load(); err != nil {
+		return err
+	}
+	application, err := p.bytes(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ const imageHelp = `Usage: image [MODEL…] -o FILE [options]       write a disk 
   --free SIZE     room that is left on it, such as 4G or 500M (K, M, G, T: 1024 each)
   --sector BYTES  logical sectors of the disk: 512 (default), or 4096 for one
                   that has such ("4Kn"; sticks do not)
+` + signingHelp + `                  DB.CER on the disk is that certificate, for the firmware's setup
 
 The machine starts with the MODEL, with the one that is built in if there is none, and of several it asks which in a menu:
 with -i it writes that text, else it holds a session at its keyboard. LLAMA.TXT, a text on the disk in which every line is
@@ -43,7 +44,7 @@ The other options are those of run.
 `
 
 // advice says how an image gets onto a stick, first on the system goos, where the image is.
-func advice(output, goos string) string {
+func advice(output, goos string, signed bool) string {
 	lines := map[string]string{
 		"linux":   "  Linux    lsblk              then  sudo dd if=%s of=/dev/sdX bs=4M conv=fsync\n",
 		"darwin":  "  macOS    diskutil list      then  diskutil unmountDisk /dev/diskN && sudo dd if=%s of=/dev/rdiskN bs=4m\n",
@@ -62,6 +63,9 @@ func advice(output, goos string) string {
 			text += fmt.Sprintf(line, name)
 			delete(lines, system)
 		}
+	}
+	if signed {
+		return text + "Then start the PC from the stick, with Secure Boot off or, once its setup has enrolled DB.CER from the stick (\"db\"), on.\n"
 	}
 	return text + "Then start the PC from the stick, with Secure Boot off.\n"
 }
@@ -96,6 +100,7 @@ type imageOptions struct {
 	run.Options
 	output  string
 	program string // "": bootllama's
+	keys    signing
 	disk    disk.Options
 	files   []string // of the program
 	models  []string // "" for the one that is built in
@@ -107,6 +112,7 @@ func parseImage(args []string) (imageOptions, error) {
 	o.Register(flags)
 	flags.StringVar(&o.output, "o", "", "")
 	flags.StringVar(&o.program, "efi", "", "")
+	o.keys.register(flags)
 	flags.Func("free", "", byteSize(&o.disk.Free))
 	flags.Func("sector", "", func(s string) (err error) {
 		if o.disk.Sector, err = strconv.ParseInt(s, 10, 64); err != nil || o.disk.Sector != 512 && o.disk.Sector != 4096 {
@@ -119,7 +125,7 @@ func parseImage(args []string) (imageOptions, error) {
 	case err != nil:
 		return o, err
 	case o.program != "":
-		o.files, err = named, programFlags(flags, "o", "free", "sector")
+		o.files, err = named, programFlags(flags, "o", "free", "sector", "sign", "cert")
 	default:
 		o.models = named
 		if len(named) == 0 {
@@ -129,6 +135,9 @@ func parseImage(args []string) (imageOptions, error) {
 	}
 	if err == nil && o.output == "" {
 		err = run.Usagef("no -o FILE: where shall the image be written?")
+	}
+	if err == nil {
+		err = o.keys.check()
 	}
 	return o, err
 }
@@ -152,7 +161,13 @@ func image(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	c.options = o.disk
-	if err := checkOutput(ctx, file.Check, o.output, c.program, c.sources()); err != nil {
+	if err := checkOutput(ctx, file.Check, o.output, c.program, append(c.sources(), o.keys.files()...)); err != nil {
+		return err
+	}
+	if err := o.keys.secret(c.sources()); err != nil {
+		return err
+	}
+	if c.program.signer, err = o.keys.load(); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
@@ -174,7 +189,7 @@ func image(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s, with %s\n%s", o.output, size(info.Size()), list(c.names()), advice(o.output, runtime.GOOS))
+	_, err = fmt.Fprintf(s.stderr, "wrote %s: %s, with %s\n%s", o.output, size(info.Size()), list(c.names()), advice(o.output, runtime.GOOS, c.program.signer != nil))
 	return err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"debug/pe"
 	"flag"
@@ -15,12 +16,14 @@ import (
 
 	"bootllama/internal/efi"
 	"bootllama/internal/run"
+	"bootllama/internal/sign"
 )
 
 // program is the EFI application of a disk.
 type program struct {
-	file  string      // of one that is built already, "": build it
-	build efi.Options // the zero value: bootllama's
+	file   string       // of one that is built already, "": build it
+	build  efi.Options  // the zero value: bootllama's
+	signer *sign.Signer // nil: it stays as it is
 }
 
 // newProgram is the program of --efi: a file that ends in .efi, or a package.
@@ -31,8 +34,20 @@ func newProgram(name string) program {
 	return program{build: efi.Options{Dir: ".", Package: name}} // perhaps of another module
 }
 
-// bytes reads or builds the program.
+// bytes reads or builds the program, and signs it.
 func (p program) bytes(ctx context.Context) ([]byte, error) {
+	b, err := p.unsigned(ctx)
+	if err != nil || p.signer == nil {
+		return b, err
+	}
+	if b, err = p.signer.Sign(b); err != nil {
+		err = fmt.Errorf("cannot sign %s: %w", cmp.Or(p.file, "BOOTX64.EFI"), err)
+	}
+	return b, err
+}
+
+// unsigned reads or builds the program.
+func (p program) unsigned(ctx context.Context) ([]byte, error) {
 	if p.file == "" {
 		return efi.Build(ctx, p.build)
 	}

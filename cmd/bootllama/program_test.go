@@ -54,7 +54,7 @@ func TestProgramFiles(t *testing.T) {
 // TestProgramErrors: each is one line with the user's file or option.
 func TestProgramErrors(t *testing.T) {
 	leavesNothing(t)
-	dir := folder(t, "text.efi", "a/x", "b/X", "colon:.txt")
+	dir := folder(t, "text.efi", "a/x", "b/X", "colon:.txt", "key")
 	t.Chdir(dir)
 	for _, c := range []struct{ command, want string }{
 		{"image --efi absent.efi -o i", "open absent.efi: no such file"},
@@ -74,6 +74,17 @@ func TestProgramErrors(t *testing.T) {
 		{"image --free -1 -o i", "--free: want a size"},
 		{"image --free 9999999999G -o i", "--free: want a size"},
 		{"image --free 3T -o i", "the largest volume of FAT32 is 2048 GiB"},
+		{"image --sign key -o i", "--sign key: --cert CERT is missing"},
+		{"image --efi text.efi --cert a/x -o i", "--cert a/x: --sign KEY is missing"},
+		{"efi --sign key", "--sign key: --cert CERT is missing"},
+		{"image --sign= --cert= -o i", "--sign: want the name of a file"},
+		{"image --sign absent --cert a/x -o i", "open absent: no such file"},
+		{"image --sign key --cert a/x -o i", "key key: there is no private key in it"},
+		{"image --efi text.efi . --sign key --cert a/x -o i", "key is the key, which must not be on a stick"},
+		{"efi --sign key --cert a/x -o i", "key key: there is no private key in it"},
+		{"image --sign key --cert a/x -o key", ": that is key, which is read: "},
+		{"image --sign key --cert a/x -o a/x", ": that is a/x, which is read: "},
+		{"efi --sign key --cert a/x -o key", ": that is key, which is read: "},
 		{"image --sector 520 -o i", "--sector: disks have sectors of 512 or 4096 bytes"},
 	} {
 		if strings.HasPrefix(c.command, "boot") {
@@ -86,7 +97,7 @@ func TestProgramErrors(t *testing.T) {
 			t.Errorf("%s: status %d, stdout %q, stderr %q, want %q", c.command, status, stdout, stderr, c.want)
 		}
 	}
-	checkOnly(t, dir, "a", "b", "colon:.txt", "text.efi")
+	checkOnly(t, dir, "a", "b", "colon:.txt", "key", "text.efi")
 }
 
 // TestByteSize: sizes as people write them.
@@ -117,7 +128,9 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("a shell takes %s for %q", got, out)
 		}
 	}
-	text := func(goos string) []string { return strings.SplitAfter(advice("dir/my stick.img", goos), "\n")[1:4] }
+	text := func(goos string) []string {
+		return strings.SplitAfter(advice("dir/my stick.img", goos, false), "\n")[1:4]
+	}
 	linux, macOS, windows := "sudo dd if='dir/my stick.img' of=/dev/sdX bs=4M conv=fsync\n", "sudo dd if='dir/my stick.img' of=/dev/rdiskN bs=4m\n", "with the file dir/my stick.img\n"
 	for goos, want := range map[string][]string{
 		"linux":   {linux, strings.ReplaceAll(macOS, "dir/", ""), strings.ReplaceAll(windows, "dir/", "")},

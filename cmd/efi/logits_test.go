@@ -11,7 +11,6 @@ import (
 
 	"bootllama/internal/efi"
 	"bootllama/internal/golden"
-	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 )
 
@@ -19,9 +18,7 @@ import (
 // Go release, too, the logits have llama2.c's bits, and tokens and text of every golden of
 // this repository's models are llama2.c's.
 func TestLogitsOnMetal(t *testing.T) {
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	s := newScript()
 	var cases []golden.Case
 	absent := 0

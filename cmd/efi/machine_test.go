@@ -18,7 +18,6 @@ import (
 	"bootllama/internal/golden"
 	"bootllama/internal/randommodel"
 	"bootllama/internal/run"
-	"bootllama/internal/vm"
 	"bootllama/internal/vm/vmtest"
 )
 
@@ -26,9 +25,7 @@ const root = "../.." // of the repository
 
 func build(t *testing.T) disk.File {
 	t.Helper()
-	if _, err := vm.FindQEMU(); err != nil {
-		t.Skip(err)
-	}
+	vmtest.Need(t)
 	app, err := efi.Build(t.Context(), efi.Options{})
 	if err != nil {
 		t.Fatal(err)

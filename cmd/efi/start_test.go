@@ -29,13 +29,19 @@ func sits(t *testing.T, files []disk.File, do func(ctx context.Context, m *vm.Ru
 // sitsAt is sits with the image of that name, which it makes.
 func sitsAt(t *testing.T, image string, files []disk.File, do func(ctx context.Context, m *vm.Running) error) (stdout, stderr string) {
 	t.Helper()
+	return sitsFor(t, image, 4*time.Minute, files, do)
+}
+
+// sitsFor is sitsAt for another time than four minutes.
+func sitsFor(t *testing.T, image string, limit time.Duration, files []disk.File, do func(ctx context.Context, m *vm.Running) error) (stdout, stderr string) {
+	t.Helper()
 	application := build(t)
 	application.Path = "EFI/BOOT/BOOTX64.EFI"
 	if err := disk.Write(t.Context(), image, append(files, application), disk.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var out, errs, log bytes.Buffer
-	machine := vm.Machine{Disk: image, Person: true, Stay: true, Accel: "tcg", Timeout: 4 * time.Minute, Stdout: &out, Stderr: &errs, Log: &log}
+	machine := vm.Machine{Disk: image, Person: true, Stay: true, Accel: "tcg", Timeout: limit, Stdout: &out, Stderr: &errs, Log: &log}
 	ctx, cancel := context.WithCancel(t.Context()) // switches it off
 	defer cancel()
 	m, err := machine.Start(ctx)

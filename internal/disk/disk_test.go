@@ -20,8 +20,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"bootllama/internal/efi"
 )
 
 // need skips a test loudly where a program is not installed.
@@ -847,59 +845,5 @@ func TestClusters(t *testing.T) {
 	// Root 1, A 1, B 2, small files 14 (one is empty), BIG 2.
 	if got := tr.clusters(512); got != 20 {
 		t.Errorf("%d clusters, want 20", got)
-	}
-}
-
-// TestBoot boots an image in QEMU, from a USB stick with sectors of 512 bytes and from a virtio disk with 4096: the firmware
-// finds the partition, which is no System Partition, the volume and \EFI\BOOT\BOOTX64.EFI, loads it, relocates it (one
-// ImageBase cannot be had) and calls it; it says hello through a pointer in its data.
-func TestBoot(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: boot (-short)")
-	}
-	const code, vars = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		t.Skipf("SKIPPED: no boot: %v", err)
-	}
-	store, err := os.ReadFile(vars)
-	if err != nil {
-		t.Skipf("SKIPPED: no boot: %v", err)
-	}
-	dir := t.TempDir()
-	const blocks = ",drive=disk,logical_block_size=4096,physical_block_size=4096"
-	for _, c := range []struct {
-		base    uint64
-		sector  int64
-		devices []string
-	}{
-		{0, 512, []string{"-device", "qemu-xhci", "-device", "usb-storage,drive=disk,removable=on"}},
-		{0x10_0000_0000, 4096, []string{"-device", "virtio-blk-pci" + blocks}},
-	} {
-		base := c.base
-		// A fresh variable store: in a used one, a new disk comes after the shell in the order of boot options.
-		if err := os.WriteFile(filepath.Join(dir, "vars"), store, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		app, err := efi.Build(t.Context(), efi.Options{Dir: filepath.Join("..", "efi", "testdata", "tiny"), ImageBase: base})
-		if err != nil {
-			t.Fatal(err)
-		}
-		image := write(t, []File{Content("EFI/BOOT/BOOTX64.EFI", app), Content("MODEL.BIN", random("m", 40*mib))}, Options{Sector: c.sector})
-		out := filepath.Join(dir, "out")
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer cancel()
-		qemu := exec.CommandContext(ctx, "qemu-system-x86_64", append(c.devices, "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", "256",
-			"-display", "none", "-nic", "none", "-serial", "none", "-monitor", "none", "-no-reboot",
-			"-drive", "if=pflash,format=raw,readonly=on,file="+code, "-drive", "if=pflash,format=raw,file="+filepath.Join(dir, "vars"),
-			"-drive", "if=none,id=disk,format=raw,snapshot=on,file="+image,
-			"-chardev", "file,id=out,path="+out, "-device", "isa-debugcon,iobase=0xe9,chardev=out", "-device", "isa-debug-exit,iobase=0xf4")...)
-		log, err := qemu.CombinedOutput()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 0x2a<<1|1 {
-			t.Errorf("ImageBase %#x: QEMU: %v, want exit status 85\n%s", base, err, log)
-		}
-		if b, err := os.ReadFile(out); err != nil || string(b) != "hello from Go\n" {
-			t.Errorf("ImageBase %#x: the machine said %q, %v", base, b, err)
-		}
 	}
 }

@@ -3,6 +3,7 @@ package flags
 import (
 	"errors"
 	"flag"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,4 +62,25 @@ func TestOperands(t *testing.T) {
 	if _, err := Parse(set(), []string{"a", "-h"}); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
+}
+
+// FuzzParse: any command line is operands or an error, and what stands behind -- are operands.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"a\x00-n\x001\x00b", "--tempp=1", "--\x00--", "--number\x00a: -number: x", "-yes=maybe", "---x", "--=x", "-", "--n\x00-n", "--text\x00--\x00--"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, "\x00")
+		operands, err := Parse(set(), args)
+		if err != nil && err.Error() == "" || len(operands) > len(args) {
+			t.Errorf("%q: %q, %v", args, operands, err)
+		}
+		if err != nil || slices.Contains(args, "--") {
+			return
+		}
+		more := append(slices.Clone(args), "--", "-x", "--")
+		if got, err := Parse(set(), more); err != nil || !slices.Equal(got, append(operands, "-x", "--")) {
+			t.Errorf("%q: %q, %v, without the end %q", more, got, err, operands)
+		}
+	})
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"bootllama/internal/heap"
 )
 
 // toolchains are the Go releases whose ELF files are converted here.
@@ -619,7 +621,9 @@ func FuzzConvert(f *testing.F) {
 		copy(b[hash:], s)
 		copy(b[dynamic:], d)
 		b = b[:min(len(b), int(size))]
-		out, err := Convert(bytes.NewReader(b), Options{ImageBase: base})
+		var out []byte
+		var err error
+		heap.Check(t, len(b), 16, func() { out, err = Convert(bytes.NewReader(b), Options{ImageBase: base}) })
 		if (err == nil) == (out == nil) {
 			t.Fatal("neither or both of result and error")
 		}

@@ -25,8 +25,11 @@ func (k Keys) isCommandLine(line string) bool {
 func (k Keys) args(lines []string, problems []Problem) ([]string, []Problem) {
 	args := []string{}
 	value := false // the next line is the value of an option
+	before := len(problems)
 	for i, line := range lines {
 		switch {
+		case len(problems)-before == maxProblems:
+			return args, append(problems, givenUp(i+1))
 		case line == "" || line[0] == '#':
 			continue
 		case line[0] == '"':

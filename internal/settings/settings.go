@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -24,6 +25,15 @@ import (
 
 // MaxSize bounds the size of a file in bytes.
 const MaxSize = 1 << 20
+
+// maxProblems bounds the mistakes that are told of a file, which is then not read further: one of another kind may have
+// hundreds of thousands.
+const maxProblems = 20
+
+// givenUp is the problem behind the last one.
+func givenUp(line int) Problem {
+	return Problem{line, "there are too many mistakes: this line and those below it were not read"}
+}
 
 // Problem is a mistake in a file: its line, and what is wrong with it.
 type Problem struct {
@@ -57,6 +67,8 @@ type Keys struct {
 	Other map[string]string
 	// Commands are words with which a file of the old form begins.
 	Commands []string
+
+	index map[string]string // flags by their keys as bare returns them
 }
 
 // Read sets the flags as the file with this content says. The text may be UTF-8 or UTF-16 and begin with a byte order mark,
@@ -68,7 +80,7 @@ type Keys struct {
 func (k Keys) Read(data []byte) (f File) {
 	f.Given = map[string]int{}
 	lines, problems := split(data)
-	f.Problems = problems
+	f.Problems, k.index = problems, k.bareKeys()
 	for i, line := range lines {
 		if line == "" || line[0] == '#' {
 			continue
@@ -79,6 +91,10 @@ func (k Keys) Read(data []byte) (f File) {
 		}
 		lines = lines[i:]
 		for j, line := range lines {
+			if len(f.Problems)-len(problems) == maxProblems {
+				f.Problems = append(f.Problems, givenUp(i+j+1))
+				break
+			}
 			k.setLine(&f, i+j+1, line)
 		}
 		break
@@ -96,6 +112,9 @@ func split(data []byte) (lines []string, problems []Problem) {
 	lines = strings.Split(text, "\n")
 	for i, line := range lines {
 		if !utf8.ValidString(line) || strings.ContainsRune(line, 0) {
+			if len(problems) == maxProblems {
+				return lines[:i], append(problems, givenUp(i+1))
+			}
 			problems = append(problems, Problem{i + 1, "it is not UTF-8: save the file as UTF-8"})
 			line = ""
 		}
@@ -221,27 +240,30 @@ func closing(text, mark string) (body, rest string, ok bool) {
 
 // bare is a key without what does not count in it.
 func bare(key string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "", "\t", "").Replace(strings.ToLower(key))
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_ \t", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, key)
+}
+
+// bareKeys returns the flags by their keys.
+func (k Keys) bareKeys() map[string]string {
+	index := map[string]string{}
+	k.Flags.VisitAll(func(f *flag.Flag) {
+		if len(f.Name) > 1 {
+			index[bare(f.Name)] = f.Name
+		}
+	})
+	for other, flag := range k.Other {
+		index[bare(other)] = flag
+	}
+	return index
 }
 
 // find returns the flag of a key, "" if there is none.
-func (k Keys) find(key string) (name string) {
-	want := bare(key)
-	if want == "" {
-		return ""
-	}
-	for other, flag := range k.Other {
-		if bare(other) == want {
-			return flag
-		}
-	}
-	k.Flags.VisitAll(func(f *flag.Flag) {
-		if len(f.Name) > 1 && bare(f.Name) == want {
-			name = f.Name
-		}
-	})
-	return name
-}
+func (k Keys) find(key string) (name string) { return k.index[bare(key)] }
 
 // names returns all keys, sorted.
 func (k Keys) names() (names []string) {

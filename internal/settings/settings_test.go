@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"bootllama/internal/heap"
 )
 
 // keys are some like run's. set gets what was set, in order.
@@ -161,14 +163,43 @@ func FuzzArgs(f *testing.F) {
 	})
 }
 
+// tooMany are lines of which a file of another kind may have hundreds of thousands.
+var tooMany = []string{"\xff\n", "x\n", "end=\n", "end=1\n", "topp=x\n", "x=1\n", "\"\n", "-\"\n"}
+
+// TestTooMany: a file that is no settings at all is told in a few lines, and takes a moment.
+func TestTooMany(t *testing.T) {
+	for _, line := range tooMany {
+		for _, begin := range []string{"", "run\n", "end = off\n"} {
+			var set []string
+			var f File
+			file := []byte(begin + strings.Repeat(line, MaxSize/len(line)-10))
+			heap.Check(t, len(file), 64, func() { f = keys(&set).Read(file) })
+			wrong := line != "end=\n" && !(begin == "run\n" && line[0] != '\xff' && line[0] != '"' && line[0] != '-')
+			if n := len(f.Problems); wrong && n != maxProblems+1 || !wrong && n != 0 {
+				t.Errorf("%q and many %q: %d problems", begin, line, n)
+			} else if wrong && !strings.Contains(f.Problems[n-1].Text, "were not read") {
+				t.Errorf("%q and many %q: the last problem is %+v", begin, line, f.Problems[n-1])
+			}
+			if begin == "end = off\n" && !slices.Contains(set, "end=off") {
+				t.Errorf("many %q: the line before them does not count: %q", line, set)
+			}
+		}
+	}
+}
+
 // FuzzRead: any file is read without a panic, problems name lines that exist, and what Quote writes is read.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("temperature = 0.5\nend=off # x"), "a # b")
 	f.Add([]byte("\xff\xfee\x00=\x00"), "\"\\\n")
 	f.Add([]byte("run\n-t \"0"), "")
+	for _, line := range tooMany {
+		f.Add([]byte(strings.Repeat(line, 3000)), "")
+		f.Add([]byte("run\n"+strings.Repeat(line, 3000)), "")
+	}
 	f.Fuzz(func(t *testing.T, file []byte, value string) {
 		var set []string
-		got := keys(&set).Read(file)
+		var got File
+		heap.Check(t, len(file), 128, func() { got = keys(&set).Read(file) })
 		lines := len(file) + 1
 		for _, p := range got.Problems {
 			if p.Line < 0 || p.Line > lines || p.Text == "" {

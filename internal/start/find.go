@@ -101,13 +101,10 @@ func isCandidate(name string, beside []fs.DirEntry) bool {
 		return true
 	}
 	// The first one there is shows what is missing.
-	for i := 1; i < no; i++ {
-		before := partName(base, i, count)
-		if slices.ContainsFunc(beside, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), before) }) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(beside, func(e fs.DirEntry) bool {
+		n, _, ok := part(e.Name())
+		return ok && n < no && strings.EqualFold(e.Name(), partName(base, n, count))
+	})
 }
 
 // part returns the number in a name that ends in -00002-of-00003.gguf, and how many there are.

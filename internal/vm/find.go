@@ -49,11 +49,14 @@ func qemuDirs(goos string, getenv func(string) string) []string {
 	return nil
 }
 
-// Firmware is a UEFI firmware for QEMU's q35 machine.
+// Firmware is a UEFI firmware for QEMU's machines.
 type Firmware struct {
 	Code string // the firmware, or firmware and variable store in one image
 	Vars string // template of the variable store; "": it is in Code
 }
+
+// rom reports whether the firmware takes the place of the PC's BIOS and has no variable store, as U-Boot.
+func (f Firmware) rom() bool { return filepath.Ext(f.Code) == ".rom" }
 
 // firmwares are the places of known distributions, best first. The 4 MiB builds come first (they are what distributions
 // maintain); none of them enforces Secure Boot, whose builds refuse an unsigned application.
@@ -123,12 +126,12 @@ func firmwareAt(path string) (Firmware, error) {
 	if err != nil {
 		return Firmware{}, fmt.Errorf("firmware: %w", err)
 	}
-	if len(head) == 32 && bytes.Equal(head[16:], nvData) {
-		return Firmware{Code: path}, nil
+	if f := (Firmware{Code: path}); f.rom() || len(head) == 32 && bytes.Equal(head[16:], nvData) {
+		return f, nil
 	}
 	dir, name := filepath.Split(path)
 	for _, swap := range [][]string{{"CODE", "VARS"}, {"code", "vars"}, {"x86_64-code", "i386-vars"},
-		{".secboot", "", "CODE", "VARS"}, {"x86_64-secure-code", "i386-vars"}} {
+		{".secboot.strictnx", "", ".secboot", "", "CODE", "VARS"}, {"x86_64-secure-code", "i386-vars"}} {
 		vars := strings.NewReplacer(swap...).Replace(name)
 		if vars != name && isFile(dir+vars) {
 			return Firmware{Code: path, Vars: dir + vars}, nil
@@ -155,6 +158,9 @@ func readHead(path string, n int) ([]byte, error) {
 // flash copies the variable store into dir and returns QEMU's arguments for the firmware. Without a fresh copy a machine
 // would use the boot order of the previous one.
 func (f Firmware) flash(dir string) ([]string, error) {
+	if f.rom() {
+		return []string{"-bios", f.Code}, nil
+	}
 	store := filepath.Join(dir, "vars.fd")
 	if err := copyFile(store, cmp.Or(f.Vars, f.Code)); err != nil {
 		return nil, fmt.Errorf("firmware: %w", err)

@@ -98,17 +98,19 @@ func TestFirmwareAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := strings.Repeat("\x00", 16) + string(guid)
-	put(t, dir, map[string]string{"A_CODE.fd": "", "A_VARS.fd": "", "B_CODE.secboot.fd": "", "B_VARS.fd": "", "whole.fd": store,
+	put(t, dir, map[string]string{"A_CODE.fd": "", "A_VARS.fd": "", "B_CODE.secboot.fd": "", "B_CODE.secboot.strictnx.fd": "", "B_VARS.fd": "", "whole.fd": store, "u-boot.rom": "",
 		"edk2-x86_64-code.fd": "", "edk2-i386-vars.fd": "", "lonely.fd": strings.Repeat("x", 99)})
 	at := func(name string) string { return filepath.Join(dir, name) }
-	for code, vars := range map[string]string{"A_CODE.fd": "A_VARS.fd", "B_CODE.secboot.fd": "B_VARS.fd",
+	for code, vars := range map[string]string{"A_CODE.fd": "A_VARS.fd", "B_CODE.secboot.fd": "B_VARS.fd", "B_CODE.secboot.strictnx.fd": "B_VARS.fd",
 		"edk2-x86_64-code.fd": "edk2-i386-vars.fd"} {
 		if got, err := findFirmware("/", "", at(code)); got != (Firmware{at(code), at(vars)}) || err != nil {
 			t.Error(got, err)
 		}
 	}
-	if got, err := findFirmware("/", "", at("whole.fd")); got != (Firmware{Code: at("whole.fd")}) || err != nil {
-		t.Error(got, err)
+	for _, name := range []string{"whole.fd", "u-boot.rom"} {
+		if got, err := findFirmware("/", "", at(name)); got != (Firmware{Code: at(name)}) || err != nil {
+			t.Error(got, err)
+		}
 	}
 	for _, bad := range []string{"lonely.fd", "absent.fd"} {
 		if _, err := findFirmware("/", "", at(bad)); err == nil || !strings.Contains(err.Error(), bad) {
@@ -134,6 +136,9 @@ func TestFlash(t *testing.T) {
 	args, err = Firmware{Code: at("whole")}.flash(private)
 	if want := []string{"-drive", "if=pflash,format=raw,file=" + filepath.Join(private, "vars.fd")}; !slices.Equal(args, want) || err != nil {
 		t.Errorf("%q, %v; want %q", args, err, want)
+	}
+	if args, err := (Firmware{Code: at("u-boot.rom")}).flash(private); !slices.Equal(args, []string{"-bios", at("u-boot.rom")}) || err != nil {
+		t.Errorf("%q, %v", args, err)
 	}
 }
 

@@ -37,19 +37,22 @@ var ErrNotStarted = errors.New("the firmware did not start the program")
 // meaning of zero values; Disk is required.
 type Machine struct {
 	Disk     string // path of a raw disk image, which the firmware boots
+	Medium   string // QEMU's -device for it, without its drive; "": ide-hd,bus=ide.0
 	ReadOnly bool   // the disk is write-protected (as a virtio disk: QEMU's AHCI disks cannot be)
 	Second   string // path of another one, behind the first; "": none
 
+	Chipset   string   // QEMU's -machine; "": q35
 	CPUs      int      // 0: 1
 	MemoryMiB int      // 0: 512
 	CPU       string   // QEMU's -cpu; "": max
 	VGA       string   // QEMU's -vga; "": std
-	Devices   []string // more of QEMU's -device
+	Devices   []string // more of QEMU's -device; Medium may be on them
 	Accel     string   // auto, kvm or tcg; "": auto
 	Firmware  string   // path of an OVMF or edk2 image; "": where distributions put it
 
 	Screen  bool          // show the machine's screen in a window
 	Person  bool          // nobody reads the programs' exit statuses: they end as on a PC, at which a person sits
+	Bare    bool          // as Person, and there are no debug ports at all: only console and screen tell what the program does
 	Timeout time.Duration // 0: none
 
 	Stdout io.Writer // nil: io.Discard
@@ -266,7 +269,7 @@ func startLocked(cmd *exec.Cmd) (<-chan error, error) {
 // args are QEMU's arguments.
 func (r *Running) args(display string, flash, accel []string) []string {
 	m := r.machine
-	args := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-vga", cmp.Or(m.VGA, "std"), "-nic", "none"}
+	args := []string{"-nodefaults", "-no-user-config", "-machine", cmp.Or(m.Chipset, "q35"), "-vga", cmp.Or(m.VGA, "std"), "-nic", "none"}
 	if !m.Restart {
 		args = append(args, "-no-reboot")
 	}
@@ -276,22 +279,22 @@ func (r *Running) args(display string, flash, accel []string) []string {
 	args = append(args, "-cpu", cmp.Or(m.CPU, "max"), "-smp", strconv.Itoa(cmp.Or(m.CPUs, 1)), "-m", strconv.Itoa(cmp.Or(m.MemoryMiB, 512)))
 	args = append(args, "-display", display)
 	args = append(args, flash...)
-	drive, device := "if=none,format=raw,id=disk,file="+escape(m.Disk), "ide-hd,bus=ide.0"
+	for _, d := range m.Devices {
+		args = append(args, "-device", d)
+	}
+	drive, device := "if=none,format=raw,id=disk,file="+escape(m.Disk), cmp.Or(m.Medium, "ide-hd,bus=ide.0")
 	if m.ReadOnly {
-		drive, device = drive+",readonly=on", "virtio-blk-pci"
+		drive, device = drive+",readonly=on", cmp.Or(m.Medium, "virtio-blk-pci")
 	}
 	args = append(args, "-drive", drive, "-device", device+",drive=disk")
 	if m.Second != "" {
 		args = append(args, "-drive", "if=none,format=raw,id=second,file="+escape(m.Second), "-device", "ide-hd,bus=ide.1,drive=second")
 	}
-	for _, d := range m.Devices {
-		args = append(args, "-device", d)
-	}
 	for _, name := range ports {
 		args = append(args, "-chardev", "socket,id="+name+",path="+escape(filepath.Join(r.dir, name)))
 	}
 	for _, p := range [][2]string{{"stdout", "0xe9"}, {"stderr", "0xea"}, {"status", "0xeb"}} {
-		if p[0] == "status" && m.Person {
+		if m.Bare || p[0] == "status" && m.Person {
 			continue
 		}
 		args = append(args, "-device", "isa-debugcon,iobase="+p[1]+",readback="+p[1]+",chardev="+p[0])

@@ -357,3 +357,29 @@ func TestNothingBootable(t *testing.T) {
 		r.cancel(nil)
 	}
 }
+
+// TestArgs: a machine has the medium that is wanted, behind the devices that it may be on, and a bare one no debug ports.
+func TestArgs(t *testing.T) {
+	for _, c := range []struct {
+		machine    Machine
+		has, hasNo []string
+	}{
+		{Machine{Disk: "a,b"}, []string{"-machine q35 ", "file=a,,b -device ide-hd,bus=ide.0,drive=disk", "iobase=0xe9", "iobase=0xea", "iobase=0xeb"}, nil},
+		{Machine{Disk: "d", Person: true}, []string{"iobase=0xe9", "iobase=0xea"}, []string{"iobase=0xeb"}},
+		{Machine{Disk: "d", Bare: true, Chipset: "pc", Devices: []string{"qemu-xhci"}, Medium: "usb-storage,removable=on"},
+			[]string{"-machine pc ", "-device qemu-xhci -drive if=none,format=raw,id=disk,file=d -device usb-storage,removable=on,drive=disk"}, []string{"debugcon"}},
+		{Machine{Disk: "d", ReadOnly: true}, []string{"file=d,readonly=on -device virtio-blk-pci,drive=disk"}, nil},
+	} {
+		args := strings.Join((&Running{machine: c.machine}).args("none", nil, nil), " ")
+		for _, s := range c.has {
+			if !strings.Contains(args, s) {
+				t.Errorf("%+v: no %q in %s", c.machine, s, args)
+			}
+		}
+		for _, s := range c.hasNo {
+			if strings.Contains(args, s) {
+				t.Errorf("%+v: %q in %s", c.machine, s, args)
+			}
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/width"
+
+	"bootllama/internal/heap"
 )
 
 func newTerminal(columns, rows int) *Terminal {
@@ -490,6 +492,13 @@ func FuzzTerminal(f *testing.F) {
 	}
 	term := new(Terminal)
 	f.Fuzz(func(t *testing.T, input []byte) {
+		*term = Terminal{}
+		term.Resize(7, 5)
+		heap.Check(t, len(input), 0, func() {
+			for _, b := range input {
+				term.Write(b)
+			}
+		})
 		*term = Terminal{}
 		term.Resize(7, 5)
 		var d drawn

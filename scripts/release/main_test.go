@@ -5,10 +5,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -182,7 +187,7 @@ func checkArchive(t *testing.T, files map[string]member, folder string, p platfo
 		!bytes.Equal(files[folder+"/THIRD_PARTY.txt"].data, released["THIRD_PARTY.txt"]) {
 		t.Fatalf("%d files, mode %v", len(files), program.mode)
 	}
-	for _, want := range []string{"Copyright 2009 The Go Authors", "golang.org/x/term v", "golang.org/x/image v", "Bigelow & Holmes Inc"} {
+	for _, want := range []string{"Copyright 2009 The Go Authors", "golang.org/x/term v", "golang.org/x/image v", "github.com/sassoftware/relic/v7 v", "Bigelow & Holmes Inc"} {
 		if !bytes.Contains(released["THIRD_PARTY.txt"], []byte(want)) {
 			t.Errorf("THIRD_PARTY.txt does not have %q", want)
 		}
@@ -192,6 +197,7 @@ func checkArchive(t *testing.T, files map[string]member, folder string, p platfo
 	if err := os.WriteFile(name, program.data, 0o777); err != nil {
 		t.Fatal(err)
 	}
+	writeKey(t, dir)
 	for _, c := range []struct {
 		args []string
 		want string
@@ -201,6 +207,7 @@ func checkArchive(t *testing.T, files map[string]member, folder string, p platfo
 		{[]string{"efi"}, "wrote BOOTX64.EFI"}, // in the place of its own
 		{[]string{"image", "-o", "stick.img"}, "wrote stick.img"},
 		{[]string{"image", "-o", "stick.img"}, "wrote stick.img"},
+		{[]string{"image", "--sign", "db.key", "--cert", "db.cer", "-o", "signed.img"}, ", LLAMA.TXT, DB.CER\n"},
 		{[]string{"run", "-s", "10", "-n", "5"}, "In a little"},
 	} {
 		command := exec.Command(name, c.args...)
@@ -226,6 +233,21 @@ func checkArchive(t *testing.T, files map[string]member, folder string, p platfo
 	image, err2 := os.ReadFile(filepath.Join(dir, "stick.img"))
 	if err1 != nil || err2 != nil || !bytes.Equal(stick, image) {
 		t.Error("bootllama image writes another stick than the release has: ", err1, err2)
+	}
+}
+
+// writeKey writes a key and its certificate, db.key and db.cer.
+func writeKey(t *testing.T, dir string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err := errors.Join(err, os.WriteFile(filepath.Join(dir, "db.key"), x509.MarshalPKCS1PrivateKey(key), 0o600),
+		os.WriteFile(filepath.Join(dir, "db.cer"), cert, 0o600)); err != nil {
+		t.Fatal(err)
 	}
 }
 

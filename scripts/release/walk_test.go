@@ -80,33 +80,17 @@ func sit(t *testing.T, stick string) {
 		{"Who are you?", "tok/s"},
 		{"/save walk", "Saved as walk.txt"},
 	} {
-		if err := running.Press(append(chords(step.keys), "ret")...); err != nil {
+		if err := running.Press(vmtest.Chords(step.keys + "\r")...); err != nil {
 			t.Fatal(err)
 		}
 		await(fmt.Sprintf("%d-%s", i+2, strings.Fields(step.keys)[0][1:]), step.shows)
 	}
-	if err := running.Press(append(chords("/off"), "ret")...); err != nil {
+	if err := running.Press(vmtest.Chords("/off\r")...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := running.Wait(); errors.Is(err, vm.ErrTimeout) {
 		t.Error("the machine was not switched off: ", err)
 	}
-}
-
-// chords are the keys of a US keyboard that type a text, as Press takes them.
-func chords(text string) (keys []string) {
-	named := map[rune]string{' ': "spc", '/': "slash", '.': "dot", '?': "shift-slash", '-': "minus"}
-	for _, r := range text {
-		switch name, ok := named[r]; {
-		case ok:
-			keys = append(keys, name)
-		case r >= 'A' && r <= 'Z':
-			keys = append(keys, "shift-"+strings.ToLower(string(r)))
-		default:
-			keys = append(keys, string(r))
-		}
-	}
-	return keys
 }
 
 // gunzip unpacks a file. Zeros become holes.

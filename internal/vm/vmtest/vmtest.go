@@ -29,13 +29,22 @@ type Bench struct {
 	Out, Err, Log bytes.Buffer
 }
 
-// New makes a machine with files on its volume, room for free bytes more, and lines
-// for its shell. It skips the test where there is no QEMU.
-func New(t testing.TB, files []disk.File, free int64, lines ...string) *Bench {
+// Need skips a test that starts a machine where there is no QEMU, and with -short.
+func Need(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a virtual machine: not with -short")
+	}
 	if _, err := vm.FindQEMU(); err != nil {
 		t.Skip(err)
 	}
+}
+
+// New makes a machine with files on its volume, room for free bytes more, and lines
+// for its shell. It needs QEMU (Need).
+func New(t testing.TB, files []disk.File, free int64, lines ...string) *Bench {
+	t.Helper()
+	Need(t)
 	script := strings.Join(append(append([]string{"@echo -off", "fs0:"}, lines...), "reset -s", ""), "\r\n")
 	image := filepath.Join(t.TempDir(), "disk.img")
 	files = append(files, Content("STARTUP.NSH", utf16File(script)))
@@ -127,6 +136,22 @@ func Copy(t testing.TB, name, path string) disk.File {
 		t.Fatal(err)
 	}
 	return disk.File{Path: name, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+// Chords are the keys of a US keyboard that type a text, as vm.Running.Press takes them.
+func Chords(text string) (keys []string) {
+	named := map[rune]string{'\r': "ret", ' ': "spc", '/': "slash", '.': "dot", '?': "shift-slash", '-': "minus"}
+	for _, r := range text {
+		switch name, ok := named[r]; {
+		case ok:
+			keys = append(keys, name)
+		case r >= 'A' && r <= 'Z':
+			keys = append(keys, "shift-"+strings.ToLower(string(r)))
+		default:
+			keys = append(keys, string(r))
+		}
+	}
+	return keys
 }
 
 // BootEntries are lines of the shell that make boot entries, which start the program in a file with optional data, and

@@ -15,7 +15,9 @@ func processorID() uint32
 func pageAttributes() uint64
 func hasOSXSAVE() bool
 func changeRounding()
+func floatControl() uint64
 func addAVX(sum, a, b *[8]float32)
+func handlerThatFaults() uintptr
 func spin(state *vectors, avx bool, stop *uint32)
 
 // vectors are the vector registers, of which those of SSE are the first half, and what else spin tells.

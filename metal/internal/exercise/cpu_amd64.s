@@ -53,6 +53,18 @@ TEXT ·changeRounding(SB),NOSPLIT,$8-0
 	FLDCW 4(SP)
 	RET
 
+// func floatControl() uint64
+//
+// MXCSR without its flags of exceptions that have happened, and the x87 control word above it.
+TEXT ·floatControl(SB),NOSPLIT,$8-8
+	MOVQ $0, 0(SP)
+	STMXCSR 0(SP)
+	FSTCW 4(SP)
+	MOVQ 0(SP), AX
+	ANDQ $~0x3F, AX
+	MOVQ AX, ret+0(FP)
+	RET
+
 // func addAVX(sum, a, b *[8]float32)
 TEXT ·addAVX(SB),NOSPLIT,$0-24
 	MOVQ sum+0(FP), DI
@@ -63,6 +75,30 @@ TEXT ·addAVX(SB),NOSPLIT,$0-24
 	VMOVUPS Y1, (DI)
 	VZEROUPPER
 	RET
+
+// func handlerThatFaults() uintptr
+TEXT ·handlerThatFaults(SB),NOSPLIT,$0-8
+	LEAQ ·faultingHandler(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// faultingHandler: see faultAgain. exit_group is 231.
+TEXT ·faultingHandler(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVL $'!', AX
+	MOVL $0xEA, DX
+	OUTB
+	INCQ ·handlerRuns(SB)
+	CMPQ ·handlerRuns(SB), $3
+	JNE fault
+	XORL DI, DI
+	MOVL $231, AX
+	SYSCALL
+fault:
+	XORL AX, AX
+	MOVQ (AX), AX
+	RET
+
+GLOBL ·handlerRuns(SB), NOPTR, $8
 
 // func hardwareRandomCode() uintptr
 TEXT ·hardwareRandomCode(SB),NOSPLIT,$0-8

@@ -2,7 +2,8 @@
 
 package main
 
-// The firmware may call one of three functions of entry_amd64.s instead of metal's entry:
+// The firmware may call one of these functions of entry_amd64.s instead of metal's entry, or
+// loaderEntry, for which see loader_amd64.go:
 //
 // checkedEntry fills the registers that the firmware's calling convention protects, calls
 // metal's entry, and compares them. For each that has changed it writes a line to standard
@@ -10,11 +11,15 @@ package main
 // statuses, which no test expects.
 //
 // oddEntry does so on a machine that is not like others: no console, neither input nor
-// output; a GDT whose limit is the largest, with a task state, which must be loaded again at the end; of the other processors, the first that comes
-// has such a GDT, too, and the second a code segment with another selector. SMEP, SMAP, UMIP and
-// protection keys are on, where the processor has them. It looks at
-// the state in which metal calls LocateProtocol and GetRNG, of a protocol that the machine
-// must have, and reports what was wrong as register 30 and above.
+// output; a GDT whose limit is the largest, with a task state, which must be loaded again at the
+// end; of the other processors, the first that comes has such a GDT, too, and the second a code
+// segment with another selector. SMEP, SMAP, UMIP and protection keys are on, where the processor
+// has them, and read-only pages are not read-only for the firmware. It looks at the state in which
+// metal calls LocateProtocol and GetRNG, of a protocol that the machine must have, and on the other
+// processors at MXCSR and the x87 control word, and reports what was wrong as register 30 and above.
+//
+// lateEntry is oddEntry where the third of the other processors comes to metal's procedure only
+// after the program's end, when its memory is no longer the program's: metal must have stopped it.
 //
 // monitorEntry is checkedEntry on a machine whose graphics outputs have a monitor with the EDID
 // edidBlock, which has no contents yet.
@@ -50,7 +55,12 @@ var (
 	startupAllAPs        uintptr // the firmware's
 	apProcedure          uintptr // metal's
 	firmwareCR3          uint64
+	firmwareCR0, oddCR0  uint64
 	firmwareCR4, oddCR4  uint64
+	closeEvent           uintptr // the firmware's
+	mpEvent              uintptr // of StartupAllAPs
+	late, gate           bool    // gate: the late processor may come
+	cameLate             uint32
 	callsSeen            uint64
 	callFaults           uint64 // bit by bit what was wrong then
 

@@ -80,6 +80,34 @@ same:
 	ADDQ $40, SP
 	RET
 
+// loaderEntry: see loader_amd64.go. Go code finds its g by FS.
+TEXT ·loaderEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CMPB ·started(SB), $0
+	JEQ loader
+	JMP ·checkedEntry(SB)
+loader:
+	SUBQ $40, SP
+	STORE(·before)
+	MOVQ CX, 0(SP)
+	MOVQ DX, 8(SP)
+	MOVL $0xC0000100, CX
+	RDMSR
+	MOVL AX, 24(SP)
+	MOVL DX, 28(SP)
+	LEAQ ·loaderTLS+8(SB), AX
+	MOVQ AX, DX
+	SHRQ $32, DX
+	WRMSR
+	CALL ·loadTwice(SB)
+	MOVL $0xC0000100, CX
+	MOVL 24(SP), AX
+	MOVL 28(SP), DX
+	WRMSR
+	MOVQ 16(SP), AX
+	LOAD(·before)
+	ADDQ $40, SP
+	RET
+
 // monitorEntry: see entry_amd64.go. UEFI 2.10: 7.3 LocateHandleBuffer, InstallProtocolInterface,
 // UninstallProtocolInterface.
 TEXT ·monitorEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
@@ -209,6 +237,75 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ AX, 16(BX)
 	LEAQ ·oddLocate(SB), AX
 	MOVQ AX, ·bootServices+320(SB)
+	MOVQ ·bootServices+112(SB), AX
+	MOVQ AX, ·closeEvent(SB)
+	LEAQ ·oddClose(SB), AX
+	MOVQ AX, ·bootServices+112(SB)
+	CALL ·makeOdd(SB)
+	MOVQ R12, CX
+	LEAQ ·systemTable(SB), DX
+	CALL ·checkedEntry(SB)
+	MOVQ AX, R12
+	XORL AX, AX
+	BYTE $0x0F; BYTE $0x00; BYTE $0xC8 // STR AX
+	CMPL AX, $800
+	JNE task
+	BTL $9, ·wideTable+804(SB) // LTR marks it as busy
+	JCS loaded
+task:
+	ORQ $128, ·callFaults(SB)
+loaded:
+	MOVQ CR0, AX
+	CMPQ AX, ·oddCR0(SB)
+	JEQ cr0
+	ORQ $256, ·callFaults(SB)
+cr0:
+	MOVQ CR4, AX
+	CMPQ AX, ·oddCR4(SB)
+	JEQ cr4
+	ORQ $64, ·callFaults(SB)
+cr4:
+	CALL ·makeEven(SB)
+	MOVQ ·mpProtocol(SB), BX
+	MOVQ ·startupAllAPs(SB), AX
+	MOVQ AX, 16(BX)
+	MOVQ ·oddRNGProtocol(SB), BX
+	MOVQ ·getRNG(SB), AX
+	MOVQ AX, 8(BX)
+	CMPB ·late(SB), $0
+	JEQ faults
+	MOVB $1, ·gate(SB)
+	MOVL $1000000, CX         // µs: a processor that runs comes meanwhile
+	MOVQ ·bootServices+248(SB), AX
+	CALL AX
+	CMPL ·cameLate(SB), $0
+	JEQ faults
+	ORQ $2048, ·callFaults(SB)
+faults:
+	CMPQ ·callsSeen(SB), $0
+	JNE called
+	ORQ $4096, ·callFaults(SB)
+called:
+	MOVL $30, BX
+fault:
+	SHRQ $1, ·callFaults(SB)
+	JCC right
+	CALL ·report(SB)
+right:
+	INCL BX
+	CMPQ ·callFaults(SB), $0
+	JNE fault
+	MOVQ R12, AX
+	ADDQ $40, SP
+	POPQ R12
+	POPQ DI
+	POPQ SI
+	POPQ BX
+	RET
+
+// makeOdd gives the processor another GDT, with the largest limit, a task state, and at 816 a 32-bit
+// code segment, and other bits in CR0 and CR4.
+TEXT ·makeOdd(SB),NOSPLIT|NOFRAME,$0
 	MOVQ CR3, AX
 	MOVQ AX, ·firmwareCR3(SB)
 	SGDT ·gdt(SB)
@@ -234,9 +331,16 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ $0x0000890000000067, DX
 	ORQ DX, AX
 	MOVQ AX, ·wideTable+800(SB)
+	MOVQ $0x00CF9B000000FFFF, DX
+	MOVQ DX, ·wideTable+816(SB)
 	LGDT ·wideGDT(SB)
 	MOVL $800, AX
 	BYTE $0x0F; BYTE $0x00; BYTE $0xD8 // LTR AX
+	MOVQ CR0, AX
+	MOVQ AX, ·firmwareCR0(SB)
+	ANDL $~0x10020, AX        // WP, NE
+	MOVQ AX, CR0
+	MOVQ AX, ·oddCR0(SB)
 	MOVQ CR4, DI
 	MOVQ DI, ·firmwareCR4(SB)
 	MOVL $7, AX
@@ -254,49 +358,15 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	TURN_ON(CX, 3, 22)        // PKE
 	MOVQ DI, CR4
 	MOVQ DI, ·oddCR4(SB)
-	MOVQ R12, CX
-	LEAQ ·systemTable(SB), DX
-	CALL ·checkedEntry(SB)
-	MOVQ AX, R12
-	XORL AX, AX
-	BYTE $0x0F; BYTE $0x00; BYTE $0xC8 // STR AX
-	CMPL AX, $800
-	JNE task
-	BTL $9, ·wideTable+804(SB) // LTR marks it as busy
-	JCS loaded
-task:
-	ORQ $128, ·callFaults(SB)
-loaded:
+	RET
+
+// makeEven undoes makeOdd.
+TEXT ·makeEven(SB),NOSPLIT|NOFRAME,$0
 	LGDT ·gdt(SB)
-	MOVQ CR4, AX
-	CMPQ AX, ·oddCR4(SB)
-	JEQ cr4
-	ORQ $64, ·callFaults(SB)
-cr4:
+	MOVQ ·firmwareCR0(SB), AX
+	MOVQ AX, CR0
 	MOVQ ·firmwareCR4(SB), AX
 	MOVQ AX, CR4
-	MOVQ ·mpProtocol(SB), BX
-	MOVQ ·startupAllAPs(SB), AX
-	MOVQ AX, 16(BX)
-	MOVQ ·oddRNGProtocol(SB), BX
-	MOVQ ·getRNG(SB), AX
-	MOVQ AX, 8(BX)
-	MOVL $99, BX              // not a register: no service was called
-	CMPQ ·callsSeen(SB), $0
-	JEQ wrong
-	MOVQ ·callFaults(SB), BX
-	TESTQ BX, BX
-	JEQ done
-	ADDQ $30, BX
-wrong:
-	CALL ·report(SB)
-done:
-	MOVQ R12, AX
-	ADDQ $40, SP
-	POPQ R12
-	POPQ DI
-	POPQ SI
-	POPQ BX
 	RET
 
 // oddLocate and oddRNG are LocateProtocol and GetRNG, with a look at the state before.
@@ -349,6 +419,11 @@ fcw:
 	JEQ gdtr
 	ORQ $32, ·callFaults(SB)
 gdtr:
+	MOVQ CR0, AX
+	CMPQ AX, ·oddCR0(SB)
+	JEQ cr0
+	ORQ $512, ·callFaults(SB)
+cr0:
 	CALL R10
 	MOVQ $0x5A5A5A5A5A5A5A5A, CX
 	MOVQ CX, DX
@@ -365,15 +440,32 @@ gdtr:
 	ADDQ $40, SP
 	RET
 
+// oddClose is CloseEvent. The event of processors that have not come back stays open.
+TEXT ·oddClose(SB),NOSPLIT|NOFRAME,$0
+	CMPB ·late(SB), $0
+	JEQ close
+	CMPQ CX, ·mpEvent(SB)
+	JNE close
+	ORQ $8192, ·callFaults(SB)
+close:
+	MOVQ ·closeEvent(SB), AX
+	JMP AX
+
+// lateEntry: see entry_amd64.go.
+TEXT ·lateEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVB $1, ·late(SB)
+	JMP ·oddEntry(SB)
+
 // oddStart is StartupAllAPs, with oddAP in place of the procedure that the processors call.
 TEXT ·oddStart(SB),NOSPLIT|NOFRAME,$0
+	MOVQ R9, ·mpEvent(SB)
 	MOVQ DX, ·apProcedure(SB)
 	LEAQ ·oddAP(SB), DX
 	MOVQ ·startupAllAPs(SB), AX
 	JMP AX
 
 // oddAP calls metal's procedure, on the first two processors with other tables than the
-// firmware's.
+// firmware's. The third one waits instead until the program has ended, if late says so.
 TEXT ·oddAP(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ BX
 	PUSHQ SI
@@ -389,7 +481,7 @@ TEXT ·oddAP(SB),NOSPLIT|NOFRAME,$0
 	LOCK
 	XADDL BX, ·oddArrivals(SB)
 	CMPL BX, $1
-	JHI call
+	JHI third
 	JEQ odd
 	MOVW $0xFFFF, 48(SP)
 	JMP call
@@ -404,14 +496,45 @@ odd:
 	MOVQ AX, ·oddGDT+160(SB)
 	MOVW $255, 48(SP)
 	MOVL $160, AX
+	JMP call
+third:
+	CMPB ·late(SB), $0
+	JEQ call
+shut:
+	PAUSE
+	CMPB ·gate(SB), $0
+	JEQ shut
+	LOCK
+	INCL ·cameLate(SB)
+	JMP out
 call:
 	LGDT 48(SP)
 	CALL ·loadCS(SB)
+	STMXCSR 64(SP)
+	FSTCW 68(SP)
+	LDMXCSR ·pattern+224(SB)
+	FLDCW ·pattern+228(SB)
 	MOVQ ·apProcedure(SB), AX
 	CALL AX
+	STMXCSR 60(SP)
+	MOVL 60(SP), AX
+	ANDL $0xFFC0, AX
+	CMPL AX, ·pattern+224(SB)
+	JNE changed
+	FSTCW 60(SP)
+	MOVW 60(SP), AX
+	CMPW AX, ·pattern+228(SB)
+	JEQ kept
+changed:
+	LOCK
+	ORQ $1024, ·callFaults(SB)
+kept:
+	LDMXCSR 64(SP)
+	FLDCW 68(SP)
 	MOVL R12, AX
 	CALL ·loadCS(SB)
 	LGDT 32(SP)
+out:
 	ADDQ $72, SP
 	POPQ R12
 	POPQ DI

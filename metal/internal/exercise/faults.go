@@ -61,6 +61,22 @@ func panics([]string) error {
 	return nil
 }
 
+// faultAgain faults, and its handler of the signal does so, too, until it has run three times. Then
+// it ends the program with status 0, which it can only if the signal is not blocked meanwhile, as
+// with the argument "nodefer". Each time it writes an exclamation mark to standard error's debug port.
+func faultAgain(args []string) error {
+	const onStack, noDefer = 0x08000000, 0x40000000
+	action := struct{ handler, flags, restorer, mask uintptr }{handler: handlerThatFaults(), flags: onStack}
+	if len(args) > 0 {
+		action.flags |= noDefer
+	}
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGSEGV), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); e != 0 {
+		return e
+	}
+	load(nil)
+	return errors.New("nothing happened")
+}
+
 func recovered(f func()) (err error) {
 	defer func() {
 		if e, ok := recover().(runtime.Error); ok {

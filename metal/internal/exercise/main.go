@@ -13,6 +13,7 @@ import (
 )
 
 var exercises = map[string]func(args []string) error{
+	"again":    faultAgain,
 	"args":     arguments,
 	"chatter":  chatter,
 	"clock":    clockOrder,
@@ -33,6 +34,7 @@ var exercises = map[string]func(args []string) error{
 	"idle":     idle,
 	"keys":     keys,
 	"lines":    lines,
+	"loaded":   loaded,
 	"loops":    loops,
 	"memory":   memoryStatus,
 	"names":    namespace,
