@@ -27,8 +27,8 @@ import (
 // by a third: the stream has to be read in order.) Values of 8 bits are 512 bytes.
 //
 // The product is that of MatMulInt8 with float32 scales, less that of the minima by MatMulF32:
-// the definition at FormatOf. Kernels for one token read tiles as they are; for several tokens, a
-// tile is unpacked once.
+// the definition at FormatOf. Kernels for up to four tokens read tiles as they are. Where there is none
+// but for one token, a tile is unpacked once for many.
 type blocks struct {
 	quant.Type
 	bits   int  // of a value
@@ -197,24 +197,24 @@ func (f *blocks) packValues(group []uint8, r int, values *[groupBlocks]int8) {
 
 // unpack sets wide to a block as it would be in a tile of int8, and mins (groups, 32), of which
 // each row has 16 values, to its minima: all are products with the halves.
-func (f *blocks) unpack(k *Kernels, wide []uint8, mins []float32, block []uint8) {
+func (f *blocks) unpack(wide []uint8, mins []float32, block []uint8) {
 	subs, quads := max(f.scales, 1), 8/max(f.scales, 1)
 	size := 64 * (quads + 1)
 	var d, dmin [TileInt8]float32
-	k.halves16(&d[0], &block[0])
+	halves16(&d[0], &block[0])
 	if f.mins {
-		k.halves16(&dmin[0], &block[minAt])
+		halves16(&dmin[0], &block[minAt])
 	}
 	for g := range f.groups {
 		group := wide[g*subs*size:][:subs*size]
 		scales, minScales, values := f.parts(block, g)
-		f.unpackValues(k, group, subs, values)
+		f.unpackValues(group, subs, values)
 		for s := range subs {
 			to := (*[TileInt8]float32)(unsafe.Pointer(&group[s*size+64*quads:][:64][0]))
 			if f.scales == 0 {
 				*to = d
 			} else {
-				k.scales16(&to[0], &d[0], &scales[s*TileInt8], f.mins)
+				scales16(&to[0], &d[0], &scales[s*TileInt8], f.mins)
 			}
 			if !f.mins {
 				continue
@@ -223,20 +223,20 @@ func (f *blocks) unpack(k *Kernels, wide []uint8, mins []float32, block []uint8)
 			if f.scales == 0 {
 				*m = dmin
 			} else {
-				k.scales16(&m[0], &dmin[0], &minScales[s*TileInt8], true)
+				scales16(&m[0], &dmin[0], &minScales[s*TileInt8], true)
 			}
 		}
 	}
 }
 
 // unpackValues sets wide to a group's values plus 128, in one or two groups of a tile of int8.
-func (f *blocks) unpackValues(k *Kernels, wide []uint8, subs int, group []uint8) {
+func (f *blocks) unpackValues(wide []uint8, subs int, group []uint8) {
 	gap, add := 64*(subs-1), uint8(zero-f.offset()) // the scales between quads 3 and 4
 	_ = wide[8*64+gap-1]
 	if f.bits == 8 {
 		copy(wide, group)
 	} else {
-		k.unpack(f.bits, &wide[0], gap, &group[0], add)
+		unpack(f.bits, &wide[0], gap, &group[0], add)
 	}
 }
 
@@ -247,7 +247,7 @@ func (f *blocks) Row(x []float32, w []byte, row int) {
 	var mins [16 * TileF32]float32
 	tile, r, group := w[f.Size(row/TileInt8*TileInt8, len(x)):], row%TileInt8, f.group()
 	for c := 0; c < len(x); c += f.columns() {
-		f.unpack(&twin, wide[:], mins[:], tile[c/f.columns()*f.block():][:f.block()])
+		f.unpack(wide[:], mins[:], tile[c/f.columns()*f.block():][:f.block()])
 		RowInt8(x[c:][:f.columns()], wide[:], r, group)
 		if f.mins {
 			for i := range f.columns() {
@@ -286,9 +286,9 @@ func (f *blocks) newScratch(b []byte, columns, tokens int) (s scratch) {
 // There is at least one block, and no activation is -128.
 type product = func(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
-// product4 is such a kernel for four tokens, whose activations are xStride values apart, their groups
-// and sums `groups`, and their outputs outStride.
-type product4 = func(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+// product4 is such a kernel for two to four tokens, whose activations are xStride values apart, their
+// groups and sums `groups`, and their outputs outStride.
+type product4 = func(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations, tokens int, w []byte, rows int, scratch []byte) {
 	if tokens <= 0 || rows <= 0 {
@@ -311,7 +311,7 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 	for row := 0; row < rows; row += TileInt8 {
 		left := min(rows-row, TileInt8)
 		upper := row % TileF32 // which of the two tiles in s.mins
-		f.unpackTile(k, s.wide, s.mins[upper:], w[f.Size(row, x.N):][:f.tile(x.N)])
+		f.unpackTile(s.wide, s.mins[upper:], w[f.Size(row, x.N):][:f.tile(x.N)])
 		k.MatMulInt8(out[row:], outStride, x.Q, x.QStride, groups, n, tokens, n, f.group(), s.wide, left)
 		if both := upper + left; f.mins && (upper > 0 || row+left == rows) {
 			k.MatMulF32(s.out, TileF32, sums, n, tokens, n, s.mins, TileF32*n, both)
@@ -328,8 +328,10 @@ func (f *blocks) multiplyFew(k *Kernels, out []float32, outStride int, x *Activa
 	for row := 0; row < rows; row += TileInt8 {
 		tile := &w[f.Size(row, x.N)]
 		t := 0
-		for ; four != nil && t+4 <= tokens && row+TileInt8 <= rows; t += 4 {
-			four(&out[t*outStride+row], outStride, &x.Q[t*x.QStride], x.QStride, &groups[t*n], &sums[t*n], n, tile, x.N/f.columns())
+		for four != nil && t+2 <= tokens && row+TileInt8 <= rows {
+			n4 := min(tokens-t, 4)
+			four(&out[t*outStride+row], outStride, &x.Q[t*x.QStride], x.QStride, &groups[t*n], &sums[t*n], n, tile, x.N/f.columns(), n4)
+			t += n4
 		}
 		for ; t < tokens; t++ {
 			o, to := out[t*outStride+row:], last
@@ -345,11 +347,11 @@ func (f *blocks) multiplyFew(k *Kernels, out []float32, outStride int, x *Activa
 }
 
 // unpackTile unpacks the blocks of a tile.
-func (f *blocks) unpackTile(k *Kernels, wide []uint8, mins []float32, tile []uint8) {
+func (f *blocks) unpackTile(wide []uint8, mins []float32, tile []uint8) {
 	groups := f.columns() / f.group() // of a block
 	size := groups * TileInt8 * (f.group() + 4)
 	for len(tile) > 0 {
-		f.unpack(k, wide[:size], mins, tile[:f.block()])
+		f.unpack(wide[:size], mins, tile[:f.block()])
 		wide, mins, tile = wide[size:], mins[min(groups*TileF32, len(mins)):], tile[f.block():]
 	}
 }

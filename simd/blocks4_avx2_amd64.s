@@ -1,16 +1,17 @@
 #include "textflag.h"
 
-// The products of a tile of blocks with four tokens, for AVX2: blocks_avx2_amd64.s, which see,
-// with values that are unpacked once for four. A register holds eight rows. Quads 0 to 3 of a
-// group are done first, then 4 to 7, so that the sums of four tokens fit into registers.
+// The products of a tile of blocks with two, three or four tokens, for AVX2: blocks_avx2_amd64.s,
+// which see, with values that are unpacked once. There are always four sums: of two tokens both are
+// done twice, of three the second one. A register holds eight rows. Quads 0 to 3 of a group are done
+// first, then 4 to 7, so that the sums of four tokens fit into registers.
 
-#define rX DX        // activations of tokens 0 to 2, xStride apart
-#define rX3 R8       // and of token 3
+#define rX DX        // activations of the first token; those of the second are rStride behind
+#define rX2 R8       // and of the last but one
 #define rStride R9
-#define rG BX        // groups of tokens 0 to 2, 2*rGroups apart
-#define rG3 R10
-#define rSums R11    // sums of tokens 0 to 2, rGroups apart
-#define rSums3 R12
+#define rG BX        // groups of these tokens, 2*rGroups apart
+#define rG2 R10
+#define rSums R11    // and sums, rGroups apart
+#define rSums2 R12
 #define rGroups R13  // 4 bytes for each group of a token
 #define rW SI
 #define rBlocks DI
@@ -45,20 +46,23 @@
 #define OUT(at) sum-512+(at)(SP)
 #define MIN(at) sum-256+(at)(SP)
 
-// BEGIN reads the arguments, and sets the constants, OUT and MIN.
+// BEGIN reads the arguments, and sets the constants, OUT and MIN. The last tokens are tokens-2
+// behind the first.
 #define BEGIN(mask) \
+	MOVQ   tokens+72(FP), CX              \
+	SUBQ   $2, CX                         \
 	MOVQ   x+16(FP), rX                   \
 	MOVQ   xStride+24(FP), rStride        \
-	LEAQ   (rX)(rStride*2), rX3           \
-	ADDQ   rStride, rX3                   \
+	MOVQ   rStride, rX2                   \
+	IMULQ  CX, rX2                        \
+	ADDQ   rX, rX2                        \
 	MOVQ   groups+48(FP), rGroups         \
 	SHLQ   $2, rGroups                    \
+	IMULQ  rGroups, CX                    \
 	MOVQ   gr+32(FP), rG                  \
-	LEAQ   (rG)(rGroups*4), rG3           \
-	LEAQ   (rG3)(rGroups*2), rG3          \
+	LEAQ   (rG)(CX*2), rG2                \
 	MOVQ   sums+40(FP), rSums             \
-	LEAQ   (rSums)(rGroups*2), rSums3     \
-	ADDQ   rGroups, rSums3                \
+	LEAQ   (rSums)(CX*1), rSums2          \
 	MOVQ   w+56(FP), rW                   \
 	MOVQ   blocks+64(FP), rBlocks         \
 	CONSTANT(0x00010001, X13, ONES)       \
@@ -78,23 +82,29 @@
 
 // END writes the outputs: OUT - MIN, where MIN is 0 for types without minima.
 #define END \
-	MOVQ out+0(FP), rX            \
-	MOVQ outStride+8(FP), rStride \
-	WRITE(0)                      \
-	WRITE(64)                     \
-	WRITE(128)                    \
-	WRITE(192)                    \
-	VZEROUPPER                    \
+	MOVQ  outStride+8(FP), rStride \
+	SHLQ  $2, rStride              \
+	MOVQ  out+0(FP), rX            \
+	MOVQ  tokens+72(FP), rX2       \
+	SUBQ  $2, rX2                  \
+	IMULQ rStride, rX2             \
+	ADDQ  rX, rX2                  \
+	WRITE(0, rX)                   \
+	ADDQ  rStride, rX              \
+	WRITE(64, rX)                  \
+	WRITE(128, rX2)                \
+	ADDQ  rStride, rX2             \
+	WRITE(192, rX2)                \
+	VZEROUPPER                     \
 	RET
 
-#define WRITE(at) \
-	VMOVUPS OUT(at), Y0         \
-	VMOVUPS OUT((at+32)), Y1    \
-	VSUBPS  MIN(at), Y0, Y0     \
+#define WRITE(at, to) \
+	VMOVUPS OUT(at), Y0          \
+	VMOVUPS OUT((at+32)), Y1     \
+	VSUBPS  MIN(at), Y0, Y0      \
 	VSUBPS  MIN((at+32)), Y1, Y1 \
-	VMOVUPS Y0, (rX)            \
-	VMOVUPS Y1, 32(rX)          \
-	LEAQ    (rX)(rStride*4), rX
+	VMOVUPS Y0, (to)             \
+	VMOVUPS Y1, 32(to)
 
 // NIBBLE sets V to the low 4 bits of the 32 bytes at `at`, UPPER to the high ones.
 #define NIBBLE(at) \
@@ -117,9 +127,9 @@
 	VPMADDUBSW   X, V, A0                \
 	VPBROADCASTD (4*j)(rX)(rStride*1), X \
 	VPMADDUBSW   X, V, A1                \
-	VPBROADCASTD (4*j)(rX)(rStride*2), X \
+	VPBROADCASTD (4*j)(rX2), X            \
 	VPMADDUBSW   X, V, A2                \
-	VPBROADCASTD (4*j)(rX3), X           \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
 	VPMADDUBSW   X, V, A3
 
 #define MORE(j) \
@@ -129,10 +139,10 @@
 	VPBROADCASTD (4*j)(rX)(rStride*1), X \
 	VPMADDUBSW   X, V, P                 \
 	VPADDW       P, A1, A1               \
-	VPBROADCASTD (4*j)(rX)(rStride*2), X \
+	VPBROADCASTD (4*j)(rX2), X            \
 	VPMADDUBSW   X, V, P                 \
 	VPADDW       P, A2, A2               \
-	VPBROADCASTD (4*j)(rX3), X           \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
 	VPMADDUBSW   X, V, P                 \
 	VPADDW       P, A3, A3
 
@@ -267,9 +277,9 @@
 	SIGNED(B0)                           \
 	VPBROADCASTD (4*j)(rX)(rStride*1), X \
 	SIGNED(B1)                           \
-	VPBROADCASTD (4*j)(rX)(rStride*2), X \
+	VPBROADCASTD (4*j)(rX2), X            \
 	SIGNED(B2)                           \
-	VPBROADCASTD (4*j)(rX3), X           \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
 	SIGNED(B3)
 
 #define SIGNED(sum) \
@@ -289,8 +299,8 @@
 #define TAKE(bias, shift) \
 	OFFSET(B0, bias(rG), shift)              \
 	OFFSET(B1, bias(rG)(rGroups*2), shift)   \
-	OFFSET(B2, bias(rG)(rGroups*4), shift)   \
-	OFFSET(B3, bias(rG3), shift)
+	OFFSET(B2, bias(rG2), shift)   \
+	OFFSET(B3, bias(rG2)(rGroups*2), shift)
 
 #define OFFSET(sum, bias, shift) \
 	VPBROADCASTD bias, X      \
@@ -302,8 +312,8 @@
 #define ADD(scale, half) \
 	ADDONE(B0, scale(rG), half)                    \
 	ADDONE(B1, scale(rG)(rGroups*2), (half+64))    \
-	ADDONE(B2, scale(rG)(rGroups*4), (half+128))   \
-	ADDONE(B3, scale(rG3), (half+192))
+	ADDONE(B2, scale(rG2), (half+128))   \
+	ADDONE(B3, scale(rG2)(rGroups*2), (half+192))
 
 #define ADDONE(sum, scale, at) \
 	VCVTDQ2PS    sum, sum          \
@@ -317,8 +327,8 @@
 #define ADDMIN(sum, half) \
 	ADDMINONE(sum(rSums), half)                     \
 	ADDMINONE(sum(rSums)(rGroups*1), (half+64))     \
-	ADDMINONE(sum(rSums)(rGroups*2), (half+128))    \
-	ADDMINONE(sum(rSums3), (half+192))
+	ADDMINONE(sum(rSums2), (half+128))    \
+	ADDMINONE(sum(rSums2)(rGroups*1), (half+192))
 
 #define ADDMINONE(sum, at) \
 	VBROADCASTSS sum, X       \
@@ -329,11 +339,11 @@
 // NEXT goes on to the next group, of which there is Group and sum n times.
 #define NEXT(size, n) \
 	ADDQ $32, rX         \
-	ADDQ $32, rX3        \
+	ADDQ $32, rX2        \
 	ADDQ $(8*n), rG      \
-	ADDQ $(8*n), rG3     \
+	ADDQ $(8*n), rG2     \
 	ADDQ $(4*n), rSums   \
-	ADDQ $(4*n), rSums3  \
+	ADDQ $(4*n), rSums2  \
 	ADDQ $size, rW
 
 // BLOCK begins a block of 8 groups, with `head` bytes of halves.
@@ -342,8 +352,8 @@
 	ADDQ $head, rW   \
 	MOVQ $8, rLeft
 
-// func q8_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q8_0x4AVX2(SB), NOSPLIT, $512-72
+// func q8_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q8_0x4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x80808080)
 
 group:
@@ -358,8 +368,8 @@ group:
 	JNZ       group
 	END
 
-// func q4_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q4_0x4AVX2(SB), NOSPLIT, $512-72
+// func q4_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q4_0x4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0)
 
 group:
@@ -384,8 +394,8 @@ group:
 	VCVTPH2PS (half/2+32)(rW), SCALE \
 	ADDMIN(0, half)
 
-// func q4_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q4_1x4AVX2(SB), NOSPLIT, $512-72
+// func q4_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q4_1x4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0)
 
 group:
@@ -396,8 +406,8 @@ group:
 	JNZ  group
 	END
 
-// func q5_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q5_0x4AVX2(SB), NOSPLIT, $512-72
+// func q5_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q5_0x4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x10101010)
 
 group:
@@ -414,8 +424,8 @@ group:
 	JNZ       group
 	END
 
-// func q5_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q5_1x4AVX2(SB), NOSPLIT, $512-72
+// func q5_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q5_1x4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x10101010)
 
 group:
@@ -434,8 +444,8 @@ group:
 	INTEGERS((half/2+32), (half/4+16), VPMOVZXBD)  \
 	ADDMIN(0, half)
 
-// func q4_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q4_Kx4AVX2(SB), NOSPLIT, $512-72
+// func q4_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q4_Kx4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0)
 
 block:
@@ -451,8 +461,8 @@ group:
 	JNZ  block
 	END
 
-// func q5_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q5_Kx4AVX2(SB), NOSPLIT, $512-72
+// func q5_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q5_Kx4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x10101010)
 
 block:
@@ -480,8 +490,8 @@ group:
 
 // q6_Kx4AVX2 is for Q3_K, too. The groups of activations are those of 16.
 //
-// func q6_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q6_Kx4AVX2(SB), NOSPLIT, $512-72
+// func q6_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q6_Kx4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x30303030)
 
 block:
@@ -511,8 +521,8 @@ group:
 	INTEGERS((half/2+32), (half/4+48), VPMOVZXBD)  \
 	ADDMIN(4, half)
 
-// func q2_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·q2_Kx4AVX2(SB), NOSPLIT, $512-72
+// func q2_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·q2_Kx4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0)
 
 block:
@@ -528,8 +538,8 @@ group:
 	JNZ  block
 	END
 
-// func iq4_XSx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
-TEXT ·iq4_XSx4AVX2(SB), NOSPLIT, $512-72
+// func iq4_XSx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+TEXT ·iq4_XSx4AVX2(SB), NOSPLIT, $512-80
 	BEGIN(0x80808080)
 
 block:

@@ -139,21 +139,6 @@ func q2_KSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks 
 //go:noescape
 func iq4_XSSSE2(out *float32, x *int8, gr *Group, sums *float32, w *uint8, blocks int)
 
-//go:noescape
-func unpack4AVX2(to *uint8, gap int, from *uint8, add uint8)
-
-//go:noescape
-func unpack5AVX2(to *uint8, gap int, from *uint8, add uint8)
-
-//go:noescape
-func unpack6AVX2(to *uint8, gap int, from *uint8, add uint8)
-
-//go:noescape
-func scales16AVX2(to, d *float32, integers *uint8, unsigned bool)
-
-//go:noescape
-func halves16AVX2(to *float32, from *uint8)
-
 var blocks4AVX2 = [len(blockFormats)]product4{
 	quant.Q8_0:   q8_0x4AVX2,
 	quant.IQ4_NL: q8_0x4AVX2,
@@ -170,31 +155,76 @@ var blocks4AVX2 = [len(blockFormats)]product4{
 }
 
 //go:noescape
-func q8_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q8_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q4_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q4_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q4_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q4_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q5_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q5_0x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q5_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q5_1x4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q4_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q4_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q5_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q5_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q6_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q6_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func q2_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func q2_Kx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
 
 //go:noescape
-func iq4_XSx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks int)
+func iq4_XSx4AVX2(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+var blocks4AVX512 = [len(blockFormats)]product4{
+	quant.Q8_0:   q8_0x4AVX512,
+	quant.IQ4_NL: q8_0x4AVX512,
+	quant.IQ4_XS: iq4_XSx4AVX512,
+	quant.Q4_0:   q4_0x4AVX512,
+	quant.Q4_1:   q4_1x4AVX512,
+	quant.Q5_0:   q5_0x4AVX512,
+	quant.Q5_1:   q5_1x4AVX512,
+	quant.Q2_K:   q2_Kx4AVX512,
+	quant.Q3_K:   q6_Kx4AVX512,
+	quant.Q4_K:   q4_Kx4AVX512,
+	quant.Q5_K:   q5_Kx4AVX512,
+	quant.Q6_K:   q6_Kx4AVX512,
+}
+
+//go:noescape
+func q8_0x4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q4_0x4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q4_1x4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q5_0x4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q5_1x4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q4_Kx4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q5_Kx4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q6_Kx4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func q2_Kx4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)
+
+//go:noescape
+func iq4_XSx4AVX512(out *float32, outStride int, x *int8, xStride int, gr *Group, sums *float32, groups int, w *uint8, blocks, tokens int)

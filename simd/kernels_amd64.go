@@ -37,7 +37,7 @@ func machine() []*Kernels {
 		k.f32s, k.f16s, k.f32Tokens = f32sAVX2, f16sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
-		k.blocks, k.blocks4, k.few = blocksAVX2, blocks4AVX2, math.MaxInt // for any number of tokens these are faster than int8sAVX2
+		k.blocks, k.blocks4, k.few = blocksAVX2, blocks4AVX2, math.MaxInt
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
@@ -48,7 +48,7 @@ func machine() []*Kernels {
 			k.f32s, k.f16s, k.f32Tokens = f32sAVX512, f16sAVX512, 12
 			k.int8s, k.int8Tokens = int8sAVX512, 8
 			k.gemm, k.gemmRows = gemmAVX512, 8
-			k.blocks, k.blocks4, k.few = blocksAVX512, [len(blockFormats)]product4{}, 8
+			k.blocks, k.blocks4 = blocksAVX512, blocks4AVX512
 			k.softmax, k.swiGLU, k.quantize, k.read = softmaxAVX512, swiGLUAVX512, quantizeAVX512, readAVX512
 			ks = append(ks, &k)
 		}
@@ -97,35 +97,5 @@ func (k *Kernels) int8(out *float32, x *int8, g *Group, w *uint8, groups, quads 
 		int8SSE2(out, x, g, w, groups, quads)
 	default:
 		tileInt8(out, x, g, w, groups, quads)
-	}
-}
-
-// unpack unpacks the values of a group of blocks: see twin.go.
-func (k *Kernels) unpack(bits int, to *uint8, gap int, from *uint8, add uint8) {
-	switch {
-	case k.level < avx2:
-		unpack(bits, to, gap, from, add)
-	case bits == 4:
-		unpack4AVX2(to, gap, from, add)
-	case bits == 5:
-		unpack5AVX2(to, gap, from, add)
-	default:
-		unpack6AVX2(to, gap, from, add)
-	}
-}
-
-func (k *Kernels) scales16(to, d *float32, integers *uint8, unsigned bool) {
-	if k.level < avx2 {
-		scales16(to, d, integers, unsigned)
-	} else {
-		scales16AVX2(to, d, integers, unsigned)
-	}
-}
-
-func (k *Kernels) halves16(to *float32, from *uint8) {
-	if k.level < avx2 {
-		halves16(to, from)
-	} else {
-		halves16AVX2(to, from)
 	}
 }

@@ -51,11 +51,11 @@ type Kernels struct {
 	int8Tokens int // 0: there is no such kernel
 	int8s      func(out *float32, outStride int, x *int8, xStride int, g *Group, gStride int, w *uint8, groups, quads int)
 
-	// The kernels for one tile of blocks times one token, by type. Where there is none, tiles are
-	// unpacked, and where there are more than a few tokens: then that is faster.
-	few    int
-	blocks [len(blockFormats)]product
-	// The same for four tokens; nil: there is no such kernel.
+	// The kernels for one tile of blocks times one token, by type, and for two to four tokens; nil: there is
+	// no such kernel. Where there is none, tiles are unpacked, and where there are more than a few
+	// tokens: then that is faster.
+	few     int
+	blocks  [len(blockFormats)]product
 	blocks4 [len(blockFormats)]product4
 
 	// The kernel for gemmRows rows and 32 columns of GemmF32.
