@@ -26,7 +26,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/tensor            : bootllama/arena bootllama/quant bootllama/simd
 	bootllama/workers           :
 	bootllama/sampler           : bootllama/simd
-	bootllama/guess             :
+	bootllama/guess             : bootllama
 	bootllama/tokenizer         :
 	bootllama/gguf              : bootllama bootllama/quant bootllama/tokenizer
 	bootllama/session           : bootllama/internal/file bootllama/internal/flags

@@ -37,6 +37,9 @@ func (t *Transformer) NewSampler(temperature, topP float32, seed uint64) *Sample
 	return &Sampler{temperature, topP, seed, make([]probIndex, t.Config.VocabSize), t.kernels}
 }
 
+// Follow makes s draw the random numbers that other will draw.
+func (s *Sampler) Follow(other *Sampler) { s.rngState = other.rngState }
+
 // Sample returns the next token. It overwrites logits, (vocab_size,), which must be finite
 // (Generator.Next checks them), with probabilities unless the temperature is 0, and allocates
 // nothing.

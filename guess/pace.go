@@ -108,6 +108,9 @@ func (p *pace) choose(class, n int) int {
 	return guesses[p.size]
 }
 
+// skip says that the pass that begins is not like others: it is not measured.
+func (p *pace) skip() { p.length = 0 }
+
 // known reports whether it was measured lately what a pass costs.
 func (p *pace) known(size int) bool {
 	c := p.cost[size]

@@ -61,6 +61,9 @@ func New(vocabSize int, kernels *simd.Kernels, context func() []int32, o Options
 	}
 }
 
+// Follow makes s draw the random numbers that other will draw.
+func (s *Sampler) Follow(other *Sampler) { *s.random = *other.random }
+
 // Sample returns the next token. It changes logits, (vocab_size,), which must be finite, and
 // allocates nothing.
 func (s *Sampler) Sample(logits []float32) int {

@@ -63,6 +63,11 @@ func newContents(command []string, o run.Options, more []string) (c *contents, e
 			o.Model, o.Tokenizer = name, tokenizer
 		}
 	}
+	if o.Draft != "" {
+		if o.Draft, _, err = c.addModel(o.Draft, forModel(given, o.Draft, true)); err != nil {
+			return nil, err
+		}
+	}
 	if given.Model == "" && given.Tokenizer != "" {
 		o.Tokenizer = c.add(given.Tokenizer, c.unused(given.Tokenizer, "", nil))
 	}

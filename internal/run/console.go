@@ -31,6 +31,8 @@ type loaded struct {
 	checkpoint *llama.Checkpoint
 	kernels    *simd.Kernels
 	generator  *llama.Generator
+	draft      *loaded              // nil: no other model guesses,
+	guesses    *guess.Draft         // with which it guesses
 	assistant  *assistant.Assistant // nil: it holds no conversations in a format of its own
 	stories    *stories.Teller      // else
 }
@@ -43,7 +45,11 @@ func load(o Options, console bool, stderr io.Writer) (*loaded, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if err := file.fit(o.TokenizerFile(), console, stderr); err != nil {
+	draft, err := o.checkDraft(file.Header)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.fit(o.TokenizerFile(), draft, console, stderr); err != nil {
 		return nil, err
 	}
 	m := &loaded{o: o}
@@ -64,7 +70,12 @@ func load(o Options, console bool, stderr io.Writer) (*loaded, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	m.generator = &llama.Generator{Transformer: t, Tokenizer: tok, Guess: guess.NewLookup(*cmp.Or(o.Lookup, new(llama.Guesses))).Guess}
+	m.generator = &llama.Generator{Transformer: t, Tokenizer: tok, Guess: guess.NewLookup(o.guesses()).Guess}
+	if o.Draft != "" {
+		if err := m.loadDraft(stderr); err != nil {
+			return nil, errors.Join(err, m.close())
+		}
+	}
 	m.setSampler()
 	if console || o.Mode == "chat" {
 		m.assistant, err = newAssistant(o, m.generator, c.Header, stderr)
@@ -81,8 +92,11 @@ func load(o Options, console bool, stderr io.Writer) (*loaded, error) {
 
 // close frees the model's memory.
 func (m *loaded) close() (err error) {
+	if m.draft != nil {
+		err = m.draft.close()
+	}
 	if m.generator != nil {
-		err = m.generator.Transformer.Close()
+		err = errors.Join(err, m.generator.Transformer.Close())
 	}
 	return errors.Join(err, m.checkpoint.Close())
 }
@@ -98,6 +112,9 @@ func (m *loaded) setSampler() {
 		m.generator.Sampler = m.o.newSampler(t, m.checkpoint.Header, m.kernels, seed)
 	} else {
 		m.generator.Sampler = m.o.runCSampler(t, seed)
+	}
+	if m.draft != nil {
+		m.setDraftSampler(seed)
 	}
 }
 
@@ -193,6 +210,9 @@ func (m *loaded) change(name string, stderr io.Writer) error {
 	}
 	o := before
 	o.Model, o.Tokenizer, o.Prompt, o.Think = name, "", nil, false
+	if _, err := Check(o); err != nil && o.Draft != "" { // it may guess for another model only
+		o.Draft = ""
+	}
 	if !IsGGUFFile(name) {
 		o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.KV = nil, nil, nil, nil, ""
 		if _, err := Check(o); err != nil && name != "" {

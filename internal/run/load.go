@@ -199,11 +199,11 @@ func (o Options) Positions(h llama.Header) (int, error) {
 // IsGGUF reports whether a model's file is a GGUF file.
 func IsGGUF(h llama.Header) bool { return strings.HasPrefix(h.Format, "GGUF") }
 
-// checkMemory returns an error if a model and its tokenizer's file, "" for none, need more
+// checkMemory returns an error if a model, its tokenizer's file, "" for none, and a draft of so many bytes need more
 // memory than there is, and the largest context with which they would not, 0 for none. Nothing
 // has been loaded then.
-func checkMemory(h llama.Header, tokenizer string) (fits int, err error) {
-	program := int64(llama.Overhead)
+func checkMemory(h llama.Header, tokenizer string, draft int64) (fits int, err error) {
+	program := llama.Overhead + draft
 	if info, err := os.Stat(tokenizer); err == nil { // if not, loadTokenizer says so
 		program += 4 * info.Size() // its pieces while they grow, and the tables
 	}
@@ -215,8 +215,11 @@ func checkMemory(h llama.Header, tokenizer string) (fits int, err error) {
 	if need(context) <= limit {
 		return context, nil
 	}
-	err = fmt.Errorf("model: %s needs %d MiB of memory (weights %d, keys and values %d, state %d, the program up to %d) and there are %d MiB",
-		h.Name, mib(need(context)), mib(m.Weights), mib(m.Cache), mib(m.State), mib(program), limit>>20)
+	parts := fmt.Sprintf("weights %d, keys and values %d, state %d, the program up to %d", mib(m.Weights), mib(m.Cache), mib(m.State), mib(program-draft))
+	if draft > 0 {
+		parts += fmt.Sprintf(", the draft %d", mib(draft))
+	}
+	err = fmt.Errorf("model: %s needs %d MiB of memory (%s) and there are %d MiB", h.Name, mib(need(context)), parts, limit>>20)
 	if !IsGGUF(h) {
 		return 0, err
 	}
@@ -240,7 +243,9 @@ func Check(o Options) (llama.Header, error) {
 	if err != nil {
 		return llama.Header{}, err
 	}
-	_, err = loadTokenizer(o, h)
+	if _, err = loadTokenizer(o, h); err == nil {
+		_, err = o.checkDraft(h)
+	}
 	return h, err
 }
 
@@ -250,12 +255,16 @@ func (o Options) Need() (h llama.Header, bytes int64, err error) {
 	if h, err = o.Header(); err != nil {
 		return h, 0, err
 	}
-	fits, tooLarge := checkMemory(h, o.TokenizerFile())
+	draft, wrong := o.checkDraft(h)
+	fits, tooLarge := checkMemory(h, o.TokenizerFile(), draft)
 	if tooLarge != nil && fits > 0 { // a session takes that
 		h.Config.SeqLen, tooLarge = fits, nil
 	}
-	bytes = h.Memory().Total()
-	if _, err = loadTokenizer(o, h); err == nil && tooLarge != nil {
+	bytes = h.Memory().Total() + draft
+	if err = wrong; err == nil {
+		_, err = loadTokenizer(o, h)
+	}
+	if err == nil && tooLarge != nil {
 		err = fmt.Errorf("needs %d MiB of memory, there are %d", mib(bytes), arena.Limit()>>20)
 	}
 	return h, bytes, err

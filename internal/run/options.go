@@ -71,9 +71,11 @@ tells a tale.
       --think            let the model think before it answers, if it can
       --plain            no colours on a terminal (nor with NO_COLOR in the
                          environment)
-      --lookup N         guess up to N tokens where the text repeats something,
-                         if that is faster; 0: none (default 15). The text that
-                         comes out is the same
+      --draft MODEL      a smaller model with the same tokens, which guesses
+                         what comes next, if that is faster
+      --lookup N         guess up to N tokens, with --draft by it, else where
+                         the text repeats something, if that is faster; 0: none
+                         (default 15). The text that comes out is the same
       --threads N        processor cores that share the work; 0 (default): all
                          physical ones
 `
@@ -96,6 +98,7 @@ type Options struct {
 	Special     bool    // special tokens are found in the prompt, and written
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
+	Draft       string  // file of a smaller model that guesses; "": none
 
 	// Of GGUF models, see package sampler; nil: the model's default.
 	TopK, RepeatLastN   *int
@@ -154,6 +157,7 @@ func (o *Options) define(fs *flag.FlagSet) {
 	define("y", "system", func(s string) error { o.System = &s; return nil })
 	define("c", "context", flags.Number(&o.Context, math.MaxInt32))
 	fs.StringVar(&o.KV, "kv", o.KV, "")
+	fs.StringVar(&o.Draft, "draft", o.Draft, "")
 	fs.BoolVar(&o.Think, "think", o.Think, "")
 	fs.BoolVar(&o.Plain, "plain", o.Plain, "")
 	fs.BoolVar(&o.Special, "special", o.Special, "")
@@ -214,6 +218,7 @@ func (o Options) Args() []string {
 	whole("--top-k", o.TopK)
 	whole("--repeat-last-n", o.RepeatLastN)
 	whole("--lookup", o.Lookup)
+	add(o.Draft != "", "--draft", o.Draft)
 	fraction("--min-p", o.MinP)
 	fraction("--repeat-penalty", o.RepeatPenalty)
 	add(true, "-s", strconv.FormatUint(o.Seed, 10))

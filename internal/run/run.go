@@ -137,12 +137,15 @@ func benchModel(name string, stderr io.Writer) (*llama.Checkpoint, *simd.Kernels
 		return nil, nil, err
 	}
 	defer model.Close()
-	if _, err := checkMemory(model.Header, ""); err != nil {
+	if _, err := checkMemory(model.Header, "", 0); err != nil {
 		return nil, nil, err
 	}
 	c, err := model.loadCheckpoint(stderr)
 	return c, kernels, err
 }
+
+// guesses returns the most tokens that are guessed at a time.
+func (o Options) guesses() int { return *cmp.Or(o.Lookup, new(llama.Guesses)) }
 
 // steps returns the positions of a text: run.c's number by default.
 func (o Options) steps() int {
@@ -152,10 +155,10 @@ func (o Options) steps() int {
 	return o.Steps
 }
 
-// fit returns an error if there is too little memory for the model and its tokenizer's file. A
+// fit returns an error if there is too little memory for the model, its tokenizer's file and a draft. A
 // session takes a smaller context instead, where that helps, and says so.
-func (s *source) fit(tokenizer string, session bool, stderr io.Writer) error {
-	fits, err := checkMemory(s.Header, tokenizer)
+func (s *source) fit(tokenizer string, draft int64, session bool, stderr io.Writer) error {
+	fits, err := checkMemory(s.Header, tokenizer, draft)
 	if err == nil || !session || fits == 0 {
 		return err
 	}
@@ -212,7 +215,7 @@ func generate(ctx context.Context, g *llama.Generator, o Options, stdout, stderr
 	}
 	if stats.Positions > stats.Prompt {
 		_, err = fmt.Fprintf(stderr, "achieved tok/s: %f\n", stats.TokensPerSecond())
-		if o.Lookup != nil && err == nil {
+		if (o.Lookup != nil || o.Draft != "") && err == nil {
 			_, err = fmt.Fprintf(stderr, "tokens per pass: %.2f\n", float64(stats.Positions-stats.Prompt)/float64(max(stats.Passes, 1)))
 		}
 	}

@@ -320,6 +320,7 @@ func TestParse(t *testing.T) {
 			o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.Special = new(0), new(0.05), new(1.1), new(-1), true
 		})},
 		{"m --lookup 0", with(func(o *Options) { o.Lookup = new(0) })},
+		{"m --draft d", with(func(o *Options) { o.Draft = "d" })},
 		{"m --think -c 7 --kv f32", with(func(o *Options) { o.Think, o.Context, o.KV = true, 7, "f32" })},
 		{"m -t 0x1p-1074 -p 1 -n 2147483647", with(func(o *Options) { o.Temperature, o.TopP, o.Steps = 0x1p-1074, 1, 1<<31-1 })},
 		{"-s -1 m", with(func(o *Options) { o.Seed = 1<<64 - 1 })},
@@ -358,7 +359,7 @@ func TestArgs(t *testing.T) {
 		{Temperature: 1, TopP: 0.9, Steps: 256, Mode: "generate", Prompt: new("")},
 		{Tokenizer: "t", Mode: "generate"},
 		{Temperature: 1, TopP: 0.9, Steps: -1, Think: true, Context: 7, KV: "f16"},
-		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1, Lookup: new(15)},
+		{Temperature: -1, TopP: -1, TopK: new(20), MinP: new(1.0 / 3), RepeatPenalty: new(1.1), RepeatLastN: new(-1), Special: true, Steps: -1, Lookup: new(15), Draft: "d e"},
 	} {
 		args := o.Args()
 		if got, err := parse(args); err != nil || !reflect.DeepEqual(got, o) {

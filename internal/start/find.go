@@ -175,15 +175,21 @@ func describe(name string, o run.Options) (m session.Model) {
 }
 
 // ForModel returns the options with which to run one of several models: the tokenizer that they name is for those that have
-// none of their own.
+// none of their own, the draft for those for which it can guess.
 func ForModel(o run.Options, name string) run.Options {
-	given := o.Tokenizer
-	o.Model, o.Tokenizer = name, ""
-	if given == "" || name == "" {
-		return o
+	given, draft := o.Tokenizer, o.Draft
+	o.Model, o.Tokenizer, o.Draft = name, "", ""
+	if given != "" && name != "" {
+		if _, err := run.Check(o); err != nil && !run.IsGGUFFile(name) {
+			o.Tokenizer = given
+		}
 	}
-	if _, err := run.Check(o); err != nil && !run.IsGGUFFile(name) {
-		o.Tokenizer = given
+	if draft != "" {
+		with := o
+		with.Draft = draft
+		if _, err := run.Check(with); err == nil {
+			return with
+		}
 	}
 	return o
 }

@@ -19,6 +19,18 @@ import (
 // that a person chooses at the terminal; without one the first that can be loaded. If there is none, it is the built-in one.
 // The error is ErrLeft if the person has chosen nothing. What is wrong becomes Problems.
 func (s *Settings) Choose(ctx context.Context, root string, t *session.Terminal) (session.Model, error) {
+	m, err := s.choose(ctx, root, t)
+	if draft := s.Options.Draft; err == nil && draft != "" {
+		if o := ForModel(s.Options, m.Path); o.Draft == "" {
+			o.Draft = draft
+			_, err := run.Check(o)
+			s.problem(s.given["draft"], "draft = %s: %s; nothing is guessed by it", draft, strings.TrimPrefix(err.Error(), "draft model: "))
+		}
+	}
+	return m, err
+}
+
+func (s *Settings) choose(ctx context.Context, root string, t *session.Terminal) (session.Model, error) {
 	if s.Args != nil {
 		return session.Model{}, nil
 	}

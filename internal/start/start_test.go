@@ -175,7 +175,7 @@ func TestCountdown(t *testing.T) {
 // an explanation; with all lines that are comments taken for settings it is read, too.
 func TestWrite(t *testing.T) {
 	all := run.Options{Temperature: 0.25, TopP: 1.0 / 3, Seed: 1<<64 - 1, Steps: 0, Prompt: new("# two\nlines, \"quoted\" \\ ä = 1"), Mode: "generate",
-		System: new(""), Context: 77, KV: "f32", Special: true, IDs: true, Threads: 3, TopK: new(5), RepeatLastN: new(-1), MinP: new(0.1), RepeatPenalty: new(1.5), Lookup: new(7),
+		System: new(""), Context: 77, KV: "f32", Special: true, IDs: true, Threads: 3, TopK: new(5), RepeatLastN: new(-1), MinP: new(0.1), RepeatPenalty: new(1.5), Lookup: new(7), Draft: "a draft",
 		Model: "größe # 1.gguf", Tokenizer: "a b.tok", Plain: true}
 	for _, o := range []run.Options{{Temperature: -1, TopP: -1, Steps: -1}, all, {Temperature: 0, TopP: 0, Steps: 9, Model: "m.gguf", Think: true}} {
 		var file bytes.Buffer

@@ -64,6 +64,7 @@ func all(o run.Options) []setting {
 		{"context", "How many tokens the model sees at once, which take memory; 0: as many as it can, GGUF at most 4096.", "0", number(float64(o.Context), o.Context > 0)},
 		{"kv", "GGUF: f16 or f32: the numbers in which a conversation is remembered; f32 takes twice the memory.", "f16", o.KV},
 		{"lookup", "How many words are guessed at a time where the text repeats something, if that is faster; 0: none.", "15", pointer(o.Lookup)},
+		{"draft", "A smaller model with the same tokens, which guesses what comes next: the same answers, sooner.", "", quoted(o.Draft)},
 		{"threads", "How many processor cores share the work; 0: all.", "0", number(float64(o.Threads), o.Threads > 0)},
 		{"plain", "yes: no colours.", "no", yes(o.Plain)},
 		{"prompt", "With this line the machine does not ask: it writes one text, which begins so.", "Once upon a time", text(o.Prompt)},

@@ -1,0 +1,134 @@
+package guess
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"bootllama"
+	"bootllama/internal/randommodel"
+)
+
+// words is a tokenizer: a text begins with token 1 and ends nowhere.
+type words struct{}
+
+func (words) Encode(text string, _, _ bool) (tokens []int, err error) {
+	tokens = []int{1}
+	for i := range len(text) {
+		tokens = append(tokens, int(text[i]))
+	}
+	return tokens, nil
+}
+func (words) Decode(_, _ int) string { return "" }
+func (words) Ends(int) bool          { return false }
+func (words) VocabSize() int         { return 0 }
+
+// drafted is a model and a draft for it, which it asks at times at which each pass took as long as the others.
+type drafted struct {
+	model, draft *llama.Transformer
+	g            llama.Generator
+	d            *Draft
+}
+
+func newDrafted(t testing.TB, model, draft string) *drafted {
+	load := func(name string) *llama.Transformer {
+		file := "../testdata/" + name
+		if name == "other.bin" {
+			file = filepath.Join(t.TempDir(), name)
+			if err := (randommodel.Shape{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 4, NKVHeads: 2, VocabSize: 300, SeqLen: 500}).Create(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := llama.LoadCheckpoint(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := llama.NewTransformer(c, llama.Options{Threads: 1})
+		t.Cleanup(func() {
+			if err := tr.Close(); err != nil {
+				t.Error(err)
+			}
+			c.Close()
+		})
+		return tr
+	}
+	x := &drafted{model: load(model), draft: load(draft)}
+	x.g = llama.Generator{Transformer: x.model, Tokenizer: words{}}
+	x.d = NewDraft(llama.Generator{Transformer: x.draft}, llama.Guesses)
+	now := time.Unix(0, 0)
+	x.g.Guess = func(text []int32, n int) []int {
+		now = now.Add(time.Millisecond)
+		return x.d.guess(text, n, now)
+	}
+	return x
+}
+
+// text generates with samplers that begin at the seed.
+func (x *drafted) text(t testing.TB, temperature float32, seed uint64, prompt string, steps int) (ids []int, passes int) {
+	s, own := x.model.NewSampler(temperature, 0.9, seed), x.draft.NewSampler(temperature, 0.9, 99)
+	x.g.Sampler, x.d.Model.Sampler, x.d.Follow = s, own, func() { own.Follow(s) }
+	before := x.g.Passes
+	_, err := x.g.Generate(context.Background(), prompt, steps, func(token int, _ string) error {
+		ids = append(ids, token)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids, x.g.Passes - before
+}
+
+// TestDraft: with a draft of another model the tokens are those without it; with one of the same weights all its guesses are
+// right, at any temperature, since it draws the same random numbers. One draft guesses for several texts in turn.
+func TestDraft(t *testing.T) {
+	for _, names := range [][2]string{{"random.bin", "random.bin"}, {"random-q8.bin", "random.bin"}, {"random.bin", "random-q8.bin"}, {"random.bin", "other.bin"}} {
+		alone := newDrafted(t, names[0], names[0])
+		alone.g.Guess = nil
+		x := newDrafted(t, names[0], names[1])
+		saved := 0
+		for i := range 40 {
+			temperature, prompt := []float32{0, 0.5, 1, 1.5}[i%4], []string{"", "abc", "abd", string(make([]byte, 40))}[i/2%4]
+			want, _ := alone.text(t, temperature, uint64(i+1), prompt, 0)
+			got, passes := x.text(t, temperature, uint64(i+1), prompt, 0)
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, case %d: with a draft\n%d\nwithout\n%d", names, i, got, want)
+			}
+			if passes > len(want)+1 {
+				t.Errorf("%v, case %d: %d passes for %d tokens", names, i, passes, len(want))
+			}
+			saved += len(want) - len(prompt) - passes
+			// The first passes learn: one token, 2, 4, 8.
+			if i > 3 && names[0] == names[1] && passes > (len(want)-len(prompt))/(1+llama.Guesses)+4 {
+				t.Errorf("%v, case %d: %d passes for %d tokens of its own", names, i, passes, len(want)-len(prompt))
+			}
+		}
+		t.Logf("%v: %d passes saved", names, saved)
+	}
+}
+
+// TestDraftContext: a draft of a smaller context guesses nothing behind it.
+func TestDraftContext(t *testing.T) {
+	x := newDrafted(t, "random.bin", "random.bin")
+	x.d.text = make([]int, 0, 40)
+	_, passes := x.text(t, 0, 1, "", 0)
+	if n := x.model.Config.SeqLen; passes < n-40 || passes > n-40+12 {
+		t.Errorf("%d passes for %d tokens with guesses for 40", passes, n)
+	}
+}
+
+// TestDraftAllocatesNothing.
+func TestDraftAllocatesNothing(t *testing.T) {
+	x := newDrafted(t, "random.bin", "random.bin")
+	x.text(t, 1, 1, "", 0)
+	text := make([]int32, 0, 64)
+	if n := testing.AllocsPerRun(20, func() {
+		if text = append(text, 5); len(text) == cap(text) {
+			text = text[:1]
+		}
+		x.g.Guess(text, 7)
+	}); n != 0 {
+		t.Errorf("%g allocations a call", n)
+	}
+}
