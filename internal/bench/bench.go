@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ The figures are medians. The text is nonsense and is not shown.
       --decode N         tokens to generate (default 64, or what is left of it)
       --lookup N         also with up to N guesses in a pass, 1 to 15, where the
                          text repeats something, and what such passes take
+      --draft DRAFT      the same with guesses by a smaller model (15, or N)
+      --right P          of these a share of P, 0 to 1, is made right, since this
+                         text is nonsense
       --rounds N         (default 5)
       --json             all figures as JSON
   -h, --help             print this
@@ -47,6 +51,8 @@ type options struct {
 	prefill, decode int // -1: the default
 	rounds          int
 	lookup          int // 0: not measured
+	draft           string
+	right           float64 // -1: as they are
 	json            bool
 }
 
@@ -72,36 +78,60 @@ type Report struct {
 		GBS    []float64 `json:"gb_s"`
 		Median float64   `json:"median"`
 	} `json:"read"`
-	Lookup  *Lookup   `json:"lookup,omitempty"`
+	Guesses *Guesses  `json:"guesses,omitempty"`
 	Share   float64   `json:"share"`    // of the bandwidth of Read that Decode reaches: the median of all rounds
 	TokenUS []float64 `json:"token_us"` // microseconds for each token of the last round
 }
 
-// Lookup is how fast Decode is when what repeats is guessed, and the time of a pass of 1, 2, 4, 8
+// Guesses is how fast Decode is with guesses, and the time of a pass of 1, 2, 4, 8
 // and 16 tokens as multiples of the first. Tokens of a pass depend on the text, which is nonsense here.
-type Lookup struct {
-	Guesses       int       `json:"guesses"`
+type Guesses struct {
+	By            string    `json:"by"` // lookup, or the model that guesses
+	Most          int       `json:"most"`
 	TokS          []float64 `json:"tok_s"`
 	Median        float64   `json:"median"`
 	TokensPerPass float64   `json:"tokens_per_pass"` // in the last round
 	Passes        []float64 `json:"passes"`
 
 	passes [][]float64 // seconds, of each round
-	guess  *guess.Lookup
+	guess  func(text []int32, n int) []int
+	right  *partlyRight // nil: guesses are as they are
+}
+
+// partlyRight is a sampler of a draft that chooses a share of tokens as the model does.
+type partlyRight struct {
+	draft *llama.Transformer
+	share float64
+	pos   int   // where
+	text  []int // the model's begins
+	rng   *rand.Rand
+}
+
+func (s *partlyRight) Sample([]float32) int {
+	token := s.text[min(len(s.draft.Context())-s.pos, len(s.text)-1)]
+	if s.rng.Float64() >= s.share {
+		token = (token + 1) % s.draft.Config.VocabSize
+	}
+	return token
 }
 
 func parse(args []string) (options, error) {
-	o := options{prefill: -1, decode: -1, rounds: 5}
+	o := options{prefill: -1, decode: -1, rounds: 5, right: -1}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.Func("threads", "", flags.Number(&o.threads, flags.MaxThreads))
 	fs.Func("prefill", "", flags.Number(&o.prefill, 1<<20))
 	fs.Func("decode", "", flags.Number(&o.decode, 1<<20))
 	fs.Func("rounds", "", flags.Number(&o.rounds, 1<<20))
 	fs.Func("lookup", "", flags.Number(&o.lookup, llama.Guesses))
+	fs.StringVar(&o.draft, "draft", "", "")
+	fs.Func("right", "", flags.Float(&o.right, 0, 1))
 	fs.BoolVar(&o.json, "json", false, "")
 	operands, err := flags.Parse(fs, args)
 	if err != nil {
 		return o, err
+	}
+	if o.right >= 0 && o.draft == "" {
+		return o, flags.Usagef("--right is for the guesses of a --draft")
 	}
 	if o.rounds == 0 {
 		return o, flags.Usagef("--rounds 0: at least one")
@@ -135,15 +165,22 @@ func Main(args []string, load func(model string) (*llama.Checkpoint, *simd.Kerne
 	reader := newWeightReader(c.Weights, o.threads, kernels)
 	defer reader.team.Close()
 	r.Decode.BytesPerToken = reader.bytes + int64(r.Prefill.Tokens+(r.Decode.Tokens+1)/2)*2*c.Config.KVBytes()*int64(c.Config.NLayers*c.Config.KVDim())
-	if o.lookup > 0 {
-		r.Lookup = &Lookup{Guesses: o.lookup, guess: guess.NewLookup(o.lookup)}
+	if o.draft != "" || o.lookup > 0 {
+		r.Guesses = &Guesses{By: "lookup", Most: o.lookup, guess: guess.NewLookup(o.lookup).Guess}
+	}
+	if o.draft != "" {
+		d, err := r.Guesses.load(o, load, t.Config)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
 	}
 	if err := r.round(t, reader); err != nil { // a warm-up, whose results are dropped
 		return err
 	}
 	r.Prefill.TokS, r.Decode.TokS, r.Read.GBS = nil, nil, nil
-	if r.Lookup != nil {
-		r.Lookup.TokS, r.Lookup.passes = nil, nil
+	if r.Guesses != nil {
+		r.Guesses.TokS, r.Guesses.passes = nil, nil
 	}
 	for range o.rounds {
 		if err := r.round(t, reader); err != nil {
@@ -197,18 +234,21 @@ func (r *Report) round(t *llama.Transformer, reader *weightReader) error {
 
 	greedy := t.NewSampler(0, 0, 1)
 	r.TokenUS = make([]float64, 0, r.Decode.Tokens)
+	text := make([]int, 1, 1+r.Decode.Tokens)
+	text[0] = 1
 	start = time.Now()
 	last, token := start, 1
 	for i := range r.Decode.Tokens {
 		token = greedy.Sample(t.Forward(token, len(prompt)+i))
+		text = append(text, token)
 		now := time.Now()
 		r.TokenUS = append(r.TokenUS, 1e6*now.Sub(last).Seconds())
 		last = now
 	}
 	r.Decode.TokS = append(r.Decode.TokS, float64(r.Decode.Tokens)/last.Sub(start).Seconds())
 
-	if r.Lookup != nil {
-		if err := r.Lookup.round(t, len(prompt), r.Decode.Tokens); err != nil {
+	if r.Guesses != nil {
+		if err := r.Guesses.round(t, len(prompt), text); err != nil {
 			return err
 		}
 	}
@@ -224,17 +264,46 @@ func (r *Report) round(t *llama.Transformer, reader *weightReader) error {
 	return nil
 }
 
-// round adds one measurement at the position behind the prompt.
-func (l *Lookup) round(t *llama.Transformer, pos, tokens int) error {
-	g := llama.Generator{Transformer: t, Sampler: t.NewSampler(0, 0, 1), Guess: l.guess.Guess}
-	start, text := time.Now(), []int{1}
+// load loads the model that guesses.
+func (l *Guesses) load(o options, load func(model string) (*llama.Checkpoint, *simd.Kernels, error), model llama.Config) (*llama.Transformer, error) {
+	c, kernels, err := load(o.draft)
+	if err != nil {
+		return nil, fmt.Errorf("draft %w", err)
+	}
+	if n := c.Config.VocabSize; n != model.VocabSize {
+		return nil, fmt.Errorf("draft model: %s has %d tokens, and the model %d", o.draft, n, model.VocabSize)
+	}
+	c.Config.SeqLen = min(c.Config.SeqLen, model.SeqLen)
+	t, err := c.NewTransformer(llama.Options{Threads: o.threads, Kernels: kernels})
+	if err != nil {
+		return nil, err
+	}
+	l.By, l.Most = filepath.Base(c.Name), cmp.Or(o.lookup, llama.Guesses)
+	d := guess.NewDraft(llama.Generator{Transformer: t, Sampler: t.NewSampler(0, 0, 1)}, l.Most)
+	if l.guess = d.Guess; o.right >= 0 {
+		l.right = &partlyRight{draft: t, share: o.right, rng: rand.New(rand.NewPCG(1, 1))}
+		d.Model.Sampler = l.right
+	}
+	return t, nil
+}
+
+// round adds one measurement at the position behind the prompt, of a text, which must come out.
+func (l *Guesses) round(t *llama.Transformer, pos int, text []int) error {
+	g := llama.Generator{Transformer: t, Sampler: t.NewSampler(0, 0, 1), Guess: l.guess}
+	if l.right != nil {
+		l.right.pos, l.right.text = pos, text
+	}
+	tokens := len(text) - 1
+	start := time.Now()
 	for i := range tokens {
-		first, err := g.Prefill(context.Background(), text, pos+i)
-		if err == nil {
-			text[0], err = g.Next(first)
-		}
+		first, err := g.Prefill(context.Background(), text[i:i+1], pos+i)
 		if err != nil {
 			return err
+		}
+		if token, err := g.Next(first); err != nil {
+			return err
+		} else if token != text[i+1] {
+			panic(fmt.Sprintf("bench: with guesses token %d is %d, without %d", i, token, text[i+1]))
 		}
 	}
 	l.TokS = append(l.TokS, float64(tokens)/time.Since(start).Seconds())
@@ -251,7 +320,7 @@ func (l *Lookup) round(t *llama.Transformer, pos, tokens int) error {
 }
 
 // summarize fills in what follows from the rounds.
-func (l *Lookup) summarize() {
+func (l *Guesses) summarize() {
 	l.Median, l.Passes = median(l.TokS), nil
 	for size := range l.passes[0] {
 		var seconds []float64
@@ -317,8 +386,8 @@ func (r *Report) summarize() {
 	}
 	r.Share = median(shares)
 	r.Prefill.Median, r.Decode.Median, r.Read.Median = median(r.Prefill.TokS), median(r.Decode.TokS), median(r.Read.GBS)
-	if r.Lookup != nil {
-		r.Lookup.summarize()
+	if r.Guesses != nil {
+		r.Guesses.summarize()
 	}
 	r.Decode.GBS = r.Decode.Median * float64(r.Decode.BytesPerToken) / 1e9
 }
@@ -354,13 +423,13 @@ func (r *Report) print(w io.Writer, c *llama.Checkpoint, weights int64) error {
 	}
 	line("prefill", fmt.Sprint(r.Prefill.Tokens, " tokens"), "tok/s", r.Prefill.Median, r.Prefill.TokS)
 	line("decode", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", r.Decode.Median, r.Decode.TokS)
-	if l := r.Lookup; l != nil {
-		line("lookup", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", l.Median, l.TokS)
+	if l := r.Guesses; l != nil {
+		line("guesses", fmt.Sprint(r.Decode.Tokens, " tokens"), "tok/s", l.Median, l.TokS)
 	}
 	line("read", "", "GB/s", r.Read.Median, r.Read.GBS)
 	fmt.Fprintf(&b, "decode reads %.1f MB a token, weights, keys and values: %.1f GB/s, %.0f %% of that\n", float64(r.Decode.BytesPerToken)/1e6, r.Decode.GBS, 100*r.Share)
-	if l := r.Lookup; l != nil {
-		fmt.Fprintf(&b, "lookup had %.2f tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes %.2f times the first\n", l.TokensPerPass, l.Passes)
+	if l := r.Guesses; l != nil {
+		fmt.Fprintf(&b, "guesses by %s: %.2f tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes %.2f times the first\n", l.By, l.TokensPerPass, l.Passes)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

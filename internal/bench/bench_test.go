@@ -67,23 +67,42 @@ func TestBench(t *testing.T) {
 	}
 }
 
-// TestLookup: the same with guesses, and what a pass takes, also where the context has no room for a long one.
-func TestLookup(t *testing.T) {
+// TestGuesses: the same with guesses, and what a pass takes, also where the context has no room for a long one.
+func TestGuesses(t *testing.T) {
 	for _, c := range []struct{ prefill, decode, passes string }{{"20", "40", "5"}, {"54", "10", "4"}, {"63", "1", "1"}} {
 		status, out, errs := runMain("bench", model, "--prefill", c.prefill, "--decode", c.decode, "--rounds", "3", "--lookup", "15", "--json")
 		var r bench.Report
-		if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || r.Lookup == nil {
+		if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || r.Guesses == nil {
 			t.Fatalf("status %d, %q, %q, %v", status, out, errs, err)
 		}
-		l := r.Lookup
-		if l.Guesses != 15 || len(l.TokS) != 3 || !(slices.Min(l.TokS) > 0) || !(l.Median > 0) || !(l.TokensPerPass >= 1) ||
+		l := r.Guesses
+		if l.By != "lookup" || l.Most != 15 || len(l.TokS) != 3 || !(slices.Min(l.TokS) > 0) || !(l.Median > 0) || !(l.TokensPerPass >= 1) ||
 			strconv.Itoa(len(l.Passes)) != c.passes || l.Passes[0] != 1 || !(slices.Min(l.Passes) > 0) {
 			t.Errorf("%+v", l)
 		}
 	}
 	status, out, errs := runMain("bench", model, "--rounds", "1", "--lookup", "3")
-	if status != 0 || errs != "" || strings.Count(out, "\n") != 7 || !strings.Contains(out, "\nlookup ") || !strings.Contains(out, " tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes [1.00 ") {
+	if status != 0 || errs != "" || strings.Count(out, "\n") != 7 || !strings.Contains(out, "\nguesses ") || !strings.Contains(out, "guesses by lookup: ") || !strings.Contains(out, " tokens a pass of this text; a pass of 1, 2, 4, 8, 16 tokens takes [1.00 ") {
 		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+}
+
+// TestDraft: with a draft, whose guesses are as they are, wrong, or right in part; a text that is not the model's would be a panic.
+func TestDraft(t *testing.T) {
+	for _, right := range []string{"", "--right=0", "--right=0.5", "--right=1"} {
+		args := append([]string{"bench", model, "--draft", "../../testdata/random-q8.bin", "--prefill", "3", "--decode", "60", "--rounds", "2", "--json"}, strings.Fields(right)...)
+		status, out, errs := runMain(args...)
+		var r bench.Report
+		if err := json.Unmarshal([]byte(out), &r); status != 0 || errs != "" || err != nil || r.Guesses == nil {
+			t.Fatalf("%s: status %d, %q, %q, %v", right, status, out, errs, err)
+		}
+		if g := r.Guesses; g.By != "random-q8.bin" || g.Most != 15 || len(g.TokS) != 2 || !(slices.Min(g.TokS) > 0) || !(g.TokensPerPass >= 1) || right == "--right=0" && g.TokensPerPass != 1 {
+			t.Errorf("%s: %+v", right, g)
+		}
+	}
+	status, out, errs := runMain("bench", model, "--draft", "../../models/tales.bin")
+	if status != 1 || out != "" || !strings.Contains(errs, "tales.bin has 1024 tokens, and the model 300") {
+		t.Errorf("another vocabulary: status %d, %q, %q", status, out, errs)
 	}
 }
 
@@ -97,6 +116,8 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"bench", model, "--rounds", "0"}, "at least one"},
 		{[]string{"bench", model, "--prefill", "60", "--decode", "5"}, "exceed the model's context of 64"},
 		{[]string{"bench", model, "--lookup", "16"}, "not a whole number from 0 to 15"},
+		{[]string{"bench", model, "--right", "0.5"}, "--right is for the guesses of a --draft"},
+		{[]string{"bench", model, "--right", "2", "--draft", model}, "0 to 1"},
 		{[]string{"bench", model, "--decode", "0"}, "at least one token"},
 		{[]string{"bench", model, "--threads", "-1"}, "not a whole number from 0"},
 	} {

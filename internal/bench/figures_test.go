@@ -99,7 +99,7 @@ func TestJSON(t *testing.T) {
 		r.Decode.Tokens, r.Decode.TokS, r.Decode.Median, r.Decode.BytesPerToken, r.Decode.GBS = random.IntN(100), list(), number(), random.Int64(), number()
 		r.Read.GBS, r.Read.Median = list(), number()
 		if random.IntN(2) == 0 {
-			r.Lookup = &Lookup{Guesses: random.IntN(16), TokS: list(), Median: number(), TokensPerPass: number(), Passes: list()}
+			r.Guesses = &Guesses{By: string(name), Most: random.IntN(16), TokS: list(), Median: number(), TokensPerPass: number(), Passes: list()}
 		}
 		var want bytes.Buffer
 		if err := json.NewEncoder(&want).Encode(r); err != nil {

@@ -33,8 +33,8 @@ func (r *Report) json() (string, error) {
 	fmt.Fprintf(&b, `,"prefill":{"tokens":%d,"tok_s":%s,"median":%s}`, r.Prefill.Tokens, list(r.Prefill.TokS), number(r.Prefill.Median))
 	fmt.Fprintf(&b, `,"decode":{"tokens":%d,"tok_s":%s,"median":%s,"bytes_per_token":%d,"gb_s":%s}`, r.Decode.Tokens, list(r.Decode.TokS), number(r.Decode.Median), r.Decode.BytesPerToken, number(r.Decode.GBS))
 	fmt.Fprintf(&b, `,"read":{"gb_s":%s,"median":%s}`, list(r.Read.GBS), number(r.Read.Median))
-	if l := r.Lookup; l != nil {
-		fmt.Fprintf(&b, `,"lookup":{"guesses":%d,"tok_s":%s,"median":%s,"tokens_per_pass":%s,"passes":%s}`, l.Guesses, list(l.TokS), number(l.Median), number(l.TokensPerPass), list(l.Passes))
+	if l := r.Guesses; l != nil {
+		fmt.Fprintf(&b, `,"guesses":{"by":%s,"most":%d,"tok_s":%s,"median":%s,"tokens_per_pass":%s,"passes":%s}`, jsonString(l.By), l.Most, list(l.TokS), number(l.Median), number(l.TokensPerPass), list(l.Passes))
 	}
 	fmt.Fprintf(&b, `,"share":%s,"token_us":%s}`+"\n", number(r.Share), list(r.TokenUS))
 	return b.String(), bad
