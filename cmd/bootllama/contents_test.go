@@ -84,6 +84,11 @@ func TestContents(t *testing.T) {
 		{"a.bin b.bin tiny.gguf -z tokens.bin", "a.bin a.tok=tokens.bin b.bin b.tok tiny.gguf", "console a.bin -s"},
 		{"efi tiny-model -z other/LLAMA.TXT", "efi.bin=efi efi.tok=LLAMA.TXT tiny-model.gguf=tiny-model", "console efi.bin -s"},
 		{"tiny.gguf -z other/LLAMA.TXT", "tiny.gguf LLAMA-2.TXT=LLAMA.TXT", "console tiny.gguf -z LLAMA-2.TXT"},
+		// A draft is a model beside the others.
+		{"tiny.gguf --draft tiny-model.gguf", "tiny.gguf tiny-model.gguf", "console tiny.gguf --draft tiny-model.gguf -s"},
+		{"a.bin -z tokens.bin --draft other/c.bin", "a.bin a.tok=tokens.bin c.bin c.tok", "console a.bin --draft c.bin -s"},
+		{"a.bin -z tokens.bin --draft b.bin", "a.bin a.tok=tokens.bin b.bin b.tok", "console a.bin --draft b.bin -s"},
+		{"tiny.gguf other/c.bin -z tokens.bin --draft tiny.gguf", "tiny.gguf c.bin c.tok tiny-2.gguf=tiny.gguf", "console tiny.gguf --draft tiny-2.gguf -s"},
 		{"llama.txt efi -z tokens.bin", "llama.txt.bin=llama.txt llama.txt.tok=tokens.bin efi.bin=efi efi.tok=tokens.bin", "console llama.txt.bin -s"},
 	} {
 		var o run.Options
@@ -91,7 +96,7 @@ func TestContents(t *testing.T) {
 		o.Register(flags)
 		args := strings.Fields(c.args)
 		for i := range args {
-			if args[i] = strings.ReplaceAll(args[i], "größe-1", "größe 1"); args[i] != "-z" {
+			if args[i] = strings.ReplaceAll(args[i], "größe-1", "größe 1"); !strings.HasPrefix(args[i], "-") {
 				args[i] = in(args[i])
 			}
 		}

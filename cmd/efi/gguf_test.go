@@ -29,12 +29,14 @@ func (s *script) addGGUF(t *testing.T, dir string) {
 	t.Helper()
 	qwen3 := makeGGUF(t, dir, "tiny-qwen3", "Q4_K", gengguf.Qwen3())
 	qwen2 := makeGGUF(t, dir, "tiny-qwen2", "Q8_0", gengguf.Qwen2())
+	draft := makeGGUF(t, dir, "tiny-llama3", "Q4_0", gengguf.Qwen2())
 	for _, args := range [][]string{
 		{"run", qwen3, "-i", "One day", "-t", "0", "-n", "40", "--ids"},
 		{"run", qwen2, "-i", "One day", "-t", "0", "-n", "40", "--ids"},
-		{"run", qwen2, "-i", "One day", "-s", "7", "-n", "40"},
+		{"run", qwen2, "-i", "One day", "-s", "7", "-n", "40", "--draft", draft},
 	} {
-		want, _, _ := host(args) // add reports an error
+		alone := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--draft" || arg == draft })
+		want, _, _ := host(alone) // add reports an error
 		if len(want) < 20 {
 			t.Errorf("%q on the host: %q", args, want)
 		}
