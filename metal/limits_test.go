@@ -31,6 +31,9 @@ func TestEveryCharacter(t *testing.T) {
 		if got := decode(text); len(got) != 1 || got[0] != want {
 			t.Fatalf("% x is decoded as %U, want %U", text, got, want)
 		}
+		if n := utf8Length(text[0]); want >= 0x80 && n != len(text) {
+			t.Fatalf("% x is said to be %d bytes long", text, n)
+		}
 		var d utf16Decoder
 		var got []byte
 		for _, u := range utf16.AppendRune(nil, want) {
