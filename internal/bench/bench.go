@@ -35,8 +35,8 @@ The figures are medians. The text is nonsense and is not shown.
       --lookup N         also with up to N guesses in a pass, 1 to 15, where the
                          text repeats something, and what such passes take
       --draft DRAFT      the same with guesses by a smaller model (15, or N)
-      --right P          of these a share of P, 0 to 1, is made right, since this
-                         text is nonsense
+      --right P          of these a share of P, 0 to 1, is made right, since
+                         this text is nonsense
       --rounds N         (default 5)
       --json             all figures as JSON
   -h, --help             print this

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -174,8 +175,12 @@ func (m *loaded) readsOn(t *session.Terminal) {
 
 // talk returns the model for a session on a terminal.
 func (m *loaded) talk() session.Talk {
+	var draft *llama.Checkpoint
+	if m.draft != nil {
+		draft = m.draft.checkpoint
+	}
 	return talk.Model{
-		Checkpoint: m.checkpoint, GGUF: IsGGUF(m.checkpoint.Header), Kernels: m.kernels.Name, Threads: cmp.Or(m.o.Threads, workers.Cores()),
+		Draft: draft, Checkpoint: m.checkpoint, GGUF: IsGGUF(m.checkpoint.Header), Kernels: m.kernels.Name, Threads: cmp.Or(m.o.Threads, workers.Cores()),
 		Stories: m.stories, Assistant: m.assistant, Set: m.set,
 		Sampling: func() sampler.Options { return m.o.samplerOptions(m.checkpoint.Header) },
 		Length: func() int {
@@ -210,8 +215,12 @@ func (m *loaded) change(name string, stderr io.Writer) error {
 	}
 	o := before
 	o.Model, o.Tokenizer, o.Prompt, o.Think = name, "", nil, false
-	if _, err := Check(o); err != nil && o.Draft != "" { // it may guess for another model only
-		o.Draft = ""
+	if _, err := Check(o); err != nil && o.Draft != "" { // which may be for the model before
+		if o.Draft = ""; strings.HasPrefix(err.Error(), "draft ") {
+			if _, err := fmt.Fprintf(stderr, "%v\n", err); err != nil {
+				return err
+			}
+		}
 	}
 	if !IsGGUFFile(name) {
 		o.TopK, o.MinP, o.RepeatPenalty, o.RepeatLastN, o.KV = nil, nil, nil, nil, ""

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"bootllama/internal/gengguf"
+	"bootllama/session"
 )
 
 // draftFiles are models, some of the same tokens.
@@ -105,5 +107,33 @@ func TestDraftMemory(t *testing.T) {
 	}
 	if _, err := checkMemory(h, "", 1<<60); err == nil || !strings.Contains(err.Error(), ", the draft 1099511627776) and there are") {
 		t.Errorf("a draft of 2^60 bytes: %v", err)
+	}
+}
+
+// TestDraftInSession: /show says who guesses, and another model for which it cannot is used without it, which is told.
+func TestDraftInSession(t *testing.T) {
+	model, other := assistantModel(t, "tiny-qwen3", "Q8_0", 1), assistantModel(t, "tiny-qwen2", "Q8_0", 1)
+	draft := assistantModel(t, "tiny-qwen3", "Q4_0", 1)
+	host := Host{Models: func() ([]session.Model, error) { return []session.Model{{Path: other, Name: "other"}}, nil }}
+	talk := func(args ...string) ([]string, string) {
+		return sit(t, host, []string{"Hello", "/show", "/model other", "/show", "Hello"}, append([]string{"console", model, "-t", "1", "-s", "3", "-n", "30"}, args...)...)
+	}
+	rows, _ := talk()
+	with, said := talk("--draft", draft)
+	for _, of := range []func([]string) []string{func(r []string) []string { return answers(r, "Hello") }, func(r []string) []string { return answers(r[slices.Index(r, "> Hello")+1:], "Hello") }} {
+		want, got := of(rows), of(with)
+		if len(want) < 2 || len(got) != len(want) || !slices.Equal(got[:len(got)-1], want[:len(want)-1]) { // the last one has figures
+			t.Errorf("with a draft %q, without %q", got, want)
+		}
+	}
+	if got := strings.Join(answers(with, "/show"), " "); !strings.Contains(got, "guesses         what "+filepath.Base(draft)+" says") {
+		t.Errorf("/show: %s", got)
+	}
+	again := answers(with[slices.Index(with, "> /show")+1:], "/show")
+	if got := strings.Join(again, " "); !strings.Contains(got, "guesses         what a text repeats") {
+		t.Errorf("the second /show: %s", got)
+	}
+	if all := strings.Join(with, "") + said; !strings.Contains(all, "draft model: ") || !strings.Contains(all, "cannot guess for") {
+		t.Errorf("%q, %s", with, said)
 	}
 }

@@ -21,6 +21,7 @@ type Model struct {
 	GGUF       bool   // its sampler is llama.cpp's, or else run.c's
 	Kernels    string // their name
 	Threads    int
+	Draft      *llama.Checkpoint    // guesses; nil: what repeats is guessed
 	Stories    session.Engine       // answers,
 	Assistant  *assistant.Assistant // unless there is one
 	Sampling   func() sampler.Options
@@ -39,11 +40,20 @@ func (m Model) Talk() session.Talk {
 
 // title says what the model is, in a line.
 func (m Model) title() string {
-	memory, cores := m.Checkpoint.Memory(), "1 core"
+	memory, cores := m.memory(), "1 core"
 	if m.Threads != 1 {
 		cores = fmt.Sprintf("%d cores", m.Threads)
 	}
-	return fmt.Sprintf("%s · %s · %d of %d MiB of memory · %s · %s", m.name(), megabytes(memory.Weights), mib(memory.Total()), arena.Limit()>>20, cores, m.Kernels)
+	return fmt.Sprintf("%s · %s · %d of %d MiB of memory · %s · %s", m.name(), megabytes(m.Checkpoint.Memory().Weights), mib(memory.Total()), arena.Limit()>>20, cores, m.Kernels)
+}
+
+// memory is that of the model and, as weights, of its draft.
+func (m Model) memory() llama.Memory {
+	memory := m.Checkpoint.Memory()
+	if m.Draft != nil {
+		memory.Weights += m.Draft.Memory().Total() - llama.Overhead
+	}
+	return memory
 }
 
 // name returns what the model calls itself, or else its file's name.
@@ -67,7 +77,10 @@ func mib(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 // facts are the lines of /show.
 func (m Model) facts() string {
 	h := m.Checkpoint.Header
-	memory, does := h.Memory(), "stories: what you type is how one begins"
+	memory, does, guesses := m.memory(), "stories: what you type is how one begins", "what a text repeats"
+	if m.Draft != nil {
+		guesses = "what " + filepath.Base(m.Draft.Name) + " says (its memory counts as weights)"
+	}
 	if m.Assistant != nil {
 		does = "a conversation in the format " + m.Assistant.Template.Name
 	}
@@ -75,7 +88,7 @@ func (m Model) facts() string {
 	for _, f := range [][2]string{
 		{"file", h.Name}, {"format", h.Format}, {"shape", h.Config.String()},
 		{"memory", fmt.Sprintf("weights %d MiB, keys and values %d, state %d", mib(memory.Weights), mib(memory.Cache), mib(memory.State))},
-		{"what it does", does},
+		{"what it does", does}, {"guesses", guesses},
 	} {
 		fmt.Fprintf(&b, "  %-15s %s\n", f[0], f[1])
 	}
