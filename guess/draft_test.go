@@ -30,6 +30,8 @@ type drafted struct {
 	model, draft *llama.Transformer
 	g            llama.Generator
 	d            *Draft
+	cost         time.Duration // of a guess
+	calls        []int         // the numbers of guesses
 }
 
 func newDrafted(t testing.TB, model, draft string) *drafted {
@@ -59,8 +61,10 @@ func newDrafted(t testing.TB, model, draft string) *drafted {
 	x.d = NewDraft(llama.Generator{Transformer: x.draft}, llama.Guesses)
 	now := time.Unix(0, 0)
 	x.g.Guess = func(text []int32, n int) []int {
-		now = now.Add(time.Millisecond)
-		return x.d.guess(text, n, now)
+		now = now.Add(time.Millisecond + x.cost*time.Duration(len(x.d.found)))
+		tokens := x.d.guess(text, n, now)
+		x.calls = append(x.calls, len(tokens))
+		return tokens
 	}
 	return x
 }
@@ -105,6 +109,24 @@ func TestDraft(t *testing.T) {
 			}
 		}
 		t.Logf("%v: %d passes saved", names, saved)
+	}
+}
+
+// TestBadDraft: what is wrong is soon guessed no longer, and tried again after a while.
+func TestBadDraft(t *testing.T) {
+	x := newDrafted(t, "random.bin", "other.bin")
+	x.cost = time.Millisecond / 10
+	for i := uint64(1); len(x.calls) < 2000; i++ {
+		x.text(t, 1, i, "", 0)
+	}
+	sum := func(n []int) (sum int) {
+		for _, n := range n {
+			sum += n
+		}
+		return sum
+	}
+	if begin, then, again := sum(x.calls[:40]), sum(x.calls[40:700]), sum(x.calls[700:]); begin < 8 || then > 8 || again < 8 || again > 80 {
+		t.Errorf("%d guesses in the first 40 passes, %d in the next 660, %d in 1300", begin, then, again)
 	}
 }
 

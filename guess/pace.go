@@ -33,7 +33,7 @@ type cost struct {
 // quality is how likely a guess of a class is right if those before it were.
 type quality struct {
 	probability float64 // a running mean
-	known       bool    // it has been measured
+	call        int     // when that was measured; 0: it was not
 }
 
 const (
@@ -71,13 +71,14 @@ func (p *pace) learn(text []int32, found []int) {
 			right = 1
 		}
 		mean := p.likely(p.class)
-		q.probability, q.known = mean+(right-mean)/12, true
+		q.probability, q.call = mean+(right-mean)/12, p.calls
 	}
 }
 
-// likely returns how likely a guess of a class is right.
+// likely returns how likely a guess of a class is right. A quality is forgotten as a cost is: of a draft nothing is
+// learned while it does not guess.
 func (p *pace) likely(class int) float64 {
-	if q := p.right[class]; q.known {
+	if q := p.right[class]; q.call > 0 && p.calls-q.call < forget {
 		return q.probability
 	}
 	return first
