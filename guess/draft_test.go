@@ -2,8 +2,11 @@ package guess
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,11 +35,15 @@ type drafted struct {
 	d            *Draft
 	cost         time.Duration // of a guess
 	calls        []int         // the numbers of guesses
+	likeliest    bool          // the draft guesses its likeliest token
 }
 
 func newDrafted(t testing.TB, model, draft string) *drafted {
 	load := func(name string) *llama.Transformer {
-		file := "../testdata/" + name
+		file := name
+		if !filepath.IsAbs(name) {
+			file = "../testdata/" + name
+		}
 		if name == "other.bin" {
 			file = filepath.Join(t.TempDir(), name)
 			if err := (randommodel.Shape{Dim: 32, HiddenDim: 64, NLayers: 1, NHeads: 4, NKVHeads: 2, VocabSize: 300, SeqLen: 500}).Create(file); err != nil {
@@ -73,6 +80,9 @@ func newDrafted(t testing.TB, model, draft string) *drafted {
 func (x *drafted) text(t testing.TB, temperature float32, seed uint64, prompt string, steps int) (ids []int, passes int) {
 	s, own := x.model.NewSampler(temperature, 0.9, seed), x.draft.NewSampler(temperature, 0.9, 99)
 	x.g.Sampler, x.d.Model.Sampler, x.d.Follow = s, own, func() { own.Follow(s) }
+	if x.likeliest {
+		x.d.Model.Sampler, x.d.Follow = x.draft.NewSampler(0, 0, 1), nil
+	}
 	before := x.g.Passes
 	_, err := x.g.Generate(context.Background(), prompt, steps, func(token int, _ string) error {
 		ids = append(ids, token)
@@ -152,5 +162,36 @@ func TestDraftAllocatesNothing(t *testing.T) {
 		x.g.Guess(text, 7)
 	}); n != 0 {
 		t.Errorf("%g allocations a call", n)
+	}
+}
+
+// TestAcceptance measures how many tokens come of a pass, for numbers of guesses and temperatures, with a real pair:
+// BOOTLLAMA_PAIR=MODEL:DRAFT, checkpoints of the same tokens, by their whole paths. The text is that without a draft.
+func TestAcceptance(t *testing.T) {
+	model, draft, ok := strings.Cut(os.Getenv("BOOTLLAMA_PAIR"), ":")
+	if !ok {
+		t.Skip("SKIPPED: BOOTLLAMA_PAIR=MODEL:DRAFT measures how often a draft is right")
+	}
+	const texts = 20
+	for _, temperature := range []float32{0, 0.5, 1} {
+		for _, follows := range []bool{true, false} {
+			line := fmt.Sprintf("temperature %g, the same random numbers %t:", temperature, follows)
+			for _, most := range guesses[1:] {
+				alone, x := newDrafted(t, model, model), newDrafted(t, model, draft)
+				alone.g.Guess, x.likeliest = nil, !follows
+				x.d.most = most
+				tokens, passes := 0, 0
+				for seed := uint64(1); seed <= texts; seed++ {
+					want, _ := alone.text(t, temperature, seed, "", 0)
+					got, n := x.text(t, temperature, seed, "", 0)
+					if !slices.Equal(got, want) {
+						t.Fatalf("other tokens at temperature %g, seed %d", temperature, seed)
+					}
+					tokens, passes = tokens+len(got), passes+n
+				}
+				line += fmt.Sprintf(" %d guesses: %.2f tokens a pass", most, float64(tokens)/float64(passes))
+			}
+			t.Log(line)
+		}
 	}
 }
