@@ -19,15 +19,21 @@ import (
 // that a person chooses at the terminal; without one the first that can be loaded. If there is none, it is the built-in one.
 // The error is ErrLeft if the person has chosen nothing. What is wrong becomes Problems.
 func (s *Settings) Choose(ctx context.Context, root string, t *session.Terminal) (session.Model, error) {
-	m, err := s.choose(ctx, root, t)
-	if draft := s.Options.Draft; err == nil && draft != "" {
-		if o := ForModel(s.Options, m.Path); o.Draft == "" {
-			o.Draft = draft
-			_, err := run.Check(o)
-			s.problem(s.given["draft"], "draft = %s: %s; nothing is guessed by it", draft, strings.TrimPrefix(err.Error(), "draft model: "))
-		}
+	draft := s.Options.Draft
+	if draft != "" && s.given["draft"] > 0 { // a command line's is another folder's
+		s.Options.Draft = path.Join(root, strings.ReplaceAll(draft, `\`, "/"))
 	}
-	return m, err
+	m, err := s.choose(ctx, root, t)
+	if err != nil || draft == "" {
+		return m, err
+	}
+	o := ForModel(s.Options, m.Path)
+	if o.Draft == "" {
+		o.Draft = s.Options.Draft
+		_, wrong := run.Check(o)
+		s.problem(s.given["draft"], "draft = %s: %s; nothing is guessed by it", draft, strings.ReplaceAll(wrong.Error(), root+"/", ""))
+	}
+	return m, nil
 }
 
 func (s *Settings) choose(ctx context.Context, root string, t *session.Terminal) (session.Model, error) {

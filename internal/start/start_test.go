@@ -161,6 +161,34 @@ func TestChoose(t *testing.T) {
 }
 
 // TestCountdown: the first model that fits starts by itself.
+// TestDraft: a draft is used with the models for which it can guess, whichever is chosen; why it is not with another is told.
+func TestDraft(t *testing.T) {
+	files := map[string]any{"a.bin": models.Checkpoint, "a.tok": models.Tokenizer, "models/d.bin": models.Checkpoint, "models/d.tok": models.Tokenizer, "q.gguf": gguf("tiny-qwen2")}
+	for _, c := range []struct{ model, draft, want, problems string }{
+		{"a.bin", `models\d.bin`, "models/d.bin", ""},
+		{"q.gguf", "models/d.bin", "", "LLAMA.TXT:2: draft = models/d.bin: draft model: models/d.bin cannot guess for q.gguf: it has 1024 tokens in place of "},
+		{"a.bin", "none.bin", "", "LLAMA.TXT:2: draft = none.bin: draft model: "},
+		{"built-in", "models/d.bin", "models/d.bin", ""},
+	} {
+		root := volume(t, files)
+		s := Settings{file: "LLAMA.TXT", given: map[string]int{"model": 1, "draft": 2}}
+		s.keys(nil)
+		s.Options.Model, s.Options.Draft = c.model, c.draft
+		m, err := s.Choose(t.Context(), root, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := strings.ReplaceAll(strings.Join(s.Command(m), " "), root+"/", "")
+		if has := strings.Contains(args, " --draft "+c.want); has != (c.want != "") || !has && strings.Contains(args, "--draft") {
+			t.Errorf("%s, draft %s: %s", c.model, c.draft, args)
+		}
+		problems := strings.Join(s.Problems, "|")
+		if !strings.HasPrefix(problems, c.problems) || c.problems == "" && problems != "" || c.problems != "" && !strings.HasSuffix(problems, "; nothing is guessed by it") || strings.Contains(problems, root) {
+			t.Errorf("%s, draft %s: %q, want %q", c.model, c.draft, problems, c.problems)
+		}
+	}
+}
+
 func TestCountdown(t *testing.T) {
 	root := volume(t, map[string]any{"a.bin": models.Checkpoint, "b.bin": models.Checkpoint, "tokenizer.bin": models.Tokenizer})
 	var scr screen
