@@ -103,8 +103,13 @@ func framebufferTest(args []string) error {
 	if args[0] == "set" {
 		b.variable[0], b.variable[1] = uint32(number(args, 1, 0)), uint32(number(args, 2, 0))
 		b.variable[2], b.variable[3] = b.variable[0], b.variable[1]
+		const height = 22 // in millimetres, which nobody knows
+		b.variable[height] = 1
 		if err := errors.Join(b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&b.variable)), b.ioctl(fbioGetFScreenInfo, unsafe.Pointer(&b.fixed))); err != nil {
 			return err
+		}
+		if b.variable[height] != 1<<32-1 {
+			return fmt.Errorf("what is set is not what the call returned: %v", b.variable)
 		}
 	}
 	if b.width() == 0 || b.height() == 0 || b.variable[6] != 32 || b.stride() < 4*b.width() || b.size() < b.stride()*b.height() {

@@ -607,8 +607,12 @@ func times() error {
 		if err := os.Chtimes("times", c.set, c.set); err != nil {
 			return err
 		}
-		if info, err := os.Stat("times"); err != nil || !info.ModTime().Equal(c.want) {
+		info, err := os.Stat("times")
+		if err != nil || !info.ModTime().Equal(c.want) {
 			return fmt.Errorf("set to %v, the time is %v: %v", c.set, info.ModTime(), err)
+		}
+		if access := info.Sys().(*syscall.Stat_t).Atim.Sec; access < time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC).Unix() {
+			return fmt.Errorf("set to %v, the access is %d seconds from 1970", c.set, access)
 		}
 	}
 	if err := os.Chtimes("times", time.Now(), time.Time{}); err != nil { // leave the modification
