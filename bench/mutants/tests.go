@@ -44,7 +44,7 @@ var rooms = []room{
 	{"screen", []check{host("-short", "./screen")}},
 	{"internal/settings", []check{host("./internal/settings"), host("./internal/start")}},
 	{"internal/start", []check{host("./internal/start")}},
-	{"metal", []check{host("-short", "./metal"), vm("-failfast", "-timeout", "60m", "-run", "Test(Exercises|Files)$", "./metal"), vm("-failfast", "-timeout", "60m", "./metal")}},
+	{"metal", []check{host("-short", "./metal"), vm("-failfast", "-timeout", "60m", "-run", "Test(Exercises|Files)$", "./metal"), vm("-run", "TestUBoot$", "./cmd/efi"), vm("-failfast", "-timeout", "60m", "./metal")}},
 }
 
 func checksOf(folder string) []check {
