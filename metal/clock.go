@@ -114,7 +114,10 @@ func ticktime() int64 {
 }
 
 func clockGettime(clock, p uintptr) uint64 {
-	const realtime, realtimeCoarse = 0, 5
+	const realtime, realtimeCoarse, last = 0, 5, 11
+	if clock > last {
+		return errno(einval)
+	}
 	ns := nanotime()
 	if clock == realtime || clock == realtimeCoarse {
 		ns += bootTime

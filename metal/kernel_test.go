@@ -118,12 +118,13 @@ func TestMmapArguments(t *testing.T) {
 		want                 uint64
 	}{
 		{"a file", 0, pageSize, 0, 0x2, enodev},
-		{"nothing", 0, 0, 0, mapAnonymous, einval},
-		{"more than there are addresses", 0, ^uintptr(0), 0, mapAnonymous, einval},
-		{"executable", 0, pageSize, protExec, mapAnonymous, eacces},
-		{"fixed, unaligned", userBase + 1, pageSize, 0, mapAnonymous | mapFixed, einval},
-		{"fixed, too high", 1 << 47, pageSize, 0, mapAnonymous | mapFixed, enomem},
-		{"fixed, over the top", userTop &^ (pageSize - 1), 1 << 30, 0, mapAnonymous | mapFixed, enomem},
+		{"nothing", 0, 0, 0, mapAnonymous | mapPrivate, einval},
+		{"more than there are addresses", 0, ^uintptr(0), 0, mapAnonymous | mapPrivate, enomem},
+		{"neither private nor shared", 0, pageSize, 0, mapAnonymous, einval},
+		{"executable", 0, pageSize, protExec, mapAnonymous | mapPrivate, eacces},
+		{"fixed, unaligned", userBase + 1, pageSize, 0, mapAnonymous | mapPrivate | mapFixed, einval},
+		{"fixed, too high", 1 << 47, pageSize, 0, mapAnonymous | mapPrivate | mapFixed, enomem},
+		{"fixed, over the top", userTop &^ (pageSize - 1), 1 << 30, 0, mapAnonymous | mapPrivate | mapFixed, enomem},
 	} {
 		if got := mmap(c.hint, c.n, c.prot, c.flags); got != errno(c.want) {
 			t.Errorf("%s: %d, want errno %d", c.name, int64(got), c.want)

@@ -67,6 +67,9 @@ func storeDeviceStat(s *stat, kind, inode uint64) {
 }
 
 func fstatat(directory, name, p, flags uintptr) uint64 {
+	if flags&^(atSymlinkNoFollow|atNoAutomount|atEmptyPath) != 0 {
+		return errno(einval)
+	}
 	if flags&atEmptyPath != 0 && *at[byte](name) == 0 {
 		return fstat(uintptr(uint32(directory)), p)
 	}
@@ -91,7 +94,12 @@ func fstatat(directory, name, p, flags uintptr) uint64 {
 	return errno(e)
 }
 
-const atEmptyPath = 0x1000
+// Flags of calls with names (fcntl.h). There are no links, and nothing is mounted by itself.
+const (
+	atSymlinkNoFollow = 0x100
+	atNoAutomount     = 0x800
+	atEmptyPath       = 0x1000
+)
 
 // existing finds what must be there. The caller calls leave.
 func (p *place) existing(directory, name uintptr) (info *namedInfo, e uint64) {
@@ -183,6 +191,9 @@ func fchownat(directory, name, uid, gid uintptr) uint64 {
 // utimensat sets the times of access and modification by path, or of a descriptor if name is 0.
 func utimensat(directory, name, times, flags uintptr) uint64 {
 	const now, omit = 1<<30 - 1, 1<<30 - 2
+	if flags&^(atSymlinkNoFollow|atEmptyPath) != 0 {
+		return errno(einval)
+	}
 	var access, modification timespec
 	modification.nsec = now
 	access.nsec = now

@@ -22,10 +22,13 @@ var (
 // Arguments of mmap and madvise (mman.h) that the Go runtime uses.
 const (
 	protExec     = 0x4
+	mapShared    = 0x1
+	mapPrivate   = 0x2
 	mapFixed     = 0x10
 	mapAnonymous = 0x20
 
 	madviseDontNeed = 4
+	madviseLast     = 25 // that Linux knows, but for two for tests of broken memory
 )
 
 // mmap reserves addresses and, unless prot is PROT_NONE, maps zeroed memory there.
@@ -33,8 +36,11 @@ func mmap(hint, n, prot, flags uintptr) uint64 {
 	if flags&mapAnonymous == 0 {
 		return errno(enodev)
 	}
-	if n == 0 || n > userTop || hint%pageSize != 0 && flags&mapFixed != 0 {
+	if n == 0 || flags&(mapShared|mapPrivate) == 0 || hint%pageSize != 0 && flags&mapFixed != 0 {
 		return errno(einval)
+	}
+	if n > userTop {
+		return errno(enomem)
 	}
 	if prot&protExec != 0 {
 		return errno(eacces)
@@ -92,7 +98,7 @@ func munmap(start, n uintptr) uint64 {
 // madvise writes zeroes for MADV_DONTNEED, since the heap relies on reading zeroes
 // afterwards, and ignores other advice. It changes no mapping, and so needs no lock.
 func madvise(start, n, advice uintptr) uint64 {
-	if start < identityEnd || start > userTop || n > userTop-start {
+	if start%pageSize != 0 || start < identityEnd || start > userTop || n > userTop-start || advice > madviseLast {
 		return errno(einval)
 	}
 	if advice != madviseDontNeed {

@@ -36,7 +36,18 @@ var (
 	watchLimit int // watches from there on are free
 )
 
-func epollCreate() uint64 { return newEventFile(file{kind: kindEpoll}) }
+func epollCreate(flags uintptr) uint64 {
+	if flags&^closeOnExec != 0 {
+		return errno(einval)
+	}
+	return newEventFile(file{kind: kindEpoll})
+}
+
+// Flags of epoll_create1 and eventfd2. There is no exec, and events are all as if O_NONBLOCK.
+const (
+	closeOnExec = 0o2000000
+	nonBlocking = 0o4000
+)
 
 // newEventFile opens a descriptor that other cores use, too. Only the boot processor opens
 // descriptors: one that openat has chosen must stay free until the firmware has opened
@@ -52,7 +63,10 @@ func newEventFile(f file) uint64 {
 	return uint64(fd)
 }
 
-func eventfd(initial uintptr) uint64 {
+func eventfd(initial, flags uintptr) uint64 {
+	if flags&^(closeOnExec|nonBlocking) != 0 { // a semaphore (1) there is not
+		return errno(einval)
+	}
 	return newEventFile(file{kind: kindEvent, count: uint64(uint32(initial))})
 }
 
@@ -170,10 +184,10 @@ func collectEvents(ep, events, limit uintptr) (n uint64) {
 // epollWait is epoll_pwait(2); like the other waits here it leaves the signal mask alone.
 func epollWait(t *thread, ep, events, limit, milliseconds uintptr) uint64 {
 	ep = uintptr(uint32(ep))
-	if !isOpen(ep) || files[ep].kind != kindEpoll {
+	if !isOpen(ep) {
 		return errno(ebadf)
 	}
-	if int32(limit) <= 0 {
+	if int32(limit) <= 0 || files[ep].kind != kindEpoll {
 		return errno(einval)
 	}
 	if n := collectEvents(ep, events, limit); n > 0 {
@@ -346,7 +360,15 @@ func writeEvent(fd, p, n uintptr) uint64 {
 	if n < 8 {
 		return errno(einval)
 	}
-	files[fd].count += *at[uint64](p)
+	const most = 1<<64 - 2
+	v := *at[uint64](p)
+	if v > most {
+		return errno(einval)
+	}
+	if v > most-files[fd].count {
+		return errno(eagain) // as if O_NONBLOCK
+	}
+	files[fd].count += v
 	eventOn(kindEvent, fd)
 	return 8
 }

@@ -93,7 +93,8 @@ func performAction(t *thread, signal, code uint64) {
 }
 
 func sigactionCall(signal, new, old, size uintptr) uint64 {
-	if signal == 0 || signal > maxSignal || size != 8 {
+	const kill, stop = 9, 19 // which nothing handles
+	if signal == 0 || signal > maxSignal || size != 8 || new != 0 && (signal == kill || signal == stop) {
 		return errno(einval)
 	}
 	if old != 0 {
@@ -105,8 +106,11 @@ func sigactionCall(signal, new, old, size uintptr) uint64 {
 	return 0
 }
 
-func sigprocmask(t *thread, how, new, old uintptr) uint64 {
+func sigprocmask(t *thread, how, new, old, size uintptr) uint64 {
 	const block, unblock, set = 0, 1, 2
+	if size != 8 {
+		return errno(einval)
+	}
 	before := t.mask
 	if new != 0 {
 		switch mask := *at[uint64](new); how {

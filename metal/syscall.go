@@ -155,6 +155,9 @@ func sharedCall(t *thread) (result uint64, made bool) {
 	case sysFutex:
 		return futex(t, a, b, c, d), true
 	case sysNanosleep:
+		if !isTime(a) {
+			return errno(einval), true
+		}
 		wait(t, &sleeps, stateSleep, deadlineIn(a))
 		return 0, true
 	case sysSchedYield:
@@ -170,7 +173,7 @@ func sharedCall(t *thread) (result uint64, made bool) {
 	case sysRtSigaction:
 		return sigactionCall(a, b, c, d), true
 	case sysRtSigprocmask:
-		return sigprocmask(t, a, b, c), true
+		return sigprocmask(t, a, b, c, d), true
 	case sysSigaltstack:
 		return sigaltstack(t, a, b), true
 	case sysTgkill:
@@ -221,9 +224,9 @@ func bootCall(t *thread) uint64 {
 	a, b, c, d, e := t.arguments()
 	switch t.call {
 	case sysEpollCreate1:
-		return epollCreate()
+		return epollCreate(a)
 	case sysEventfd2:
-		return eventfd(a)
+		return eventfd(a, b)
 	case sysPipe2:
 		return pipe2(a, b)
 

@@ -177,11 +177,17 @@ func (t *thread) setResultUnlessWaiting(result uint64) {
 // timespec is the kernel's struct timespec.
 type timespec struct{ sec, nsec int64 }
 
+// isTime says whether the timespec at p is well formed.
+func isTime(p uintptr) bool {
+	t := at[timespec](p)
+	return t.sec >= 0 && t.nsec >= 0 && t.nsec < 1e9
+}
+
 // deadlineIn returns the time of the monotonic clock after the timespec at p has passed;
 // 0, which is past, if it is malformed.
 func deadlineIn(p uintptr) int64 {
 	t := at[timespec](p)
-	if t.sec < 0 || t.nsec < 0 {
+	if !isTime(p) {
 		return 0
 	}
 	if t.sec > 1<<32 {
@@ -199,6 +205,9 @@ func futex(t *thread, word, op, value, timeout uintptr) uint64 {
 	)
 	switch op &^ private {
 	case futexWait:
+		if word%4 != 0 || timeout != 0 && !isTime(timeout) {
+			return errno(einval)
+		}
 		if *at[uint32](word) != uint32(value) {
 			return errno(eagain)
 		}

@@ -15,6 +15,7 @@ import (
 var exercises = map[string]func(args []string) error{
 	"again":    faultAgain,
 	"args":     arguments,
+	"calls":    calls,
 	"chatter":  chatter,
 	"clock":    clockOrder,
 	"cores":    coreCount,
@@ -71,7 +72,7 @@ var exercises = map[string]func(args []string) error{
 }
 
 func main() {
-	if !metal.On() {
+	if !metal.On() && !(len(os.Args) == 2 && os.Args[1] == "calls") { // which Linux does, too
 		fmt.Fprintln(os.Stderr, "exercise: runs on UEFI only")
 		os.Exit(2)
 	}

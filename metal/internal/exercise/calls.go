@@ -1,0 +1,392 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// calls makes system calls with arguments that are wrong, or at the border of what is right, and prints what they return: on
+// Linux and on metal the same lines. Addresses of nothing are not among them: crash says what metal does then.
+func calls([]string) error {
+	runtime.LockOSThread()
+	unix.Umask(0o022)
+	for _, err := range []error{os.MkdirAll("calls/folder/full", 0o755), os.Mkdir("calls/empty", 0o755), os.WriteFile("calls/file", []byte("hello"), 0o644), os.Chdir("calls")} {
+		if err != nil {
+			return err
+		}
+	}
+	var p prober
+	p.descriptors()
+	p.paths()
+	p.memory()
+	p.events()
+	p.threads()
+	return errors.Join(os.Chdir(".."), os.RemoveAll("calls"), p.err)
+}
+
+// prober makes calls. Whatever they are given stays alive.
+type prober struct {
+	buffer [8192]byte
+	keep   [][]byte
+	err    error
+}
+
+// result prints what a call returned: a number, ok for one that differs from system to system, or an error.
+func (p *prober) result(name string, r uintptr, e unix.Errno, number bool) {
+	switch {
+	case e != 0:
+		fmt.Printf("%s: %s\n", name, unix.ErrnoName(e))
+	case number:
+		fmt.Printf("%s: %d\n", name, r)
+	default:
+		fmt.Printf("%s: ok\n", name)
+	}
+}
+
+// call makes a call and prints the number that it returned; try prints ok in its place.
+func (p *prober) call(name string, nr uintptr, args ...any) uintptr {
+	return p.make(name, true, nr, args)
+}
+func (p *prober) try(name string, nr uintptr, args ...any) uintptr {
+	return p.make(name, false, nr, args)
+}
+
+// make makes a call with numbers, strings and pointers.
+func (p *prober) make(name string, number bool, nr uintptr, args []any) uintptr {
+	var a [6]uintptr
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case int:
+			a[i] = uintptr(v)
+		case uintptr:
+			a[i] = v
+		case string:
+			b := append([]byte(v), 0)
+			p.keep = append(p.keep, b)
+			a[i] = uintptr(unsafe.Pointer(&b[0]))
+		case unsafe.Pointer:
+			a[i] = uintptr(v)
+		}
+	}
+	r, _, e := unix.Syscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	runtime.KeepAlive(args)
+	p.result(name, r, e, number)
+	if e != 0 {
+		return ^uintptr(0)
+	}
+	return r
+}
+
+// noFile is no descriptor.
+const noFile = 999
+
+// open opens a file, or keeps the error.
+func (p *prober) open(name string, flags int) int {
+	fd, err := unix.Open(name, flags|unix.O_CLOEXEC, 0o644)
+	p.err = errors.Join(p.err, err)
+	return fd
+}
+
+// descriptors: reading, writing and the rest of what is done with a descriptor.
+func (p *prober) descriptors() {
+	b := unsafe.Pointer(&p.buffer)
+	reads, writes, both, folder := p.open("file", unix.O_RDONLY), p.open("file", unix.O_WRONLY), p.open("file", unix.O_RDWR), p.open("folder", unix.O_RDONLY)
+	appends := p.open("file", unix.O_WRONLY|unix.O_APPEND)
+	var pipe [2]int
+	p.err = errors.Join(p.err, unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK))
+
+	p.call("read no file", unix.SYS_READ, noFile, b, 1)
+	p.call("read a folder", unix.SYS_READ, folder, b, 1)
+	p.call("read what is for writing", unix.SYS_READ, writes, b, 1)
+	p.call("read nothing", unix.SYS_READ, reads, b, 0)
+	p.call("read all", unix.SYS_READ, reads, b, 100)
+	p.call("read the end", unix.SYS_READ, reads, b, 100)
+	p.call("read an empty pipe", unix.SYS_READ, pipe[0], b, 1)
+	p.call("read a pipe's other end", unix.SYS_READ, pipe[1], b, 1)
+	p.call("write no file", unix.SYS_WRITE, noFile, b, 1)
+	p.call("write a folder", unix.SYS_WRITE, folder, b, 1)
+	p.call("write what is for reading", unix.SYS_WRITE, reads, b, 1)
+	p.call("write nothing", unix.SYS_WRITE, writes, b, 0)
+	p.call("write a pipe's other end", unix.SYS_WRITE, pipe[0], b, 1)
+	p.call("write a pipe", unix.SYS_WRITE, pipe[1], b, 3)
+	p.call("read a pipe", unix.SYS_READ, pipe[0], b, 100)
+	p.call("append", unix.SYS_WRITE, appends, b, 2)
+	p.call("where append ends", unix.SYS_LSEEK, appends, 0, unix.SEEK_CUR)
+
+	p.call("pread", unix.SYS_PREAD64, both, b, 2, 4)
+	p.call("pread behind the end", unix.SYS_PREAD64, both, b, 2, 40)
+	p.call("pread before the beginning", unix.SYS_PREAD64, both, b, 2, -1)
+	p.call("pread no file", unix.SYS_PREAD64, noFile, b, 2, 0)
+	p.call("pread a pipe", unix.SYS_PREAD64, pipe[0], b, 2, 0)
+	p.call("pread a folder", unix.SYS_PREAD64, folder, b, 2, 0)
+	p.call("pread what is for writing", unix.SYS_PREAD64, writes, b, 2, 0)
+	p.call("pwrite", unix.SYS_PWRITE64, both, b, 2, 3)
+	p.call("pwrite before the beginning", unix.SYS_PWRITE64, both, b, 2, -1)
+	p.call("pwrite a pipe", unix.SYS_PWRITE64, pipe[1], b, 2, 0)
+	p.call("pwrite what is for reading", unix.SYS_PWRITE64, reads, b, 2, 0)
+	p.call("pwrite no file", unix.SYS_PWRITE64, noFile, b, 2, 0)
+
+	p.call("lseek", unix.SYS_LSEEK, both, 3, unix.SEEK_SET)
+	p.call("lseek on", unix.SYS_LSEEK, both, -1, unix.SEEK_CUR)
+	p.call("lseek from the end", unix.SYS_LSEEK, both, 5, unix.SEEK_END)
+	p.call("lseek before the beginning", unix.SYS_LSEEK, both, -1, unix.SEEK_SET)
+	p.call("lseek far before the end", unix.SYS_LSEEK, both, -100, unix.SEEK_END)
+	p.call("lseek from no place", unix.SYS_LSEEK, both, 0, 9)
+	p.call("lseek a pipe", unix.SYS_LSEEK, pipe[0], 0, unix.SEEK_CUR)
+	p.call("lseek no file", unix.SYS_LSEEK, noFile, 0, unix.SEEK_CUR)
+	p.call("lseek a folder to its beginning", unix.SYS_LSEEK, folder, 0, unix.SEEK_SET)
+
+	p.call("fstat no file", unix.SYS_FSTAT, noFile, b)
+	p.call("flags of reading", unix.SYS_FCNTL, reads, unix.F_GETFL, 0)
+	p.call("flags of writing", unix.SYS_FCNTL, writes, unix.F_GETFL, 0)
+	p.call("flags of appending", unix.SYS_FCNTL, appends, unix.F_GETFL, 0)
+	p.call("flags of a pipe", unix.SYS_FCNTL, pipe[0], unix.F_GETFL, 0)
+	p.call("a pipe may wait", unix.SYS_FCNTL, pipe[0], unix.F_SETFL, 0)
+	p.call("flags of a pipe that waits", unix.SYS_FCNTL, pipe[0], unix.F_GETFL, 0)
+	p.call("close on exec", unix.SYS_FCNTL, reads, unix.F_GETFD, 0)
+	p.call("fcntl no file", unix.SYS_FCNTL, noFile, unix.F_GETFL, 0)
+	p.call("fcntl nothing", unix.SYS_FCNTL, reads, 999, 0)
+	p.call("ftruncate", unix.SYS_FTRUNCATE, both, 4)
+	p.call("ftruncate less than nothing", unix.SYS_FTRUNCATE, both, -1)
+	p.call("ftruncate what is for reading", unix.SYS_FTRUNCATE, reads, 1)
+	p.call("ftruncate a folder", unix.SYS_FTRUNCATE, folder, 1)
+	p.call("ftruncate a pipe", unix.SYS_FTRUNCATE, pipe[1], 1)
+	p.call("ftruncate no file", unix.SYS_FTRUNCATE, noFile, 1)
+	p.call("getdents of a file", unix.SYS_GETDENTS64, reads, b, 100)
+	p.call("getdents in one byte", unix.SYS_GETDENTS64, folder, b, 1)
+	p.call("getdents of no file", unix.SYS_GETDENTS64, noFile, b, 100)
+	p.call("fsync", unix.SYS_FSYNC, both)
+	p.call("fsync no file", unix.SYS_FSYNC, noFile)
+	p.call("fsync a pipe", unix.SYS_FSYNC, pipe[0])
+	p.call("fdatasync a folder", unix.SYS_FDATASYNC, folder)
+	p.call("fchmod no file", unix.SYS_FCHMOD, noFile, 0o644)
+	p.call("fchown no file", unix.SYS_FCHOWN, noFile, 0, 0)
+	p.call("fstatfs no file", unix.SYS_FSTATFS, noFile, b)
+	p.call("fchdir a file", unix.SYS_FCHDIR, reads)
+	p.call("fchdir no file", unix.SYS_FCHDIR, noFile)
+	p.call("TCGETS of a file", unix.SYS_IOCTL, reads, unix.TCGETS, b)
+	p.call("TCGETS of a pipe", unix.SYS_IOCTL, pipe[0], unix.TCGETS, b)
+	p.call("TCGETS of no file", unix.SYS_IOCTL, noFile, unix.TCGETS, b)
+
+	p.call("pipe2 with other flags", unix.SYS_PIPE2, b, 1)
+	p.call("close a pipe's reader", unix.SYS_CLOSE, pipe[0])
+	p.call("write a pipe without reader", unix.SYS_WRITE, pipe[1], b, 1)
+	p.call("close twice", unix.SYS_CLOSE, pipe[0])
+	p.call("close no file", unix.SYS_CLOSE, noFile)
+	for _, fd := range []int{reads, writes, both, folder, appends, pipe[1]} {
+		p.call("close", unix.SYS_CLOSE, fd)
+	}
+}
+
+// paths: what is done with names.
+func (p *prober) paths() {
+	b, at := unsafe.Pointer(&p.buffer), unix.AT_FDCWD
+	file, folder := p.open("file", unix.O_RDONLY), p.open("folder", unix.O_RDONLY)
+	long := strings.Repeat("n", 300)
+
+	p.call("openat nothing", unix.SYS_OPENAT, at, "", unix.O_RDONLY)
+	p.call("openat none", unix.SYS_OPENAT, at, "none", unix.O_RDONLY)
+	p.call("openat none in none", unix.SYS_OPENAT, at, "none/none", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat in a file", unix.SYS_OPENAT, at, "file/none", unix.O_RDONLY)
+	p.call("openat a file with a slash", unix.SYS_OPENAT, at, "file/", unix.O_RDONLY)
+	p.call("openat a new file with a slash", unix.SYS_OPENAT, at, "new/", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat a file as a folder", unix.SYS_OPENAT, at, "file", unix.O_RDONLY|unix.O_DIRECTORY)
+	p.call("openat a folder for writing", unix.SYS_OPENAT, at, "folder", unix.O_WRONLY)
+	p.call("openat a folder that is made", unix.SYS_OPENAT, at, "folder", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat a file that must be new", unix.SYS_OPENAT, at, "file", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
+	p.call("openat a long name", unix.SYS_OPENAT, at, long, unix.O_RDONLY)
+	p.call("openat a long path", unix.SYS_OPENAT, at, strings.Repeat("folder/../", 500), unix.O_RDONLY)
+	p.call("openat at no file", unix.SYS_OPENAT, noFile, "file", unix.O_RDONLY)
+	p.call("openat at a file", unix.SYS_OPENAT, file, "file", unix.O_RDONLY)
+
+	p.call("fstatat nothing", unix.SYS_NEWFSTATAT, at, "", b, 0)
+	p.call("fstatat nothing of a file", unix.SYS_NEWFSTATAT, file, "", b, unix.AT_EMPTY_PATH)
+	p.call("fstatat none", unix.SYS_NEWFSTATAT, at, "none", b, 0)
+	p.call("fstatat in a file", unix.SYS_NEWFSTATAT, at, "file/none", b, 0)
+	p.call("fstatat a file with a slash", unix.SYS_NEWFSTATAT, at, "file/", b, 0)
+	p.call("fstatat a folder with slashes", unix.SYS_NEWFSTATAT, at, "folder///", b, unix.AT_SYMLINK_NOFOLLOW)
+	p.call("fstatat with other flags", unix.SYS_NEWFSTATAT, at, "file", b, 1)
+	p.call("fstatat a long name", unix.SYS_NEWFSTATAT, at, long, b, 0)
+
+	p.call("mkdirat again", unix.SYS_MKDIRAT, at, "folder", 0o755)
+	p.call("mkdirat a file", unix.SYS_MKDIRAT, at, "file", 0o755)
+	p.call("mkdirat in a file", unix.SYS_MKDIRAT, at, "file/new", 0o755)
+	p.call("mkdirat in none", unix.SYS_MKDIRAT, at, "none/new", 0o755)
+	p.call("mkdirat nothing", unix.SYS_MKDIRAT, at, "", 0o755)
+	p.call("mkdirat here", unix.SYS_MKDIRAT, at, ".", 0o755)
+	p.call("mkdirat the root", unix.SYS_MKDIRAT, at, "/", 0o755)
+	p.call("mkdirat with a slash", unix.SYS_MKDIRAT, folder, "new/", 0o755)
+	p.call("mkdirat at a file", unix.SYS_MKDIRAT, file, "new", 0o755)
+	p.call("mkdirat a long name", unix.SYS_MKDIRAT, at, long, 0o755)
+
+	p.call("unlinkat none", unix.SYS_UNLINKAT, at, "none", 0)
+	p.call("unlinkat nothing", unix.SYS_UNLINKAT, at, "", 0)
+	p.call("unlinkat a folder", unix.SYS_UNLINKAT, at, "folder", 0)
+	p.call("unlinkat a file as a folder", unix.SYS_UNLINKAT, at, "file", unix.AT_REMOVEDIR)
+	p.call("unlinkat a full folder", unix.SYS_UNLINKAT, at, "folder", unix.AT_REMOVEDIR)
+	p.call("unlinkat here", unix.SYS_UNLINKAT, at, ".", unix.AT_REMOVEDIR)
+	p.call("unlinkat above", unix.SYS_UNLINKAT, at, "folder/full/..", unix.AT_REMOVEDIR)
+	p.call("unlinkat with other flags", unix.SYS_UNLINKAT, at, "file", 1)
+	p.call("unlinkat a file with a slash", unix.SYS_UNLINKAT, at, "file/", 0)
+	p.call("unlinkat in a file", unix.SYS_UNLINKAT, at, "file/none", 0)
+	p.call("unlinkat a folder that was made", unix.SYS_UNLINKAT, folder, "new", unix.AT_REMOVEDIR)
+
+	p.call("renameat none", unix.SYS_RENAMEAT, at, "none", at, "new")
+	p.call("renameat nothing", unix.SYS_RENAMEAT, at, "", at, "new")
+	p.call("renameat to nothing", unix.SYS_RENAMEAT, at, "file", at, "")
+	p.call("renameat to itself", unix.SYS_RENAMEAT, at, "file", at, "file")
+	p.call("renameat a folder to a file", unix.SYS_RENAMEAT, at, "folder", at, "file")
+	p.call("renameat a file to a folder", unix.SYS_RENAMEAT, at, "file", at, "folder")
+	p.call("renameat a folder to a full one", unix.SYS_RENAMEAT, at, "empty", at, "folder")
+	p.call("renameat a folder into itself", unix.SYS_RENAMEAT, at, "folder", at, "folder/full/new")
+	p.call("renameat into a file", unix.SYS_RENAMEAT, at, "folder", at, "file/new")
+	p.call("renameat into none", unix.SYS_RENAMEAT, at, "folder", at, "none/new")
+	p.call("renameat a file with a slash", unix.SYS_RENAMEAT, at, "file/", at, "new")
+	p.call("renameat to a slash", unix.SYS_RENAMEAT, at, "file", at, "new/")
+	p.call("renameat2 to what is there", unix.SYS_RENAMEAT2, at, "file", at, "empty", unix.RENAME_NOREPLACE)
+	p.call("renameat2 with other flags", unix.SYS_RENAMEAT2, at, "file", at, "new", 1<<10)
+	p.call("renameat2", unix.SYS_RENAMEAT2, at, "file", at, "folder/new", unix.RENAME_NOREPLACE)
+	p.call("renameat back", unix.SYS_RENAMEAT, folder, "new", at, "file")
+
+	p.call("readlinkat a file", unix.SYS_READLINKAT, at, "file", b, 100)
+	p.call("readlinkat none", unix.SYS_READLINKAT, at, "none", b, 100)
+	p.call("readlinkat a folder", unix.SYS_READLINKAT, at, "folder", b, 100)
+	p.call("faccessat", unix.SYS_FACCESSAT, at, "file", unix.R_OK|unix.W_OK)
+	p.call("faccessat none", unix.SYS_FACCESSAT, at, "none", 0)
+	p.call("faccessat in a file", unix.SYS_FACCESSAT, at, "file/none", 0)
+	p.call("faccessat for nothing", unix.SYS_FACCESSAT, at, "file", 8)
+	p.call("fchmodat none", unix.SYS_FCHMODAT, at, "none", 0o644)
+	p.call("fchownat none", unix.SYS_FCHOWNAT, at, "none", 0, 0, 0)
+	p.call("chown none", unix.SYS_CHOWN, "none", 0, 0)
+	p.call("truncate", unix.SYS_TRUNCATE, "file", 3)
+	p.call("truncate none", unix.SYS_TRUNCATE, "none", 3)
+	p.call("truncate a folder", unix.SYS_TRUNCATE, "folder", 3)
+	p.call("truncate less than nothing", unix.SYS_TRUNCATE, "file", -1)
+	p.call("truncate in a file", unix.SYS_TRUNCATE, "file/none", 3)
+	now, never := [2]unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}, [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_OMIT}}
+	wrong := [2]unix.Timespec{{}, {Nsec: 1e9}}
+	p.call("utimensat now", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&now), 0)
+	p.call("utimensat never", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&never), 0)
+	p.call("utimensat no time", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&wrong), 0)
+	p.call("utimensat none", unix.SYS_UTIMENSAT, at, "none", unsafe.Pointer(&now), 0)
+	p.call("utimensat with other flags", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&now), 1)
+	p.call("utimensat of a descriptor", unix.SYS_UTIMENSAT, file, 0, unsafe.Pointer(&now), 0)
+	p.call("utimensat of no file", unix.SYS_UTIMENSAT, noFile, 0, unsafe.Pointer(&now), 0)
+	p.call("statfs none", unix.SYS_STATFS, "none", b)
+	p.call("getcwd in one byte", unix.SYS_GETCWD, b, 1)
+	p.call("chdir none", unix.SYS_CHDIR, "none")
+	p.call("chdir a file", unix.SYS_CHDIR, "file")
+	p.call("chdir nothing", unix.SYS_CHDIR, "")
+	p.call("chdir a folder", unix.SYS_CHDIR, "folder")
+	p.call("chdir back", unix.SYS_CHDIR, "..")
+	p.call("umask", unix.SYS_UMASK, 0o022)
+	p.call("close", unix.SYS_CLOSE, file)
+	p.call("close", unix.SYS_CLOSE, folder)
+}
+
+// memory: mappings.
+func (p *prober) memory() {
+	const anonymous = unix.MAP_ANONYMOUS | unix.MAP_PRIVATE
+	p.call("mmap nothing", unix.SYS_MMAP, 0, 0, unix.PROT_READ, anonymous, -1, 0)
+	p.call("mmap more than there is", unix.SYS_MMAP, 0, 1<<62, unix.PROT_READ, anonymous, -1, 0)
+	p.call("mmap between pages", unix.SYS_MMAP, 4097, 4096, unix.PROT_READ, anonymous|unix.MAP_FIXED, -1, 0)
+	p.call("mmap neither shared nor private", unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_ANONYMOUS, -1, 0)
+	p.call("mmap no file", unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE, noFile, 0)
+	a := p.try("mmap", unix.SYS_MMAP, 0, 3*4096, unix.PROT_READ|unix.PROT_WRITE, anonymous, -1, 0)
+	p.call("munmap between pages", unix.SYS_MUNMAP, a+1, 4096)
+	p.call("munmap nothing", unix.SYS_MUNMAP, a, 0)
+	p.call("munmap the middle", unix.SYS_MUNMAP, a+4096, 4096)
+	p.call("munmap it again", unix.SYS_MUNMAP, a+4096, 4096)
+	p.call("madvise between pages", unix.SYS_MADVISE, a+1, 4096, unix.MADV_DONTNEED)
+	p.call("madvise nothing known", unix.SYS_MADVISE, a, 4096, 999)
+	p.call("madvise nothing", unix.SYS_MADVISE, a, 0, unix.MADV_DONTNEED)
+	p.call("madvise", unix.SYS_MADVISE, a, 4096, unix.MADV_DONTNEED)
+	p.call("madvise what is not there", unix.SYS_MADVISE, a, 3*4096, unix.MADV_DONTNEED)
+	p.call("munmap all", unix.SYS_MUNMAP, a, 3*4096)
+}
+
+// events: what waits for descriptors.
+func (p *prober) events() {
+	b := unsafe.Pointer(&p.buffer)
+	p.call("epoll_create1 with other flags", unix.SYS_EPOLL_CREATE1, 1)
+	p.call("eventfd2 with other flags", unix.SYS_EVENTFD2, 0, 8)
+	epoll, event := int(p.try("epoll_create1", unix.SYS_EPOLL_CREATE1, 0)), int(p.try("eventfd2", unix.SYS_EVENTFD2, 2, unix.EFD_NONBLOCK))
+	file := p.open("file", unix.O_RDONLY)
+	on := unix.EpollEvent{Events: unix.EPOLLIN, Fd: 7}
+	e := unsafe.Pointer(&on)
+	p.call("epoll_ctl nothing", unix.SYS_EPOLL_CTL, epoll, 9, event, e)
+	p.call("epoll_ctl no epoll", unix.SYS_EPOLL_CTL, event, unix.EPOLL_CTL_ADD, event, e)
+	p.call("epoll_ctl itself", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, epoll, e)
+	p.call("epoll_ctl no file", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, noFile, e)
+	p.call("epoll_ctl at no file", unix.SYS_EPOLL_CTL, noFile, unix.EPOLL_CTL_ADD, event, e)
+	p.call("epoll_ctl a file", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, file, e)
+	p.call("epoll_ctl what is not there", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_MOD, event, e)
+	p.call("epoll_ctl off what is not there", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_DEL, event, e)
+	p.call("epoll_ctl", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, event, e)
+	p.call("epoll_ctl again", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, event, e)
+	p.call("epoll_pwait", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	p.call("epoll_pwait for none", unix.SYS_EPOLL_PWAIT, epoll, b, 0, 0, 0, 8)
+	p.call("epoll_pwait no epoll", unix.SYS_EPOLL_PWAIT, event, b, 3, 0, 0, 8)
+	p.call("epoll_pwait no file", unix.SYS_EPOLL_PWAIT, noFile, b, 3, 0, 0, 8)
+	p.call("read an event in 7 bytes", unix.SYS_READ, event, b, 7)
+	p.call("read an event", unix.SYS_READ, event, b, 8)
+	fmt.Println("it was", p.buffer[:8])
+	p.call("read no event", unix.SYS_READ, event, b, 8)
+	full := ^uint64(0)
+	p.call("write the largest event", unix.SYS_WRITE, event, unsafe.Pointer(&full), 8)
+	p.call("write an event of 7 bytes", unix.SYS_WRITE, event, unsafe.Pointer(&full), 7)
+	full--
+	p.call("write a large event", unix.SYS_WRITE, event, unsafe.Pointer(&full), 8)
+	p.call("write more than fits", unix.SYS_WRITE, event, unsafe.Pointer(&full), 8)
+	polls := [2]unix.PollFd{{Fd: int32(event), Events: unix.POLLIN}, {Fd: noFile, Events: unix.POLLIN}}
+	p.call("poll", unix.SYS_POLL, unsafe.Pointer(&polls), 2, 0)
+	fmt.Println("poll found", polls[0].Revents, polls[1].Revents)
+	p.call("poll nothing", unix.SYS_POLL, 0, 0, 0)
+	for _, fd := range []int{epoll, event, file} {
+		p.call("close", unix.SYS_CLOSE, fd)
+	}
+}
+
+// threads: time, signals, futexes and what a program may ask of itself.
+func (p *prober) threads() {
+	b := unsafe.Pointer(&p.buffer)
+	word, none, wrong := uint32(5), unix.Timespec{}, unix.Timespec{Nsec: 1e9}
+	w := unsafe.Pointer(&word)
+	const wait, wake, private = 0, 1, 128
+	p.call("futex of another value", unix.SYS_FUTEX, w, wait|private, 4, 0)
+	p.call("futex that times out", unix.SYS_FUTEX, w, wait|private, 5, unsafe.Pointer(&none))
+	p.call("futex for no time", unix.SYS_FUTEX, w, wait|private, 5, unsafe.Pointer(&wrong))
+	p.call("futex between words", unix.SYS_FUTEX, uintptr(w)+1, wait|private, 5, unsafe.Pointer(&none))
+	p.call("futex wakes nobody", unix.SYS_FUTEX, w, wake|private, 9)
+	p.call("futex nothing", unix.SYS_FUTEX, w, 99|private, 9)
+	p.call("nanosleep", unix.SYS_NANOSLEEP, unsafe.Pointer(&none), 0)
+	p.call("nanosleep no time", unix.SYS_NANOSLEEP, unsafe.Pointer(&wrong), 0)
+	p.call("clock_gettime of none", unix.SYS_CLOCK_GETTIME, 99, b)
+	p.call("clock_gettime", unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, b)
+	for _, signal := range []int{0, 9, 19, 65} {
+		p.call(fmt.Sprint("rt_sigaction of ", signal), unix.SYS_RT_SIGACTION, signal, b, 0, 8)
+	}
+	p.call("rt_sigaction in 4 bytes", unix.SYS_RT_SIGACTION, 10, 0, b, 4)
+	p.call("rt_sigprocmask no way", unix.SYS_RT_SIGPROCMASK, 9, b, 0, 8)
+	p.call("rt_sigprocmask in 4 bytes", unix.SYS_RT_SIGPROCMASK, 0, 0, b, 4)
+	p.call("tgkill nobody", unix.SYS_TGKILL, unix.Getpid(), 999999, 0)
+	p.call("tgkill no signal", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 65)
+	p.call("tgkill to see", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 0)
+	p.call("kill to see", unix.SYS_KILL, unix.Getpid(), 0)
+	p.call("sched_getaffinity in 7 bytes", unix.SYS_SCHED_GETAFFINITY, 0, 7, b)
+	p.call("sched_getaffinity in none", unix.SYS_SCHED_GETAFFINITY, 0, 0, b)
+	p.call("prctl nothing", unix.SYS_PRCTL, 9999, 0, 0, 0, 0)
+	p.call("arch_prctl nothing", unix.SYS_ARCH_PRCTL, 9999, 0)
+	p.call("getrandom", unix.SYS_GETRANDOM, b, 32, 0)
+	p.call("getrandom nothing", unix.SYS_GETRANDOM, b, 0, 0)
+	p.call("sched_yield", unix.SYS_SCHED_YIELD)
+	p.call("a call that there is not", 999)
+}
