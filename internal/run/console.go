@@ -215,11 +215,12 @@ func (m *loaded) change(name string, stderr io.Writer) error {
 	}
 	o := before
 	o.Model, o.Tokenizer, o.Prompt, o.Think = name, "", nil, false
-	if _, err := Check(o); err != nil && o.Draft != "" { // which may be for the model before
-		if o.Draft = ""; strings.HasPrefix(err.Error(), "draft ") {
+	if o.Draft != "" { // which may be for the model before
+		if _, err := Check(o); err != nil && strings.HasPrefix(err.Error(), "draft ") {
 			if _, err := fmt.Fprintf(stderr, "%v\n", err); err != nil {
 				return err
 			}
+			o.Draft = ""
 		}
 	}
 	if !IsGGUFFile(name) {
