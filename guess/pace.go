@@ -42,6 +42,10 @@ const (
 	// forget is after how many calls a cost counts as unknown: what another program has disturbed is then tried again.
 	forget = 800
 	single = 100 // and that of a pass without guesses is measured again
+	// The running means are of about so many passes and tokens: fewer follow a change sooner, more are disturbed less.
+	passes, tokens = 4, 12
+	// more is how much longer a pass with one guess is taken to be before it is measured: little, so that it is tried.
+	more = 1.05
 )
 
 // passed measures the pass that has ended now, in which text got longer, of what was found then.
@@ -51,12 +55,11 @@ func (p *pace) passed(text []int32, found []int, now time.Time) {
 	if p.length > 0 && n >= 1 && n <= 1+guesses[p.size] && text[p.length-1] == p.last { // or else it is another text, or a prompt
 		p.learn(text[p.length:], found)
 		c, seconds := &p.cost[p.size], now.Sub(p.start).Seconds()
-		switch {
-		case c.seconds == 0:
+		if c.seconds == 0 {
 			c.seconds = seconds
-		default: // a pass during which the person, or another program, made it wait counts little
-			c.seconds += (min(seconds, 2*c.seconds) - c.seconds) / 4
 		}
+		// A pass during which the person, or another program, made it wait counts little.
+		c.seconds += (min(seconds, 2*c.seconds) - c.seconds) / passes
 		c.call = p.calls
 	}
 	p.start, p.length, p.last = now, len(text), text[len(text)-1]
@@ -71,7 +74,7 @@ func (p *pace) learn(text []int32, found []int) {
 			right = 1
 		}
 		mean := p.likely(p.class)
-		q.probability, q.call = mean+(right-mean)/12, p.calls
+		q.probability, q.call = mean+(right-mean)/tokens, p.calls
 	}
 }
 
@@ -93,16 +96,16 @@ func (p *pace) choose(class, n int) int {
 	}
 	right := p.likely(class)
 	best := margin / alone.seconds // tokens a second
-	tokens, power := 1.0, 1.0      // what is expected of a pass; the probability of its last
+	expected, power := 1.0, 1.0    // tokens of a pass; the probability of its last
 	for size := 1; size < len(guesses) && guesses[size] <= n; size++ {
 		for range guesses[size] - guesses[size-1] {
 			power *= right
-			tokens += power
+			expected += power
 		}
 		if !p.known(size) && size > 1 && !p.known(size-1) { // too far to estimate: a pass of 16 tokens may take 16 times as long
 			break
 		}
-		if speed := tokens / p.estimate(size); speed > best {
+		if speed := expected / p.estimate(size); speed > best {
 			best, p.size = speed, size
 		}
 	}
@@ -126,7 +129,7 @@ func (p *pace) estimate(size int) float64 {
 	}
 	before := p.estimate(size - 1)
 	if size == 1 {
-		return before * 1.05
+		return before * more
 	}
 	slope := (before - p.estimate(size-2)) / float64(guesses[size-1]-guesses[size-2])
 	return before + max(slope, 0)*float64(guesses[size]-guesses[size-1])
