@@ -15,12 +15,13 @@ var differs = map[string]string{
 	"flags of writing":          "as above",
 	"flags of appending":        "as above",
 	"close on exec":             "there is no exec",
-	"madvise what is not there": "it is no hint about memory then, and Linux gives what is there back, too, before it fails",
+	"madvise what is not there": "metal does not look for gaps; Linux, too, empties what is there before it fails",
 }
 
 // TestCalls: system calls with arguments that are wrong, or at the border of what is right, return what this machine's Linux returns.
 func TestCalls(t *testing.T) {
 	t.Parallel()
+	b := newBench(t, application(t, 0), 64<<20, "calls")
 	dir := t.TempDir()
 	program := filepath.Join(dir, "exercise")
 	if out, err := exec.Command("go", "build", "-o", program, "./internal/exercise").CombinedOutput(); err != nil {
@@ -32,7 +33,6 @@ func TestCalls(t *testing.T) {
 	if err != nil {
 		t.Fatalf("on the host: %v: %s", err, linux)
 	}
-	b := newBench(t, application(t, 0), 64<<20, "calls")
 	expect(t, b, "calls")
 	got := strings.Split(strings.ReplaceAll(b.Out.String(), "\r", ""), "\n")
 	want := strings.Split(string(linux), "\n")

@@ -228,7 +228,6 @@ func pictureEntry(p uintptr, large, linear bool) uint64 {
 // mmapFramebuffer maps /dev/fb0, also for reading only with permission to write: the entries of
 // a page are shared by all mappings.
 func mmapFramebuffer(n, prot, flags, fd, offset uintptr) uint64 {
-	const shared, private = 1, 2
 	const protWrite = 2
 	if !isOpen(fd) {
 		return errno(ebadf)
@@ -241,7 +240,7 @@ func mmapFramebuffer(n, prot, flags, fd, offset uintptr) uint64 {
 	case access == 1 || prot&protWrite != 0 && access == 0 || prot&protExec != 0:
 		return errno(eacces)
 	case n == 0 || n > size || offset%pageSize != 0 || offset > size || (n+pageSize-1)&^(pageSize-1) > size-offset,
-		flags&private != 0 || flags&shared == 0 || flags&mapFixed != 0:
+		flags&mapPrivate != 0 || flags&mapShared == 0 || flags&mapFixed != 0:
 		return errno(einval)
 	}
 	i := freeMapping()

@@ -19,7 +19,7 @@ var (
 	refusedSize uintptr // what the last mmap of memory asked for, if there was none; else 0
 )
 
-// Arguments of mmap and madvise (mman.h) that the Go runtime uses.
+// Arguments of mmap and madvise (mman.h).
 const (
 	protExec     = 0x4
 	mapShared    = 0x1

@@ -25,7 +25,9 @@ func calls([]string) error {
 	}
 	var p prober
 	p.descriptors()
-	p.paths()
+	p.opening()
+	p.changing()
+	p.attributes()
 	p.memory()
 	p.events()
 	p.threads()
@@ -186,11 +188,13 @@ func (p *prober) descriptors() {
 	}
 }
 
-// paths: what is done with names.
-func (p *prober) paths() {
-	b, at := unsafe.Pointer(&p.buffer), unix.AT_FDCWD
-	file, folder := p.open("file", unix.O_RDONLY), p.open("folder", unix.O_RDONLY)
-	long := strings.Repeat("n", 300)
+// long is a longer name than there may be.
+var long = strings.Repeat("n", 300)
+
+// opening: names of what is opened or looked at.
+func (p *prober) opening() {
+	const at = unix.AT_FDCWD
+	b, file := unsafe.Pointer(&p.buffer), p.open("file", unix.O_RDONLY)
 
 	p.call("openat nothing", unix.SYS_OPENAT, at, "", unix.O_RDONLY)
 	p.call("openat none", unix.SYS_OPENAT, at, "none", unix.O_RDONLY)
@@ -215,7 +219,13 @@ func (p *prober) paths() {
 	p.call("fstatat a folder with slashes", unix.SYS_NEWFSTATAT, at, "folder///", b, unix.AT_SYMLINK_NOFOLLOW)
 	p.call("fstatat with other flags", unix.SYS_NEWFSTATAT, at, "file", b, 1)
 	p.call("fstatat a long name", unix.SYS_NEWFSTATAT, at, long, b, 0)
+	p.call("close", unix.SYS_CLOSE, file)
+}
 
+// changing: names of what is made, removed or renamed.
+func (p *prober) changing() {
+	const at = unix.AT_FDCWD
+	file, folder := p.open("file", unix.O_RDONLY), p.open("folder", unix.O_RDONLY)
 	p.call("mkdirat again", unix.SYS_MKDIRAT, at, "folder", 0o755)
 	p.call("mkdirat a file", unix.SYS_MKDIRAT, at, "file", 0o755)
 	p.call("mkdirat in a file", unix.SYS_MKDIRAT, at, "file/new", 0o755)
@@ -255,7 +265,14 @@ func (p *prober) paths() {
 	p.call("renameat2 with other flags", unix.SYS_RENAMEAT2, at, "file", at, "new", 1<<10)
 	p.call("renameat2", unix.SYS_RENAMEAT2, at, "file", at, "folder/new", unix.RENAME_NOREPLACE)
 	p.call("renameat back", unix.SYS_RENAMEAT, folder, "new", at, "file")
+	p.call("close", unix.SYS_CLOSE, file)
+	p.call("close", unix.SYS_CLOSE, folder)
+}
 
+// attributes: what is asked of names, or set.
+func (p *prober) attributes() {
+	const at = unix.AT_FDCWD
+	b, file := unsafe.Pointer(&p.buffer), p.open("file", unix.O_RDONLY)
 	p.call("readlinkat a file", unix.SYS_READLINKAT, at, "file", b, 100)
 	p.call("readlinkat none", unix.SYS_READLINKAT, at, "none", b, 100)
 	p.call("readlinkat a folder", unix.SYS_READLINKAT, at, "folder", b, 100)
@@ -289,7 +306,6 @@ func (p *prober) paths() {
 	p.call("chdir back", unix.SYS_CHDIR, "..")
 	p.call("umask", unix.SYS_UMASK, 0o022)
 	p.call("close", unix.SYS_CLOSE, file)
-	p.call("close", unix.SYS_CLOSE, folder)
 }
 
 // memory: mappings.
