@@ -305,7 +305,7 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 	}
 	s := f.newScratch(scratch, x.N, tokens)
 	if k.blocks[f.Type] != nil && tokens <= k.few {
-		f.multiplyFew(k, out, outStride, x, groups, sums, tokens, w, rows, s.out)
+		f.multiplyTiles(k, out, outStride, x, groups, sums, tokens, w, rows, s.out)
 		return
 	}
 	for row := 0; row < rows; row += TileInt8 {
@@ -322,8 +322,8 @@ func (f *blocks) MatMul(k *Kernels, out []float32, outStride int, x *Activations
 	}
 }
 
-// multiplyFew multiplies a few tokens by tiles as they are. last has room for a tile's rows.
-func (f *blocks) multiplyFew(k *Kernels, out []float32, outStride int, x *Activations, groups []Group, sums []float32, tokens int, w []byte, rows int, last []float32) {
+// multiplyTiles multiplies tokens by tiles as they are. last has room for a tile's rows.
+func (f *blocks) multiplyTiles(k *Kernels, out []float32, outStride int, x *Activations, groups []Group, sums []float32, tokens int, w []byte, rows int, last []float32) {
 	n, one, four := x.N/f.group(), k.blocks[f.Type], k.blocks4[f.Type]
 	for row := 0; row < rows; row += TileInt8 {
 		tile := &w[f.Size(row, x.N)]

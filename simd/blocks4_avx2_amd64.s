@@ -123,27 +123,27 @@
 
 // FIRST sets A0 to A3 to the products of V with quad j; MORE adds them.
 #define FIRST(j) \
-	VPBROADCASTD (4*j)(rX), X            \
-	VPMADDUBSW   X, V, A0                \
-	VPBROADCASTD (4*j)(rX)(rStride*1), X \
-	VPMADDUBSW   X, V, A1                \
+	VPBROADCASTD (4*j)(rX), X             \
+	VPMADDUBSW   X, V, A0                 \
+	VPBROADCASTD (4*j)(rX)(rStride*1), X  \
+	VPMADDUBSW   X, V, A1                 \
 	VPBROADCASTD (4*j)(rX2), X            \
-	VPMADDUBSW   X, V, A2                \
-	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
+	VPMADDUBSW   X, V, A2                 \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X \
 	VPMADDUBSW   X, V, A3
 
 #define MORE(j) \
-	VPBROADCASTD (4*j)(rX), X            \
-	VPMADDUBSW   X, V, P                 \
-	VPADDW       P, A0, A0               \
-	VPBROADCASTD (4*j)(rX)(rStride*1), X \
-	VPMADDUBSW   X, V, P                 \
-	VPADDW       P, A1, A1               \
+	VPBROADCASTD (4*j)(rX), X             \
+	VPMADDUBSW   X, V, P                  \
+	VPADDW       P, A0, A0                \
+	VPBROADCASTD (4*j)(rX)(rStride*1), X  \
+	VPMADDUBSW   X, V, P                  \
+	VPADDW       P, A1, A1                \
 	VPBROADCASTD (4*j)(rX2), X            \
-	VPMADDUBSW   X, V, P                 \
-	VPADDW       P, A2, A2               \
-	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
-	VPMADDUBSW   X, V, P                 \
+	VPMADDUBSW   X, V, P                  \
+	VPADDW       P, A2, A2                \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X \
+	VPMADDUBSW   X, V, P                  \
 	VPADDW       P, A3, A3
 
 // WIDEN sets B0 to B3 to A0 to A3 in 32 bits; ADDWIDE adds them.
@@ -271,15 +271,15 @@
 
 // BYTES: absolute values, and activations with the signs of the values.
 #define BYTES(at, j) \
-	VPXOR  at(rW), MASK, V               \
-	VPABSB V, A0                         \
-	VPBROADCASTD (4*j)(rX), X            \
-	SIGNED(B0)                           \
-	VPBROADCASTD (4*j)(rX)(rStride*1), X \
-	SIGNED(B1)                           \
+	VPXOR  at(rW), MASK, V                \
+	VPABSB V, A0                          \
+	VPBROADCASTD (4*j)(rX), X             \
+	SIGNED(B0)                            \
+	VPBROADCASTD (4*j)(rX)(rStride*1), X  \
+	SIGNED(B1)                            \
 	VPBROADCASTD (4*j)(rX2), X            \
-	SIGNED(B2)                           \
-	VPBROADCASTD (4*j)(rX2)(rStride*1), X\
+	SIGNED(B2)                            \
+	VPBROADCASTD (4*j)(rX2)(rStride*1), X \
 	SIGNED(B3)
 
 #define SIGNED(sum) \
@@ -297,9 +297,9 @@
 
 // TAKE takes off that 128 >> shift was added to each value of the groups whose Bias is at `bias`.
 #define TAKE(bias, shift) \
-	OFFSET(B0, bias(rG), shift)              \
-	OFFSET(B1, bias(rG)(rGroups*2), shift)   \
-	OFFSET(B2, bias(rG2), shift)   \
+	OFFSET(B0, bias(rG), shift)            \
+	OFFSET(B1, bias(rG)(rGroups*2), shift) \
+	OFFSET(B2, bias(rG2), shift)           \
 	OFFSET(B3, bias(rG2)(rGroups*2), shift)
 
 #define OFFSET(sum, bias, shift) \
@@ -310,9 +310,9 @@
 // ADD ends a sum of all tokens: OUT += float32(sum) * SCALE * gr.Scale, which is at `scale`; half
 // is 0 or, for rows 8 to 15, 32.
 #define ADD(scale, half) \
-	ADDONE(B0, scale(rG), half)                    \
-	ADDONE(B1, scale(rG)(rGroups*2), (half+64))    \
-	ADDONE(B2, scale(rG2), (half+128))   \
+	ADDONE(B0, scale(rG), half)                 \
+	ADDONE(B1, scale(rG)(rGroups*2), (half+64)) \
+	ADDONE(B2, scale(rG2), (half+128))          \
 	ADDONE(B3, scale(rG2)(rGroups*2), (half+192))
 
 #define ADDONE(sum, scale, at) \
@@ -325,9 +325,9 @@
 
 // ADDMIN adds the products of the minima in SCALE with the sums at `sum`.
 #define ADDMIN(sum, half) \
-	ADDMINONE(sum(rSums), half)                     \
-	ADDMINONE(sum(rSums)(rGroups*1), (half+64))     \
-	ADDMINONE(sum(rSums2), (half+128))    \
+	ADDMINONE(sum(rSums), half)                 \
+	ADDMINONE(sum(rSums)(rGroups*1), (half+64)) \
+	ADDMINONE(sum(rSums2), (half+128))          \
 	ADDMINONE(sum(rSums2)(rGroups*1), (half+192))
 
 #define ADDMINONE(sum, at) \

@@ -37,7 +37,7 @@ func machine() []*Kernels {
 		k.f32s, k.f16s, k.f32Tokens = f32sAVX2, f16sAVX2, 6
 		k.int8s, k.int8Tokens = int8sAVX2, 2
 		k.gemm, k.gemmRows = gemmAVX2, 4
-		k.blocks, k.blocks4, k.few = blocksAVX2, blocks4AVX2, math.MaxInt
+		k.blocks, k.blocks4, k.few = blocksAVX2, blocks4AVX2, math.MaxInt // unpacking never pays
 		k.rmsNorm, k.softmax, k.swiGLU, k.rotate = rmsNormAVX2, softmaxAVX2, swiGLUAVX2, rotateAVX2
 		k.quantize, k.add, k.read, k.argmax = quantizeAVX2, addAVX2, readAVX2, argmaxAVX2
 		ks = append(ks, &k)
