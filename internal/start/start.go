@@ -28,9 +28,11 @@ func (s *Settings) Choose(ctx context.Context, root string, t *session.Terminal)
 		return m, err
 	}
 	o := ForModel(s.Options, m.Path)
-	if o.Draft == "" {
-		o.Draft = s.Options.Draft
-		_, wrong := run.Check(o)
+	if o.Draft != "" {
+		return m, nil
+	}
+	o.Draft = s.Options.Draft
+	if _, wrong := run.Check(o); wrong != nil {
 		s.problem(s.given["draft"], "draft = %s: %s; nothing is guessed by it", draft, strings.ReplaceAll(wrong.Error(), root+"/", ""))
 	}
 	return m, nil
