@@ -99,10 +99,10 @@ type Options struct {
 	IDs         bool    // print token ids in place of text
 	Threads     int     // 0: as many as there are physical cores
 	Draft       string  // file of a smaller model that guesses; "": none
+	Lookup      *int    // the most tokens that are guessed at a time; nil: the default
 
 	// Of GGUF models, see package sampler; nil: the model's default.
 	TopK, RepeatLastN   *int
-	Lookup              *int // of all models: the most tokens that are guessed at a time; nil: the default
 	MinP, RepeatPenalty *float64
 }
 
