@@ -100,6 +100,7 @@ type Running struct {
 	backlogs [streams]*backlog
 	started  chan struct{} // closed at the program's first byte on stdout, stderr or status
 	once     sync.Once     // of started
+	hurried  bool          // the shell has been told not to wait, by what copies the console
 	dump     sync.Mutex    // of the file of Screendump
 	copies   sync.WaitGroup
 
@@ -367,6 +368,9 @@ func (r *Running) heard(s Stream) {
 	if s != Console {
 		r.once.Do(func() { close(r.started) })
 	}
+	if s == Console && (r.machine.Stay || r.machine.shell) {
+		r.hurryShell()
+	}
 	if r.machine.Stay {
 		return
 	}
@@ -388,6 +392,15 @@ func (r *Running) heard(s Stream) {
 				r.cancel(ErrNotStarted)
 			}
 		}
+	}
+}
+
+// hurryShell types a key where the shell offers to begin its script at once. It waits for one five seconds, in a loop that
+// takes a core of the host, which is half of what a boot takes.
+func (r *Running) hurryShell() {
+	if !r.hurried && r.backlogs[Console].contains("any other key to continue") {
+		r.hurried = true
+		r.conns[Console].Write([]byte{' '}) // fails only if the machine has just ended
 	}
 }
 
