@@ -186,14 +186,17 @@ func TestMachines(t *testing.T) {
 		{"256MiB", 256, "max", 0, 96},
 		{"qemu64", 512, "qemu64", 0, 200}, // no AVX, no RDRAND, no 1 GiB pages
 		{"relocated", 512, "max", forcedBase, 200},
-		{"6GiB", 6 << 10, "max", 0, 4200}, // more memory than there is below 4 GiB
+		{"4608MiB", 4608, "max", 0, 2700}, // more than 32 bits count, and than there is below 4 GiB
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testing.Short() && c.memory > 1024 {
-				t.Skip("needs 6 GiB of the host's memory: not with -short")
+				t.Skip("needs 4.5 GiB of the host's memory: not with -short")
 			}
 			t.Parallel()
-			lines, exercises := []string{"memory", "panics", fmt.Sprint("grow ", c.grow)}, []string{"memory", "panics", "grow"}
+			lines, exercises := []string{fmt.Sprint("grow ", c.grow)}, []string{"grow"}
+			if c.memory <= 1024 { // what a program gives back is overwritten by OVMF, at 8 s a GiB in QEMU
+				lines, exercises = append(lines, "memory", "panics"), append(exercises, "memory", "panics")
+			}
 			if c.cpu == "qemu64" {
 				lines, exercises = append(lines, "random absent"), append(exercises, "random")
 			}

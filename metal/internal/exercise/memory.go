@@ -46,15 +46,15 @@ func hoard(args []string) error {
 	return nil
 }
 
-// grow fills n MiB with a pattern in which every word is different and reads it back, to
-// find a page that was allocated twice or is not there.
+// grow puts numbers into n MiB, eight in a page and none twice, and reads them back, to find a page that was allocated twice,
+// is not zero when new or is not there.
 func grow(args []string) error {
-	const block = 16 << 20
-	n := number(args, 0, 64) << 20 / block
+	const block, step = 16 << 20 / 8, 4096 / 8 / 8
+	n := number(args, 0, 64) << 20 / (8 * block)
 	blocks := make([][]uint64, n)
 	for i := range blocks {
-		blocks[i] = make([]uint64, block/8)
-		for j := range blocks[i] {
+		blocks[i] = make([]uint64, block)
+		for j := i % step; j < block; j += step {
 			if blocks[i][j] != 0 {
 				return fmt.Errorf("block %d word %d is not zero when new", i, j)
 			}
@@ -62,14 +62,15 @@ func grow(args []string) error {
 		}
 	}
 	for i := range blocks {
-		for j, v := range blocks[i] {
-			if v != uint64(i)<<32|uint64(j) {
+		for j := i % step; j < block; j += step {
+			if v := blocks[i][j]; v != uint64(i)<<32|uint64(j) {
 				return fmt.Errorf("block %d word %d is %#x", i, j, v)
 			}
 		}
 	}
 	m := metal.MemoryStatus()
-	fmt.Printf("grow: %d MiB hold their pattern, used %d MiB of %d\n", n*block>>20, m.Used>>20, m.Taken>>20)
+	fmt.Printf("grow: %d MiB hold their numbers, taken %d MiB, above 4 GiB %d MiB, used %d MiB\n",
+		n*8*block>>20, m.Taken>>20, m.Above4GiB>>20, m.Used>>20)
 	return nil
 }
 
