@@ -31,7 +31,7 @@ type display struct {
 // TestFramebuffer draws on /dev/fb0 of machines with different displays and looks at their screens.
 func TestFramebuffer(t *testing.T) {
 	for _, d := range []display{
-		{"std", "none", []string{"VGA,vgamem_mb=64"}, []string{"cores", "text", "edid 3840 2160", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "set 800 600", "panic", "cores"}, "1280x800"},
+		{"std", "none", []string{"VGA,vgamem_mb=64"}, []string{"cores", "cursor", "text", "edid 3840 2160", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "set 800 600", "panic", "cores"}, "1280x800"},
 		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"text", "write", "ioctl", "panic"}, "1280x800"},
 		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, "800x600"},
 		{"two", "std", []string{"bochs-display"}, []string{"map"}, "1280x800"},
@@ -97,6 +97,10 @@ func (m *session) watch(argument, size string) (status int) {
 	}
 	switch argument {
 	case "none", "ioctl", "cores":
+		return 0
+	case "cursor":
+		m.await("fb: cursor\n")
+		m.say("\r")
 		return 0
 	case "text":
 		m.await("fb: text\n")

@@ -73,6 +73,7 @@ func testPicture(x, y, seed int) uint32 {
 //	fb edid W H   through mmap, with a monitor of a size (monitorEntry)
 //	fb text       through mmap; before and after it shows its text
 //	fb panic      the same, and panics
+//	fb cursor     nothing: a screen that is the program's has no text cursor
 //	fb none       there is none
 //	fb ioctl      what the calls refuse
 //
@@ -120,7 +121,12 @@ func framebufferTest(args []string) error {
 		return b.refusals()
 	}
 	keyboard := bufio.NewReader(os.Stdin)
-	if args[0] == "text" {
+	switch args[0] {
+	case "cursor":
+		fmt.Println("fb: cursor")
+		keyboard.ReadString('\n')
+		return b.cursorGoes()
+	case "text":
 		fmt.Println("fb: text")
 		keyboard.ReadString('\n')
 	}
@@ -138,6 +144,26 @@ func framebufferTest(args []string) error {
 		return b.showText(keyboard)
 	}
 	return errors.Join(b.close(), setConsoleMode(kdText))
+}
+
+// cursorGoes checks that KD_GRAPHICS takes the cursor off the screen, which is there from the first wait for a line on.
+func (b *framebuffer) cursorGoes() error {
+	before, after := make([]byte, b.size()), make([]byte, b.size())
+	_, err := b.ReadAt(before, 0)
+	if err := errors.Join(err, setConsoleMode(kdGraphics)); err != nil {
+		return err
+	}
+	_, err = b.ReadAt(after, 0)
+	changed := 0
+	for i := range after {
+		if after[i] != before[i] {
+			changed++
+		}
+	}
+	if err := errors.Join(err, setConsoleMode(kdText)); err != nil || changed == 0 || changed > 4*8*19 {
+		return fmt.Errorf("%d bytes of the screen changed: that is no cursor; %v", changed, err)
+	}
+	return nil
 }
 
 // showText goes back to text, with the device still open, and draws the picture again.
