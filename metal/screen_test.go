@@ -234,7 +234,8 @@ const characters = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ
 func TestScreen(t *testing.T) {
 	t.Parallel()
 	const columns, rows = 160, 42 // OVMF's screen has 1280 by 800 pixels
-	b, out, serial := screenBench(t, "EX.EFI show below", "EX.EFI vcs", "EX.EFI vcs panic", "pause", "EX.EFI vcs crash", "pause")
+	b, out, serial := screenBench(t, "EX.EFI show below", "EX.EFI vcs", "EX.EFI vcs panic", "pause", "EX.EFI vcs crash", "pause",
+		"EX.EFI panics", "echo behind", "pause")
 	m := start(t, b)
 	var f font
 	for _, step := range []string{"characters", "stream", "full"} {
@@ -284,6 +285,7 @@ func TestScreen(t *testing.T) {
 	for _, end := range [][]string{
 		{"panic", "in graphics mode\n", "panic: in graphics mode", "goroutine 1"},
 		{"crash", "in graphics mode\n", "metal: the kernel failed: exception 14 (page fault)", "in system call 1 of thread "},
+		{"end", "\npanics: ok\nbehind\n"}, // the program's last line feed has been written
 	} {
 		if err := m.run.Await(t.Context(), vm.Console, "to quit"); err != nil {
 			t.Fatal(err)
@@ -292,7 +294,7 @@ func TestScreen(t *testing.T) {
 		m.say(" ")
 	}
 	m.wait()
-	if got, want := fmt.Sprint(m.run.Statuses()), "[1 0 0 2 134]"; got != want {
+	if got, want := fmt.Sprint(m.run.Statuses()), "[1 0 0 2 134 0]"; got != want {
 		t.Errorf("exit statuses %s, want %s", got, want)
 	}
 	if want := "日本 “quoted” – and… • \x1b[31mwide"; !strings.Contains(string(serial.bytes()), want) {
