@@ -324,6 +324,49 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeyEntries: KDSKBENT and KDGKBENT take the entries that there are and refuse all others, and what is set is read back.
+func TestKeyEntries(t *testing.T) {
+	resetInput(t)
+	if e := (keyEntry{table: 1, key: 16}); getKeyEntry(&e) != 0 || e.value != 'Q'^unicodeFlip {
+		t.Errorf("Shift and the key of Q: %#x, without a layout", e.value)
+	}
+	for table := range 256 {
+		for key := range 256 {
+			for _, c := range []struct{ set, want uint16 }{
+				{keyLatin<<8 | 'a', 'a' ^ unicodeFlip}, {keyLetter<<8 | 'b', 'b' ^ unicodeFlip}, {'é' ^ unicodeFlip, 'é' ^ unicodeFlip},
+				{'€' ^ unicodeFlip, '€' ^ unicodeFlip}, {keyDead2<<8 | '^', keyDead2<<8 | '^'}, {symbolHole, symbolHole},
+				{0x0300, 0}, {0x0C00, 0}, {0xE00, 0}, // types that no layout needs here
+			} {
+				there := table < keyTableSize && key >= firstKey && key < keyCount
+				wantSet, wantGot := errno(einval), errno(einval)
+				if there {
+					wantGot = 0
+					if c.want != 0 {
+						wantSet = 0
+					}
+				}
+				e := keyEntry{byte(table), byte(key), c.set}
+				if got := setKeyEntry(&e); got != wantSet {
+					t.Fatalf("setting %#x, table %d, key %d: %d, want %d", c.set, table, key, int64(got), int64(wantSet))
+				}
+				e.value = 0xABCD
+				got := getKeyEntry(&e)
+				if got != wantGot || !there && e.value != 0xABCD || there && c.want != 0 && e.value != c.want {
+					t.Fatalf("reading table %d, key %d after %#x: %d, want %d; %#x", table, key, c.set, int64(got), int64(wantGot), e.value)
+				}
+			}
+		}
+	}
+	tables := make([]uint32, 1+3*(maxComposed+1))
+	for _, n := range []uint32{maxComposed, maxComposed + 1, 1<<32 - 1, 0} {
+		tables[0] = n
+		composedCount = 7
+		if got := setComposeTable(address(&tables[0])); n <= maxComposed && (got != 0 || composedCount != n) || n > maxComposed && (got != errno(einval) || composedCount != 7) {
+			t.Errorf("%d composed characters: %d, now %d", n, int64(got), composedCount)
+		}
+	}
+}
+
 // FuzzKeystrokes: whatever keys a firmware tells of, and however a program has set its terminal, no more is kept than there is
 // room for, and reads end. A keystroke is six bytes: scan code, character, state of the modifiers, and what comes next.
 func FuzzKeystrokes(f *testing.F) {
