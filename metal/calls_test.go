@@ -11,10 +11,8 @@ import (
 
 // differs has the calls that return something else on metal than on Linux, and why.
 var differs = map[string]string{
-	"flags of reading":          "Linux adds O_LARGEFILE, which no one can leave out",
-	"flags of writing":          "as above",
-	"flags of appending":        "as above",
 	"close on exec":             "there is no exec",
+	"fstatfs a pipe":            "there is no file system of pipes",
 	"madvise what is not there": "metal does not look for gaps; Linux, too, empties what is there before it fails",
 }
 

@@ -35,7 +35,7 @@ func TestCores(t *testing.T) {
 					lines = append(lines, "deep", fmt.Sprint("handover ", n*10000), "pingpong 500", "soak 10 64", "stuck")
 				}
 				b := newBench(t, application(t, forcedBase), 64<<20, lines...)
-				b.CPUs, b.MemoryMiB = n, 1024
+				b.CPUs, b.MemoryMiB = n, 512
 				expect(t, b, exercises...)
 				checkWorld(t, b.Out.String(), n)
 				checkThreads(t, b.Out.String())

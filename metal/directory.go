@@ -29,6 +29,9 @@ func getdents(fd, p, n uintptr) uint64 {
 		ioSize = unsafe.Sizeof(infoBuffer)
 		status := firmware(at[efiFile](f.handle).read, f.handle, address(&ioSize), address(info))
 		if status != efiSuccess {
+			if _, e := getInfo(f.handle); e != 0 {
+				return errno(enoent) // the directory has been removed
+			}
 			return errno(statusErrno(status))
 		}
 		if ioSize == 0 {

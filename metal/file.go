@@ -554,8 +554,9 @@ func fcntl(fd, command, argument uintptr) uint64 {
 	switch command {
 	case getFD, setFD: // they matter for exec
 		return 0
-	case setFL: // only the terminal has reads that wait
-		files[fd].flags = files[fd].flags&^oNonblock | argument&oNonblock
+	case setFL:
+		const may = oNonblock | oAppend
+		files[fd].flags = files[fd].flags&^may | argument&may
 		return 0
 	case getFL:
 		return uint64(files[fd].flags & (oAccess | oAppend | oNonblock))

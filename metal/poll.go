@@ -75,6 +75,9 @@ func readyEvents(f *file) (events uint32) {
 	events = epollOut
 	switch f.kind {
 	case kindEvent:
+		if f.count == largestEvent {
+			events = 0
+		}
 		if f.count != 0 {
 			events |= epollIn
 		}
@@ -344,28 +347,35 @@ func selectBit(set, fd uintptr, isReady, store bool) uint64 {
 	return 0
 }
 
-func readEvent(f *file, p, n uintptr) uint64 {
+func readEvent(fd, p, n uintptr) uint64 {
+	f := &files[fd]
 	if n < 8 {
 		return errno(einval)
 	}
 	if f.count == 0 {
 		return errno(eagain) // as if O_NONBLOCK, which Go always sets
 	}
+	full := f.count == largestEvent
 	*at[uint64](p) = f.count
 	f.count = 0
+	if full {
+		eventOn(kindEvent, fd) // it can be written again
+	}
 	return 8
 }
+
+// largestEvent is the largest value of an eventfd, which nothing can be added to.
+const largestEvent = 1<<64 - 2
 
 func writeEvent(fd, p, n uintptr) uint64 {
 	if n < 8 {
 		return errno(einval)
 	}
-	const most = 1<<64 - 2
 	v := *at[uint64](p)
-	if v > most {
+	if v > largestEvent {
 		return errno(einval)
 	}
-	if v > most-files[fd].count {
+	if v > largestEvent-files[fd].count {
 		return errno(eagain) // as if O_NONBLOCK
 	}
 	files[fd].count += v

@@ -200,7 +200,7 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		return pollCall(t, timeoutAt(e, 1)), true
 	case sysRead:
 		if isEvent(a) {
-			return readEvent(&files[a], b, c), true
+			return readEvent(a, b, c), true
 		}
 		if isPipe(a) {
 			return pipeCall(t), true

@@ -28,6 +28,7 @@ func calls([]string) error {
 	p.opening()
 	p.changing()
 	p.attributes()
+	p.removed()
 	p.memory()
 	p.events()
 	p.threads()
@@ -87,6 +88,13 @@ func (p *prober) make(name string, number bool, nr uintptr, args []any) uintptr 
 	return r
 }
 
+// flags prints a descriptor's flags, without O_LARGEFILE, which Linux adds.
+func (p *prober) flags(name string, fd int) {
+	flags, _, e := unix.Syscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
+	const largeFile = 0x8000
+	p.result(name, flags&^largeFile, e, true)
+}
+
 // noFile is no descriptor.
 const noFile = 999
 
@@ -102,7 +110,7 @@ func (p *prober) descriptors() {
 	b := unsafe.Pointer(&p.buffer)
 	reads, writes, both, folder := p.open("file", unix.O_RDONLY), p.open("file", unix.O_WRONLY), p.open("file", unix.O_RDWR), p.open("folder", unix.O_RDONLY)
 	appends := p.open("file", unix.O_WRONLY|unix.O_APPEND)
-	var pipe [2]int
+	var pipe, pipe2 [2]int
 	p.err = errors.Join(p.err, unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK))
 
 	p.call("read no file", unix.SYS_READ, noFile, b, 1)
@@ -145,14 +153,24 @@ func (p *prober) descriptors() {
 	p.call("lseek a pipe", unix.SYS_LSEEK, pipe[0], 0, unix.SEEK_CUR)
 	p.call("lseek no file", unix.SYS_LSEEK, noFile, 0, unix.SEEK_CUR)
 	p.call("lseek a folder to its beginning", unix.SYS_LSEEK, folder, 0, unix.SEEK_SET)
+	p.call("lseek to data", unix.SYS_LSEEK, both, 1, unix.SEEK_DATA)
+	p.call("lseek to a hole", unix.SYS_LSEEK, both, 1, unix.SEEK_HOLE)
+	p.call("lseek to data behind the end", unix.SYS_LSEEK, both, 100, unix.SEEK_DATA)
+	p.call("lseek to a hole behind the end", unix.SYS_LSEEK, both, 100, unix.SEEK_HOLE)
 
 	p.call("fstat no file", unix.SYS_FSTAT, noFile, b)
-	p.call("flags of reading", unix.SYS_FCNTL, reads, unix.F_GETFL, 0)
-	p.call("flags of writing", unix.SYS_FCNTL, writes, unix.F_GETFL, 0)
-	p.call("flags of appending", unix.SYS_FCNTL, appends, unix.F_GETFL, 0)
-	p.call("flags of a pipe", unix.SYS_FCNTL, pipe[0], unix.F_GETFL, 0)
+	p.flags("flags of reading", reads)
+	p.flags("flags of writing", writes)
+	p.flags("flags of appending", appends)
+	p.flags("flags of a pipe", pipe[0])
 	p.call("a pipe may wait", unix.SYS_FCNTL, pipe[0], unix.F_SETFL, 0)
-	p.call("flags of a pipe that waits", unix.SYS_FCNTL, pipe[0], unix.F_GETFL, 0)
+	p.flags("flags of a pipe that waits", pipe[0])
+	p.call("a file may be appended to", unix.SYS_FCNTL, both, unix.F_SETFL, unix.O_APPEND)
+	p.flags("flags of a file that is", both)
+	p.call("append to that", unix.SYS_WRITE, both, b, 1)
+	p.call("where that ends", unix.SYS_LSEEK, both, 0, unix.SEEK_CUR)
+	p.call("not any more", unix.SYS_FCNTL, both, unix.F_SETFL, 0)
+	p.flags("its flags then", both)
 	p.call("close on exec", unix.SYS_FCNTL, reads, unix.F_GETFD, 0)
 	p.call("fcntl no file", unix.SYS_FCNTL, noFile, unix.F_GETFL, 0)
 	p.call("fcntl nothing", unix.SYS_FCNTL, reads, 999, 0)
@@ -170,8 +188,16 @@ func (p *prober) descriptors() {
 	p.call("fsync a pipe", unix.SYS_FSYNC, pipe[0])
 	p.call("fdatasync a folder", unix.SYS_FDATASYNC, folder)
 	p.call("fchmod no file", unix.SYS_FCHMOD, noFile, 0o644)
+	p.call("fchmod", unix.SYS_FCHMOD, reads, 0o644)
+	p.call("fchmod a pipe", unix.SYS_FCHMOD, pipe[0], 0o600)
 	p.call("fchown no file", unix.SYS_FCHOWN, noFile, 0, 0)
+	p.call("fchown to nobody else", unix.SYS_FCHOWN, reads, -1, -1)
+	p.call("fchown a pipe to nobody else", unix.SYS_FCHOWN, pipe[0], -1, -1)
 	p.call("fstatfs no file", unix.SYS_FSTATFS, noFile, b)
+	p.call("fstatfs", unix.SYS_FSTATFS, reads, b)
+	p.call("fstatfs a pipe", unix.SYS_FSTATFS, pipe[0], b)
+	p.call("utimensat a pipe", unix.SYS_UTIMENSAT, pipe[0], 0, 0, 0)
+	p.call("sync", unix.SYS_SYNC)
 	p.call("fchdir a file", unix.SYS_FCHDIR, reads)
 	p.call("fchdir no file", unix.SYS_FCHDIR, noFile)
 	p.call("TCGETS of a file", unix.SYS_IOCTL, reads, unix.TCGETS, b)
@@ -181,6 +207,10 @@ func (p *prober) descriptors() {
 	p.call("pipe2 with other flags", unix.SYS_PIPE2, b, 1)
 	p.call("close a pipe's reader", unix.SYS_CLOSE, pipe[0])
 	p.call("write a pipe without reader", unix.SYS_WRITE, pipe[1], b, 1)
+	p.err = errors.Join(p.err, unix.Pipe2(pipe2[:], unix.O_CLOEXEC))
+	p.call("close a pipe's writer", unix.SYS_CLOSE, pipe2[1])
+	p.call("read a pipe without writer", unix.SYS_READ, pipe2[0], b, 1)
+	p.call("close its reader", unix.SYS_CLOSE, pipe2[0])
 	p.call("close twice", unix.SYS_CLOSE, pipe[0])
 	p.call("close no file", unix.SYS_CLOSE, noFile)
 	for _, fd := range []int{reads, writes, both, folder, appends, pipe[1]} {
@@ -205,6 +235,9 @@ func (p *prober) opening() {
 	p.call("openat a file as a folder", unix.SYS_OPENAT, at, "file", unix.O_RDONLY|unix.O_DIRECTORY)
 	p.call("openat a folder for writing", unix.SYS_OPENAT, at, "folder", unix.O_WRONLY)
 	p.call("openat a folder that is made", unix.SYS_OPENAT, at, "folder", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat a folder that is emptied", unix.SYS_OPENAT, at, "folder", unix.O_RDWR|unix.O_TRUNC)
+	p.call("openat here for writing", unix.SYS_OPENAT, at, ".", unix.O_WRONLY)
+	p.call("openat a new file above", unix.SYS_OPENAT, at, "folder/..", unix.O_RDWR|unix.O_CREAT, 0o644)
 	p.call("openat a file that must be new", unix.SYS_OPENAT, at, "file", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
 	p.call("openat a long name", unix.SYS_OPENAT, at, long, unix.O_RDONLY)
 	p.call("openat a long path", unix.SYS_OPENAT, at, strings.Repeat("folder/../", 500), unix.O_RDONLY)
@@ -247,6 +280,17 @@ func (p *prober) changing() {
 	p.call("unlinkat with other flags", unix.SYS_UNLINKAT, at, "file", 1)
 	p.call("unlinkat a file with a slash", unix.SYS_UNLINKAT, at, "file/", 0)
 	p.call("unlinkat in a file", unix.SYS_UNLINKAT, at, "file/none", 0)
+	p.call("unlinkat here as a file", unix.SYS_UNLINKAT, at, ".", 0)
+	p.call("unlinkat above as a file", unix.SYS_UNLINKAT, at, "..", 0)
+	p.call("unlinkat the root", unix.SYS_UNLINKAT, at, "/", unix.AT_REMOVEDIR)
+	p.call("unlinkat the root as a file", unix.SYS_UNLINKAT, at, "/", 0)
+	p.call("linkat none", unix.SYS_LINKAT, at, "none", at, "new", 0)
+	p.call("linkat a folder", unix.SYS_LINKAT, at, "folder", at, "new", 0)
+	p.call("linkat to what is there", unix.SYS_LINKAT, at, "file", at, "empty", 0)
+	p.call("symlinkat to what is there", unix.SYS_SYMLINKAT, "file", at, "empty")
+	p.call("symlinkat in none", unix.SYS_SYMLINKAT, "file", at, "none/new")
+	p.call("symlinkat with a slash", unix.SYS_SYMLINKAT, "file", at, "new/")
+	p.call("mknodat what is there", unix.SYS_MKNODAT, at, "file", unix.S_IFIFO|0o644, 0)
 	p.call("unlinkat a folder that was made", unix.SYS_UNLINKAT, folder, "new", unix.AT_REMOVEDIR)
 
 	p.call("renameat none", unix.SYS_RENAMEAT, at, "none", at, "new")
@@ -261,6 +305,12 @@ func (p *prober) changing() {
 	p.call("renameat into none", unix.SYS_RENAMEAT, at, "folder", at, "none/new")
 	p.call("renameat a file with a slash", unix.SYS_RENAMEAT, at, "file/", at, "new")
 	p.call("renameat to a slash", unix.SYS_RENAMEAT, at, "file", at, "new/")
+	p.call("renameat here", unix.SYS_RENAMEAT, at, ".", at, "new")
+	p.call("renameat above", unix.SYS_RENAMEAT, at, "..", at, "new")
+	p.call("renameat to here", unix.SYS_RENAMEAT, at, "empty", at, ".")
+	p.call("renameat the root", unix.SYS_RENAMEAT, at, "/", at, "new")
+	p.call("renameat to the root", unix.SYS_RENAMEAT, at, "empty", at, "/")
+	p.call("renameat to a long name", unix.SYS_RENAMEAT, at, "file", at, long)
 	p.call("renameat2 to what is there", unix.SYS_RENAMEAT2, at, "file", at, "empty", unix.RENAME_NOREPLACE)
 	p.call("renameat2 with other flags", unix.SYS_RENAMEAT2, at, "file", at, "new", 1<<10)
 	p.call("renameat2", unix.SYS_RENAMEAT2, at, "file", at, "folder/new", unix.RENAME_NOREPLACE)
@@ -298,6 +348,7 @@ func (p *prober) attributes() {
 	p.call("utimensat of a descriptor", unix.SYS_UTIMENSAT, file, 0, unsafe.Pointer(&now), 0)
 	p.call("utimensat of no file", unix.SYS_UTIMENSAT, noFile, 0, unsafe.Pointer(&now), 0)
 	p.call("statfs none", unix.SYS_STATFS, "none", b)
+	p.call("statfs", unix.SYS_STATFS, "file", b)
 	p.call("getcwd in one byte", unix.SYS_GETCWD, b, 1)
 	p.call("chdir none", unix.SYS_CHDIR, "none")
 	p.call("chdir a file", unix.SYS_CHDIR, "file")
@@ -306,6 +357,28 @@ func (p *prober) attributes() {
 	p.call("chdir back", unix.SYS_CHDIR, "..")
 	p.call("umask", unix.SYS_UMASK, 0o022)
 	p.call("close", unix.SYS_CLOSE, file)
+}
+
+// removed: what is done in a folder that is no longer there.
+func (p *prober) removed() {
+	const at = unix.AT_FDCWD
+	b, above := unsafe.Pointer(&p.buffer), p.open(".", unix.O_RDONLY)
+	p.call("make a folder", unix.SYS_MKDIRAT, at, "gone", 0o755)
+	gone := p.open("gone", unix.O_RDONLY)
+	p.call("enter it", unix.SYS_CHDIR, "gone")
+	p.call("remove it", unix.SYS_UNLINKAT, above, "gone", unix.AT_REMOVEDIR)
+	p.call("getcwd of nowhere", unix.SYS_GETCWD, b, 4096)
+	p.call("openat a new file nowhere", unix.SYS_OPENAT, at, "new", unix.O_RDWR|unix.O_CREAT, 0o644)
+	p.call("openat none nowhere", unix.SYS_OPENAT, at, "none", unix.O_RDONLY)
+	p.call("mkdirat nowhere", unix.SYS_MKDIRAT, at, "new", 0o755)
+	p.call("renameat to nowhere", unix.SYS_RENAMEAT, above, "file", at, "new")
+	p.call("getdents of what is gone", unix.SYS_GETDENTS64, gone, b, 1000)
+	p.call("openat in what is gone", unix.SYS_OPENAT, gone, "none", unix.O_RDONLY)
+	p.call("openat a new file in what is gone", unix.SYS_OPENAT, gone, "new", unix.O_RDWR|unix.O_CREAT, 0o644)
+	p.call("leave it", unix.SYS_FCHDIR, above)
+	p.call("enter it again", unix.SYS_CHDIR, "gone")
+	p.call("close", unix.SYS_CLOSE, gone)
+	p.call("close", unix.SYS_CLOSE, above)
 }
 
 // memory: mappings.
@@ -366,8 +439,65 @@ func (p *prober) events() {
 	p.call("poll", unix.SYS_POLL, unsafe.Pointer(&polls), 2, 0)
 	fmt.Println("poll found", polls[0].Revents, polls[1].Revents)
 	p.call("poll nothing", unix.SYS_POLL, 0, 0, 0)
+	polls[1] = unix.PollFd{Fd: int32(file), Events: unix.POLLIN | unix.POLLOUT}
+	none := [2]uint64{}
+	p.call("ppoll", unix.SYS_PPOLL, unsafe.Pointer(&polls), 2, unsafe.Pointer(&none), 0, 8)
+	fmt.Println("ppoll found", polls[0].Revents, polls[1].Revents)
+	polls[0].Fd = -1
+	p.call("poll what is left out", unix.SYS_POLL, unsafe.Pointer(&polls), 1, 0)
+	p.call("poll too many", unix.SYS_POLL, unsafe.Pointer(&polls), 1<<30, 0)
+	in, out := unix.FdSet{}, unix.FdSet{}
+	in.Set(event)
+	out.Set(event)
+	p.call("select", unix.SYS_SELECT, 64, unsafe.Pointer(&in), unsafe.Pointer(&out), 0, unsafe.Pointer(&none))
+	fmt.Println("select found", in.IsSet(event), out.IsSet(event))
+	p.call("read what was selected", unix.SYS_READ, event, b, 8)
+	in.Set(event)
+	p.call("pselect6 of none", unix.SYS_PSELECT6, 64, unsafe.Pointer(&in), 0, 0, unsafe.Pointer(&none), 0)
+	fmt.Println("pselect6 found", in.IsSet(event))
+	p.call("select less than nothing", unix.SYS_SELECT, -1, 0, 0, 0, unsafe.Pointer(&none))
+	in.Set(63)
+	p.call("select no file", unix.SYS_SELECT, 64, unsafe.Pointer(&in), 0, 0, unsafe.Pointer(&none))
+	on.Events = unix.EPOLLOUT
+	p.call("epoll_ctl something else", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_MOD, event, e)
+	p.call("epoll_pwait for that", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	p.call("epoll_ctl off", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_DEL, event, e)
+	p.call("epoll_pwait for nobody", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	on.Events = unix.EPOLLOUT | unix.EPOLLONESHOT
+	p.call("epoll_ctl once", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, event, e)
+	p.call("epoll_pwait once", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	p.call("epoll_pwait twice", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	p.call("epoll_ctl on", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_MOD, event, e)
+	p.full()
+	p.call("close what is watched", unix.SYS_CLOSE, event)
+	p.call("epoll_pwait for what is closed", unix.SYS_EPOLL_PWAIT, epoll, b, 3, 0, 0, 8)
+	event = p.open("file", unix.O_RDONLY)
 	for _, fd := range []int{epoll, event, file} {
 		p.call("close", unix.SYS_CLOSE, fd)
+	}
+}
+
+// full: there are no more descriptors.
+func (p *prober) full() {
+	unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 100, Max: 1 << 16}) // metal has no limits to be set
+	var all []int
+	for {
+		fd, err := unix.Eventfd(0, 0)
+		if err != nil {
+			break
+		}
+		all = append(all, fd)
+	}
+	b := unsafe.Pointer(&p.buffer)
+	p.call("eventfd2 too many", unix.SYS_EVENTFD2, 0, 0)
+	p.call("epoll_create1 too many", unix.SYS_EPOLL_CREATE1, 0)
+	p.call("openat too many", unix.SYS_OPENAT, unix.AT_FDCWD, "file", unix.O_RDONLY)
+	p.call("pipe2 too many", unix.SYS_PIPE2, b, 0)
+	p.call("close one", unix.SYS_CLOSE, all[0])
+	p.call("pipe2 half too many", unix.SYS_PIPE2, b, 0)
+	p.try("openat the last", unix.SYS_OPENAT, unix.AT_FDCWD, "file", unix.O_RDONLY)
+	for _, fd := range all { // the file has the number of the first
+		p.err = errors.Join(p.err, unix.Close(fd))
 	}
 }
 
@@ -393,9 +523,20 @@ func (p *prober) threads() {
 	p.call("rt_sigaction in 4 bytes", unix.SYS_RT_SIGACTION, 10, 0, b, 4)
 	p.call("rt_sigprocmask no way", unix.SYS_RT_SIGPROCMASK, 9, b, 0, 8)
 	p.call("rt_sigprocmask in 4 bytes", unix.SYS_RT_SIGPROCMASK, 0, 0, b, 4)
+	set, was := uint64(1<<(unix.SIGUSR1-1)), [4]uint64{}
+	for i, how := range []int{unix.SIG_SETMASK, unix.SIG_BLOCK, unix.SIG_UNBLOCK} {
+		if i == 1 {
+			set = 1 << (unix.SIGUSR2 - 1)
+		}
+		p.call(fmt.Sprint("rt_sigprocmask ", how), unix.SYS_RT_SIGPROCMASK, how, unsafe.Pointer(&set), unsafe.Pointer(&was[i]), 8)
+	}
+	p.call("rt_sigprocmask back", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(&was[0]), unsafe.Pointer(&was[3]), 8)
+	fmt.Println("masks were", was[1:])
 	p.call("tgkill nobody", unix.SYS_TGKILL, unix.Getpid(), 999999, 0)
 	p.call("tgkill no signal", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 65)
 	p.call("tgkill to see", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 0)
+	p.call("tkill to see", unix.SYS_TKILL, unix.Gettid(), 0)
+	p.call("tkill nobody", unix.SYS_TKILL, 999999, 0)
 	p.call("kill to see", unix.SYS_KILL, unix.Getpid(), 0)
 	p.call("sched_getaffinity in 7 bytes", unix.SYS_SCHED_GETAFFINITY, 0, 7, b)
 	p.call("sched_getaffinity in none", unix.SYS_SCHED_GETAFFINITY, 0, 0, b)
