@@ -95,7 +95,7 @@ func readUntil(f *os.File, end string) (string, error) {
 func TestLineDiscipline(t *testing.T) {
 	linux := openLinuxTerminal(t)
 	const end = "#end\n" // a last line, which tells that Linux has seen all
-	keys := []string{"a", "b ", "word", "é", "ß", "\t", "\x7f", "\x7f\x7f", "\x15", "\x17", "\x12", "\x16", "\x04", "\r", "\n", "\x01", "\x1b[A", "x_y-z"}
+	keys := []string{"a", "b ", "word", "é", "ß", "\t", "\x7f", "\x7f\x7f", "\x15", "\x17", "\x12", "\x16", "\x04", "\r", "\n", "\x01", "\x1b[A", "x_y-z", "!", "c%d"}
 	locals := []uint32{localECHO, localECHOE, localECHOK, localECHONL, localECHOKE, localIEXTEN}
 	random := rand.New(rand.NewPCG(12, 5))
 	for round := range 400 {
@@ -113,6 +113,9 @@ func TestLineDiscipline(t *testing.T) {
 			}
 		}
 		settings.input &^= inputINLCR // or nothing ends a line
+		if random.IntN(2) == 0 {
+			settings.chars[charVEOL], settings.chars[charVEOL2] = '!', '%'
+		}
 		host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
 		copy(host.Cc[:], settings.chars[:])
 		if err := unix.IoctlSetTermios(int(linux.slave.Fd()), unix.TCSETSF, &host); err != nil {
@@ -139,6 +142,10 @@ func TestLineDiscipline(t *testing.T) {
 		if want, err := linux.echoed(); err != nil || echo != want {
 			t.Errorf("round %d: lflag %#x, typed %q: echo\n%q, Linux has\n%q, %v", round, settings.local, typed, echo, want, err)
 		}
+		ready := int32(-1)
+		if e := ttyIoctl(&file{}, requestFIONREAD, address(&ready)); e != 0 || int(ready) != len(strings.Join(reads, "")) {
+			t.Errorf("round %d: typed %q: FIONREAD: %d, %d bytes, then reads return %q", round, typed, e, ready, reads)
+		}
 		for i, want := range reads {
 			if got, ok := readTyped(4096); got != want || !ok {
 				t.Errorf("round %d: lflag %#x, iflag %#x, typed %q: read %d is %q, %v, Linux has %q", round, settings.local, settings.input, typed, i, got, ok, want)
@@ -147,6 +154,107 @@ func TestLineDiscipline(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestRaw is TestLineDiscipline without lines.
+func TestRaw(t *testing.T) {
+	linux := openLinuxTerminal(t)
+	keys := []string{"a", "word", "é", "\t", "\x7f", "\x15", "\x16", "\x04", "\r", "\n", "\r\n", "\x01", "\x1b[A", "\x00"}
+	random := rand.New(rand.NewPCG(12, 6))
+	for round := range 200 {
+		resetInput(t)
+		settings.local = 0
+		for _, flag := range []uint32{localECHO, localECHOCTL, localECHOE, localECHONL, localIEXTEN} {
+			if random.IntN(3) > 0 {
+				settings.local |= flag
+			}
+		}
+		settings.input = inputIUTF8
+		for _, flag := range []uint32{inputICRNL, inputINLCR, inputIGNCR} {
+			if random.IntN(3) == 0 {
+				settings.input |= flag
+			}
+		}
+		settings.chars[charVMIN], settings.chars[charVTIME] = 1, 0
+		host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
+		copy(host.Cc[:], settings.chars[:])
+		if err := unix.IoctlSetTermios(int(linux.slave.Fd()), unix.TCSETSF, &host); err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for range random.IntN(40) {
+			text.WriteString(keys[random.IntN(len(keys))])
+		}
+		const end = "#end"
+		typed := text.String() + end
+		if _, err := linux.master.WriteString(typed); err != nil {
+			t.Fatal(err)
+		}
+		want, err := readUntil(linux.slave, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		echo := strings.ReplaceAll(typeBytes([]byte(typed)), "\n", "\r\n")
+		if want, err := linux.echoed(); err != nil || echo != want {
+			t.Errorf("round %d: lflag %#x, iflag %#x, typed %q: echo\n%q, Linux has\n%q, %v", round, settings.local, settings.input, typed, echo, want, err)
+		}
+		ready := int32(-1)
+		if e := ttyIoctl(&file{}, requestFIONREAD, address(&ready)); e != 0 || int(ready) != len(want) {
+			t.Errorf("round %d: FIONREAD: %d, %d bytes, Linux has %d", round, e, ready, len(want))
+		}
+		if got, ok := readTyped(4096); got != want || !ok {
+			t.Errorf("round %d: lflag %#x, iflag %#x, typed %q: read %q, %v, Linux has %q", round, settings.local, settings.input, typed, got, ok, want)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// TestTerminalRequests: the requests that metal's own tests and Go's terminal libraries do not make, and what they refuse.
+func TestTerminalRequests(t *testing.T) {
+	resetInput(t)
+	f := &file{flags: 2}
+	for _, request := range []uintptr{requestTCGETS, requestTCSETS, requestTCSETSW, requestTCSETSF, requestTIOCGPGRP, requestTIOCOUTQ, requestFIONREAD,
+		requestFIONBIO, requestTIOCGSID, requestKDGKBTYPE, requestKDSKBENT, requestKDGKBENT, requestKDSKBDIACR} {
+		if e := ttyIoctl(f, request, 0); e != errno(efault) {
+			t.Errorf("request %#x without an argument: %d", request, int64(e))
+		}
+	}
+	ask := func(request uintptr, before int32) int32 {
+		value := before
+		if e := ttyIoctl(f, request, address(&value)); e != 0 {
+			t.Errorf("request %#x: %d", request, int64(e))
+		}
+		return value
+	}
+	if got := [4]int32{ask(requestTIOCGPGRP, -1), ask(requestTIOCGSID, -1), ask(requestTIOCOUTQ, -1), ask(requestKDGKBTYPE, 0)}; got != [4]int32{1, 1, 0, 2} { // the last is KB_101
+		t.Errorf("group, session, bytes to be written, keyboard: %v", got)
+	}
+	if ask(requestFIONBIO, 1); f.flags != 2|oNonblock {
+		t.Errorf("FIONBIO 1: flags %#x", f.flags)
+	}
+	if ask(requestFIONBIO, 0); f.flags != 2 {
+		t.Errorf("FIONBIO 0: flags %#x", f.flags)
+	}
+	for argument, want := range []struct {
+		e    uint64
+		left int32
+	}{{0, 0}, {0, 5}, {0, 0}, {errno(einval), 5}} { // TCIFLUSH, TCOFLUSH, TCIOFLUSH, and what is none of them
+		resetInput(t)
+		typeBytes([]byte("line\nrest"))
+		if e := ttyIoctl(f, requestTCFLSH, uintptr(argument)); e != want.e || ask(requestFIONREAD, -1) != want.left {
+			t.Errorf("TCFLSH %d: %d, then %d bytes", argument, int64(e), ask(requestFIONREAD, -1))
+		}
+	}
+	for _, request := range []uintptr{requestTCXONC, requestTIOCSCTTY, requestTIOCSPGRP} {
+		if e := ttyIoctl(f, request, 0); e != 0 {
+			t.Errorf("request %#x: %d", request, int64(e))
+		}
+	}
+	if e := ttyIoctl(f, 0x4599, address(&settings)); e != errno(enotty) {
+		t.Errorf("an unknown request: %d", int64(e))
 	}
 }
 
