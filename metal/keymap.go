@@ -110,7 +110,7 @@ func setComposeTable(p uintptr) uint64 {
 }
 
 // translateKey turns the character of a US keyboard into the layout's symbol, or noRune if
-// the key has none with AltGr. third is true if it is one of the symbols that AltGr has. A
+// the key has none. c is not 0. third is true if it is one of the symbols that AltGr has. A
 // character that no US key has stays what it is.
 func translateKey(c uint32, altGr, caps bool) (symbol uint32, third bool) {
 	if caps {
@@ -118,10 +118,9 @@ func translateKey(c uint32, altGr, caps bool) (symbol uint32, third bool) {
 	}
 	for i := range uint32(len(usPlainKeys)) {
 		table := 0
-		switch {
-		case c == 0:
-		case uint32(usPlainKeys[i]) == c:
-		case uint32(usShiftKeys[i]) == c:
+		switch c {
+		case uint32(usPlainKeys[i]):
+		case uint32(usShiftKeys[i]):
 			table = 1
 		default:
 			continue

@@ -475,6 +475,66 @@ func TestKeyEntries(t *testing.T) {
 	}
 }
 
+// TestLayout: the keys of a layout, with AltGr, Caps Lock and dead keys. TestTerminal presses those that QEMU has.
+func TestLayout(t *testing.T) {
+	resetInput(t)
+	for _, e := range []keyEntry{
+		{0, 16, 'a' ^ unicodeFlip}, {1, 16, 'A' ^ unicodeFlip}, {2, 16, '@' ^ unicodeFlip}, // Q
+		{0, 18, keyDead2<<8 | '^'}, {1, 18, keyDead2<<8 | '~'}, // E
+		{0, 19, 'e' ^ unicodeFlip}, {1, 19, 'E' ^ unicodeFlip}, // R
+		{0, 26, 'ü' ^ unicodeFlip}, {1, 26, 'Ü' ^ unicodeFlip}, // [
+	} {
+		if errno := setKeyEntry(&e); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	table := [4]uint32{1, '^', 'e', 'ê'}
+	setComposeTable(address(&table[0]))
+	type key struct {
+		c    rune
+		held string // s Shift, a Alt, g AltGr, c Control, l Caps Lock
+	}
+	for _, c := range []struct {
+		keys []key
+		want string
+	}{
+		{[]key{{'q', ""}, {'Q', "s"}, {'q', "g"}, {'q', "ac"}}, "aA@@"},
+		{[]key{{'Q', "l"}, {'q', "ls"}, {'{', "ls"}, {'[', "l"}}, "AaüÜ"},
+		{[]key{{'q', "a"}, {'q', "c"}}, "\x1ba\x01"},
+		{[]key{{'w', ""}, {'W', "s"}, {'w', "g"}, {'\\', ""}}, ""}, // keys without a symbol
+		{[]key{{'é', ""}, {'É', "l"}, {'ÿ', ""}, {'÷', "l"}}, "éÉÿ÷"},      // no key of a US keyboard
+		{[]key{{'e', ""}, {'r', ""}}, "ê"},
+		{[]key{{'e', ""}, {'R', "s"}, {'e', ""}, {'q', ""}}, "^E^a"},
+		{[]key{{'e', ""}, {'e', ""}, {'r', ""}}, "^e"},
+		{[]key{{'e', ""}, {' ', ""}, {'r', ""}}, "^e"},
+		{[]key{{'e', ""}, {'E', "s"}, {'r', ""}}, "^~e"},
+		{[]key{{'e', "a"}, {'r', ""}}, "\x1b^e"},
+	} {
+		receivedHead, deadTyped = receivedEnd, 0
+		for _, k := range c.keys {
+			e := efiKeyData{efiInputKey{0, uint16(k.c)}, shiftStateValid, toggleStateValid, [3]byte{}}
+			for _, held := range k.held {
+				switch held {
+				case 's':
+					e.shiftState |= shiftLeftShift
+				case 'a':
+					e.shiftState |= shiftLeftAlt
+				case 'g':
+					e.shiftState |= shiftRightAlt
+				case 'c':
+					e.shiftState |= shiftLeftCtrl
+				case 'l':
+					e.toggleState |= toggleCapsLock
+				}
+			}
+			typeKey(&e, 0)
+		}
+		if got := string(received[receivedHead:receivedEnd]); got != c.want {
+			t.Errorf("%q became %q, want %q", c.keys, got, c.want)
+		}
+	}
+}
+
 // FuzzKeystrokes: whatever keys a firmware tells of, and however a program has set its terminal, no more is kept than there is
 // room for, and reads end. A keystroke is six bytes: scan code, character, state of the modifiers, and what comes next.
 func FuzzKeystrokes(f *testing.F) {
