@@ -254,9 +254,12 @@ func (b *framebuffer) refusals() error {
 		}
 		return err
 	}
-	put := func(word int, value uint32) error {
+	const activate, activateTest = 21, 2
+	put := func(words ...uint32) error { // in pairs: which one, and its value
 		v := b.variable
-		v[word] = value
+		for ; len(words) > 0; words = words[2:] {
+			v[words[0]] = words[1]
+		}
 		return b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&v))
 	}
 	pan := b.variable
@@ -272,7 +275,21 @@ func (b *framebuffer) refusals() error {
 	_, writeErr := reader.WriteAt([]byte{1}, 0)
 	_, farErr := b.WriteAt([]byte{1}, int64(b.size())+1)
 	_, fullErr := b.WriteAt([]byte{1}, int64(b.size()))
+	_, beforeErr := b.Seek(-1, 0)
+	at, onErr := b.Seek(6, 0)
+	if onErr == nil {
+		at, onErr = b.Seek(-2, 1)
+	}
+	if onErr != nil || at != 4 {
+		return fmt.Errorf("seek on: %d, %w", at, onErr)
+	}
+	textErr := setConsoleMode(kdText)
+	busyErr := put()
 	return errors.Join(
+		textErr, fail("a size while there is text", busyErr, syscall.EBUSY), setConsoleMode(kdGraphics), put(activate, activateTest),
+		fail("a size that no mode has, to see", put(0, 12345, activate, activateTest), syscall.EINVAL),
+		fail("a new one", func() error { _, err := os.OpenFile("/dev/fb0", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); return err }(), syscall.EEXIST),
+		fail("a seek before the beginning", beforeErr, syscall.EINVAL),
 		fail("a size that no mode has", put(0, 12345), syscall.EINVAL),
 		fail("16 bits", put(6, 16), syscall.EINVAL),
 		fail("a larger virtual screen", put(3, 100000), syscall.EINVAL),
@@ -289,7 +306,34 @@ func (b *framebuffer) refusals() error {
 		fail("a write without permission", writeErr, syscall.EBADF),
 		fail("a write far behind the end", farErr, syscall.EFBIG),
 		fail("a write behind the end", fullErr, syscall.ENOSPC),
-		b.twoMappings(), b.readBack(), reader.Sync())
+		b.twoMappings(), b.allMappings(), b.readBack(), reader.Sync())
+}
+
+// allMappings maps the framebuffer as often as it can be: then a write has no way to it either. A mapping ends as a whole.
+func (b *framebuffer) allMappings() (err error) {
+	var all [][]byte
+	for {
+		p, err := syscall.Mmap(int(b.Fd()), 0, 4096, syscall.PROT_READ, syscall.MAP_SHARED)
+		if err != nil {
+			if !errors.Is(err, syscall.ENOMEM) || len(all) == 0 {
+				return fmt.Errorf("mapping %d: %w", len(all), err)
+			}
+			break
+		}
+		all = append(all, p)
+	}
+	if _, err := b.WriteAt([]byte{1}, 0); !errors.Is(err, syscall.ENOMEM) {
+		return fmt.Errorf("a write beside %d mappings: %w", len(all), err)
+	}
+	for _, n := range []uintptr{0, 4097} {
+		if _, _, e := syscall.Syscall(syscall.SYS_MUNMAP, uintptr(unsafe.Pointer(&all[0][0])), n, 0); e != syscall.EINVAL {
+			return fmt.Errorf("munmap of %d bytes of 4096: %w", n, e)
+		}
+	}
+	for _, p := range all {
+		err = errors.Join(err, syscall.Munmap(p))
+	}
+	return err
 }
 
 // twoMappings maps the framebuffer twice, and often: both show the same bytes, and an address that
