@@ -193,7 +193,7 @@ func (h Header) newRunState(m *arena.Arena, threads int) runState {
 		xb2:        arena.Make[float32](m, Batch*p.Dim),
 		hb:         newActivation(m, Batch, p.HiddenDim, in, 1),
 		hb2:        arena.Make[float32](m, Batch*p.HiddenDim),
-		q:          arena.Make[float32](m, Batch*p.QDim()),
+		q:          arena.Make[float32](m, Batch*p.qStride()),
 		k:          arena.Make[float32](m, Batch*p.KVDim()),
 		v:          arena.Make[float32](m, Batch*p.KVDim()),
 		att:        arena.Make[float32](m, threads*attentionTokens*p.attStride()),
@@ -298,7 +298,7 @@ func (t *Transformer) PrefillContext(ctx context.Context, tokens []int, pos int)
 		}
 		t.batch.layer = l
 		t.each(n, (*Transformer).attentionInput)
-		t.matmul(n, s.xb, product{s.q, p.QDim(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
+		t.matmul(n, s.xb, product{s.q, p.qStride(), &w.WQ[l]}, product{s.k, p.KVDim(), &w.WK[l]}, product{s.v, p.KVDim(), &w.WV[l]})
 		t.each(n*p.NKVHeads, (*Transformer).keyAndValue)
 		t.each(p.NHeads*t.attentions(), (*Transformer).attention)
 		t.matmul(n, s.heads, product{s.xb2, p.Dim, &w.WO[l]})
@@ -386,7 +386,7 @@ func (t *Transformer) keyAndValue(_, i int) {
 	p, w, s, b := &t.Config, &t.Weights, &t.state, &t.batch
 	h, i := i/len(b.tokens), i%len(b.tokens)
 	pos, shared := b.pos+i, p.NHeads/p.NKVHeads*p.HeadSize
-	q := s.q[i*p.QDim()+h*shared:][:shared]
+	q := s.q[i*p.qStride()+h*shared:][:shared]
 	k := s.k[i*p.KVDim()+h*p.HeadSize:][:p.HeadSize]
 	v := s.v[i*p.KVDim()+h*p.HeadSize:][:p.HeadSize]
 	if p.QKVBias {
@@ -435,10 +435,10 @@ func (t *Transformer) attention(worker, i int) {
 	n := min(attentionTokens, len(b.tokens)-first)
 	positions, headSize, stride := b.pos+first+n, p.HeadSize, p.attStride()
 	keys, values := t.cache(h / (p.NHeads / p.NKVHeads))
-	q := s.q[first*p.QDim()+h*headSize:]
+	q := s.q[first*p.qStride()+h*headSize:]
 	out := s.heads.F32[first*s.heads.Stride+h*headSize:]
 	att := s.att[worker*attentionTokens*stride:][:attentionTokens*stride]
-	t.kernels.MatMulCache(att, stride, q, p.QDim(), n, headSize, &s.keyCache, keys, simd.TileF32*headSize, positions)
+	t.kernels.MatMulCache(att, stride, q, p.qStride(), n, headSize, &s.keyCache, keys, simd.TileF32*headSize, positions)
 	for i := range n {
 		own := b.pos + first + i + 1
 		t.kernels.Softmax(att[i*stride:][:own], float32(math.Sqrt(float64(headSize))))
@@ -447,5 +447,7 @@ func (t *Transformer) attention(worker, i int) {
 	t.kernels.MatMulCache(out, s.heads.Stride, att, stride, n, positions, &s.valueCache, values, simd.TileF32*p.SeqLen, headSize)
 }
 
-// attStride is the distance of the weights of two tokens.
+// qStride and attStride are the distances of the queries, and of the attention weights, of two
+// tokens.
+func (c Config) qStride() int   { return c.QDim() + linePad/4 }
 func (c Config) attStride() int { return c.SeqLen + linePad/4 }
