@@ -92,7 +92,7 @@ func discipline(b byte) {
 		storeText(b)
 		return
 	}
-	typed := b
+	key := b
 	switch {
 	case b == '\r' && settings.input&inputIGNCR != 0:
 		return
@@ -105,7 +105,7 @@ func discipline(b byte) {
 	case settings.local&localISIG != 0 && makesSignal(b):
 	case !isCanonical():
 		store16(uint16(b))
-		if b == '\n' && typed == '\r' && settings.local&localECHO != 0 {
+		if b == '\n' && key == '\r' && settings.local&localECHO != 0 {
 			echo('\n') // a line feed that was typed is ^J here, as on Linux
 		} else {
 			echoTyped(b)
