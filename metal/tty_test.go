@@ -76,6 +76,26 @@ func openLinuxTerminal(t *testing.T) *linuxTerminal {
 	return &linuxTerminal{t, master, slave}
 }
 
+// set gives Linux's terminal the settings of this one.
+func (l *linuxTerminal) set() {
+	l.t.Helper()
+	host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
+	copy(host.Cc[:], settings.chars[:])
+	if err := unix.IoctlSetTermios(int(l.slave.Fd()), unix.TCSETSF, &host); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// someOf chooses each flag once in n times.
+func someOf(random *rand.Rand, n int, flags ...uint32) (some uint32) {
+	for _, flag := range flags {
+		if random.IntN(n) == 0 {
+			some |= flag
+		}
+	}
+	return some
+}
+
 // readUntil reads until a text comes.
 func readUntil(f *os.File, end string) (string, error) {
 	var got []byte
@@ -106,21 +126,12 @@ func TestLineDiscipline(t *testing.T) {
 				settings.local |= flag
 			}
 		}
-		settings.input = inputIUTF8
-		for _, flag := range []uint32{inputICRNL, inputINLCR, inputIGNCR} {
-			if random.IntN(3) == 0 {
-				settings.input |= flag
-			}
-		}
+		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR)
 		settings.input &^= inputINLCR // or nothing ends a line
 		if random.IntN(2) == 0 {
 			settings.chars[charVEOL], settings.chars[charVEOL2] = '!', '%'
 		}
-		host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
-		copy(host.Cc[:], settings.chars[:])
-		if err := unix.IoctlSetTermios(int(linux.slave.Fd()), unix.TCSETSF, &host); err != nil {
-			t.Fatal(err)
-		}
+		linux.set()
 		var text strings.Builder
 		for range random.IntN(40) {
 			text.WriteString(keys[random.IntN(len(keys))])
@@ -170,18 +181,9 @@ func TestRaw(t *testing.T) {
 				settings.local |= flag
 			}
 		}
-		settings.input = inputIUTF8
-		for _, flag := range []uint32{inputICRNL, inputINLCR, inputIGNCR} {
-			if random.IntN(3) == 0 {
-				settings.input |= flag
-			}
-		}
+		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR)
 		settings.chars[charVMIN], settings.chars[charVTIME] = 1, 0
-		host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
-		copy(host.Cc[:], settings.chars[:])
-		if err := unix.IoctlSetTermios(int(linux.slave.Fd()), unix.TCSETSF, &host); err != nil {
-			t.Fatal(err)
-		}
+		linux.set()
 		var text strings.Builder
 		for range random.IntN(40) {
 			text.WriteString(keys[random.IntN(len(keys))])

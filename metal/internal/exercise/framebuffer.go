@@ -154,13 +154,14 @@ func (b *framebuffer) cursorGoes() error {
 		return err
 	}
 	_, err = b.ReadAt(after, 0)
+	const cell = 4 * 8 * 19 // bytes of a character of EDK2's console
 	changed := 0
 	for i := range after {
 		if after[i] != before[i] {
 			changed++
 		}
 	}
-	if err := errors.Join(err, setConsoleMode(kdText)); err != nil || changed == 0 || changed > 4*8*19 {
+	if err := errors.Join(err, setConsoleMode(kdText)); err != nil || changed == 0 || changed > cell {
 		return fmt.Errorf("%d bytes of the screen changed: that is no cursor; %v", changed, err)
 	}
 	return nil
