@@ -105,14 +105,14 @@ func start(t *testing.T, b *vmtest.Bench) *session {
 const awaitLimit = 5 * time.Minute
 
 // await waits until the machine has printed a text, after the last that was awaited. If it does not,
-// as when a key was lost, it tells where the processors are.
+// as when a key was lost, it tells what the firmware shows and where the processors are.
 func (m *session) await(text string) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(m.t.Context(), awaitLimit)
 	defer cancel()
 	if err := m.run.Await(ctx, vm.Stdout, text); err != nil {
 		registers, unknown := m.run.Registers()
-		m.t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q\nprocessors: %s, %v", text, err, &m.b.Out, &m.b.Err, registers, unknown)
+		m.t.Fatalf("waiting for %q: %v\nstdout: %q\nstderr: %q\nconsole: %q\nprocessors: %s, %v", text, err, &m.b.Out, &m.b.Err, m.b.Console(), registers, unknown)
 	}
 }
 

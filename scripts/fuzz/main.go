@@ -2,24 +2,31 @@
 // each:
 //
 //	go run ./scripts/fuzz [-time 30m] [-rounds N] [-parallel N] [PATTERN]
+//	go run ./scripts/fuzz -keep [PATTERN]
 //
 // A target runs in rounds of that time, and ends with the first in which no input reached code that no other had reached.
-// What reached any is kept in Go's cache (go clean -fuzzcache), so that a later run goes on from there. An input that fails
-// is written to the package's testdata, as the testing package does it; the status is then 1.
+// The testing package's own count has also those that ran the same code a different number of times: there is hardly an
+// end to them. All of them are kept in Go's cache (go clean -fuzzcache), so that a later run goes on from there. An input
+// that fails is written to the package's testdata, as the testing package does it; the status is then 1.
+//
+// -keep runs no target: it copies to testdata the few small inputs of the cache that reach code which the others do not.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -33,12 +40,16 @@ func main() {
 	round := flag.Duration("time", 30*time.Minute, "how long a target has to find nothing new")
 	rounds := flag.Int("rounds", 0, "the most rounds of a target; 0: until one finds nothing new")
 	parallel := flag.Int("parallel", runtime.GOMAXPROCS(0), "inputs that are tried at a time")
+	keep := flag.Bool("keep", false, "copy inputs from the cache to testdata instead")
 	flag.Parse()
 	pattern, err := regexp.Compile(flag.Arg(0))
 	if err != nil || flag.NArg() > 1 {
 		fmt.Fprintln(os.Stderr, "fuzz: at most one argument, a regular expression of targets:", flag.Args())
 		os.Exit(2)
 	}
+	// What was laid into testdata is taken away at an end before the time, too.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	targets, err := find(".")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz:", err)
@@ -46,10 +57,21 @@ func main() {
 	}
 	status := 0
 	for _, t := range targets {
+		if ctx.Err() != nil {
+			break
+		}
 		if !pattern.MatchString(t.String()) {
 			continue
 		}
-		line, err := t.run(*round, *rounds, *parallel)
+		var line string
+		if *keep {
+			line, err = t.keep(ctx)
+		} else {
+			line, err = t.run(ctx, *round, *rounds, *parallel)
+		}
+		if err != nil {
+			line = "FAILED " + line
+		}
 		fmt.Printf("%s: %s\n", t, line)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "fuzz:", err)
@@ -82,30 +104,51 @@ func find(root string) (targets []target, err error) {
 }
 
 // run runs a target in rounds, and says what came out. The error has what the target wrote, if it failed.
-func (t target) run(round time.Duration, most, parallel int) (line string, err error) {
+func (t target) run(ctx context.Context, round time.Duration, most, parallel int) (line string, err error) {
+	temp, err := os.MkdirTemp("", "fuzz")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(temp)
+	c, err := t.corpus(ctx, temp)
+	if err != nil {
+		return "", err
+	}
+	reached, err := c.reach(ctx, c.inputs, false)
+	if err != nil {
+		return "", err
+	}
 	begin, executions := time.Now(), 0
 	for n := 1; ; n++ {
-		out, err := t.round(round, parallel)
+		out, err := t.round(ctx, round, parallel)
 		took := time.Since(begin).Round(time.Second)
 		r, ok := last(out)
 		executions += r.executions
-		switch {
-		case err != nil:
-			return fmt.Sprintf("FAILED after %v, %d executions", took, executions), fmt.Errorf("%s: %w\n%s", t, err, out)
-		case !ok:
-			return "no figures", fmt.Errorf("%s: go test has told nothing of what it did:\n%s", t, out)
-		case r.found == 0:
-			return fmt.Sprintf("nothing new in %v; %v, %d executions, %d inputs", round, took, executions, r.inputs), nil
-		case n == most:
-			return fmt.Sprintf("%d new in the last %v; %v, %d executions, %d inputs", r.found, round, took, executions, r.inputs), nil
+		if err != nil {
+			return fmt.Sprintf("after %v, %d executions", took, executions), fmt.Errorf("%s: %w\n%s", t, err, out)
+		}
+		if !ok {
+			return "", fmt.Errorf("%s: go test has told nothing of what it did:\n%s", t, out)
+		}
+		before := reached
+		if err := c.read(ctx); err != nil {
+			return "", err
+		}
+		if reached, err = c.reach(ctx, c.inputs, false); err != nil {
+			return "", err
+		}
+		found := reached.beyond(before)
+		if found == 0 || n == most {
+			return fmt.Sprintf("%d new pieces of code and %d new counts in the last %v; %v, %d executions, %d inputs, %d pieces",
+				found, r.found, round, took, executions, r.inputs, len(reached)), nil
 		}
 	}
 }
 
 // round runs a target once. The folder is the command's, since it may be one of another module. Inputs are made smaller a
 // little only: with the default, a minute of each that is new, a target does hardly anything else.
-func (t target) round(round time.Duration, parallel int) ([]byte, error) {
-	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", round.String(), "-fuzzminimizetime", "100x", "-parallel", strconv.Itoa(parallel), ".")
+func (t target) round(ctx context.Context, round time.Duration, parallel int) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", round.String(), "-fuzzminimizetime", "100x", "-parallel", strconv.Itoa(parallel), ".")
 	cmd.Dir = t.folder
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
