@@ -26,7 +26,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -47,8 +46,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "fuzz: at most one argument, a regular expression of targets:", flag.Args())
 		os.Exit(2)
 	}
-	// What was laid into testdata is taken away at an end before the time, too.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// What was laid into testdata is taken away after Ctrl-C, too.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	targets, err := find(".")
 	if err != nil {
