@@ -76,12 +76,12 @@ func openLinuxTerminal(t *testing.T) *linuxTerminal {
 	return &linuxTerminal{t, master, slave}
 }
 
-// set gives Linux's terminal the settings of this one.
-func (l *linuxTerminal) set() {
+// set gives Linux's terminal the settings of this one, by TCSETS or TCSETSF.
+func (l *linuxTerminal) set(request uint) {
 	l.t.Helper()
 	host := unix.Termios{Iflag: settings.input, Oflag: unix.OPOST | unix.ONLCR, Cflag: settings.control, Lflag: settings.local}
 	copy(host.Cc[:], settings.chars[:])
-	if err := unix.IoctlSetTermios(int(l.slave.Fd()), unix.TCSETSF, &host); err != nil {
+	if err := unix.IoctlSetTermios(int(l.slave.Fd()), request, &host); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -131,7 +131,7 @@ func TestLineDiscipline(t *testing.T) {
 		if random.IntN(2) == 0 {
 			settings.chars[charVEOL], settings.chars[charVEOL2] = '!', '%'
 		}
-		linux.set()
+		linux.set(unix.TCSETSF)
 		var text strings.Builder
 		for range random.IntN(40) {
 			text.WriteString(keys[random.IntN(len(keys))])
@@ -183,7 +183,7 @@ func TestRaw(t *testing.T) {
 		}
 		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR)
 		settings.chars[charVMIN], settings.chars[charVTIME] = 1, 0
-		linux.set()
+		linux.set(unix.TCSETSF)
 		var text strings.Builder
 		for range random.IntN(40) {
 			text.WriteString(keys[random.IntN(len(keys))])
@@ -210,6 +210,81 @@ func TestRaw(t *testing.T) {
 		}
 		if t.Failed() {
 			return
+		}
+	}
+}
+
+// TestSettingsWhileTyped changes the settings of Linux's terminal and of this one while a part of a line, a few lines or
+// what no read has returned lie there, and compares what can be read then.
+func TestSettingsWhileTyped(t *testing.T) {
+	linux := openLinuxTerminal(t)
+	const middle, end = "#mid", "#end\n"
+	keys := []string{"a", "b ", "word", "é", "\t", "\x7f", "\x15", "\x04", "\n", "\r", "\x01", "!"}
+	random := rand.New(rand.NewPCG(12, 7))
+	some := func() string {
+		var text strings.Builder
+		for range random.IntN(8) {
+			text.WriteString(keys[random.IntN(len(keys))])
+		}
+		return text.String()
+	}
+	for round := range 300 {
+		resetInput(t)
+		settings.chars[charVMIN], settings.chars[charVTIME] = 1, 0
+		settings.input = inputIUTF8 | inputICRNL
+		settings.local = localECHO | localECHOCTL | localECHOE | localECHOK | localECHOKE | localIEXTEN | someOf(random, 2, localICANON)
+		linux.set(unix.TCSETSF)
+		first, shown := some()+middle, middle
+		switch {
+		case random.IntN(4) > 0:
+		case settings.local&localICANON == 0:
+			first, shown = first+"\x16", shown+"^V"
+		default: // the next one is literal, unless lines end
+			first, shown = first+"\x16", shown+"^\b"
+		}
+		if _, err := linux.master.WriteString(first); err != nil {
+			t.Fatal(err)
+		}
+		typeBytes([]byte(first))
+		if _, err := readUntil(linux.master, shown); err != nil { // Linux has seen it all
+			t.Fatal(err)
+		}
+		changed := settings
+		changed.local ^= someOf(random, 2, localICANON, localECHO, localIEXTEN)
+		setSettings(&changed)
+		linux.set(unix.TCSETS)
+		host, err := unix.IoctlGetInt(int(linux.slave.Fd()), unix.TIOCINQ)
+		ready := int32(-1)
+		if e := ttyIoctl(&file{}, requestFIONREAD, address(&ready)); err != nil || e != 0 || int(ready) != host {
+			t.Errorf("round %d, lflag %#x, typed %q: FIONREAD: %d, %d bytes, Linux has %d, %v", round, settings.local, first, e, ready, host, err)
+		}
+		second := some() + end
+		if _, err := linux.master.WriteString(second); err != nil {
+			t.Fatal(err)
+		}
+		typeBytes([]byte(second))
+		var reads []string
+		for !strings.HasSuffix(strings.Join(reads, ""), end) {
+			b := make([]byte, 4096)
+			n, err := unix.Read(int(linux.slave.Fd()), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reads = append(reads, string(b[:n]))
+		}
+		if settings.local&localICANON == 0 { // Linux may return it in parts
+			reads = []string{strings.Join(reads, "")}
+		}
+		for i, want := range reads {
+			if got, ok := readTyped(4096); got != want || !ok {
+				t.Errorf("round %d, lflag %#x, typed %q, then %q: read %d is %q, %v, Linux has %q", round, settings.local, first, second, i, got, ok, want)
+			}
+		}
+		if t.Failed() {
+			return
+		}
+		if _, err := linux.echoed(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
