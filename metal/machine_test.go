@@ -250,6 +250,18 @@ func TestTooSmall(t *testing.T) {
 	m.wait()
 }
 
+// TestMemoryMap: a firmware that does not give its memory map, or one that is none, gets a line.
+func TestMemoryMap(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, application(t, 0), 0, "map", "same", "same")
+	b.WantStatuses(t, 0, 134, 134)
+	const want = "metal: cannot read the memory map: EFI_BUFFER_TOO_SMALL (0x8000000000000005)\n" +
+		"metal: the memory map has descriptors of an impossible size: EFI_INVALID_PARAMETER (0x8000000000000002)\n"
+	if b.Err.String() != want {
+		t.Errorf("stderr: %q, want %q", &b.Err, want)
+	}
+}
+
 // TestLacks: a processor that lacks what compiled code takes for granted gets a line and no exception.
 func TestLacks(t *testing.T) {
 	for _, feature := range []string{"cx8", "syscall"} { // one of each leaf of CPUID; this firmware itself runs without them

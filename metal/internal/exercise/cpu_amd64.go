@@ -62,6 +62,24 @@ func overwriteCount(function uintptr, n uint32) {
 	binary.LittleEndian.PutUint32(code[10:], n)
 }
 
+// overwriteMap makes a firmware function return a status at the first call, and later store a number at its fourth argument
+// and return success.
+func overwriteMap(function uintptr, status uint64, n uint32) {
+	code := *(**[37]byte)(unsafe.Pointer(&function))
+	*code = [37]byte{
+		0x80, 0x3D, 29, 0, 0, 0, 0, // CMPB called, $0; called is the last byte, relative to the next instruction
+		0x75, 17, // JNE later
+		0xFE, 0x05, 21, 0, 0, 0, // INCB called
+		0x48, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, // MOVQ $status, AX
+		0xC3,                         // RET
+		0x49, 0xC7, 0x01, 0, 0, 0, 0, // later: MOVQ $n, (R9)
+		0x31, 0xC0, // XORL AX, AX
+		0xC3, // RET
+	}
+	binary.LittleEndian.PutUint64(code[17:], status)
+	binary.LittleEndian.PutUint32(code[29:], n)
+}
+
 func hardwareRandomCode() uintptr
 func writeText(to, from, n uintptr)
 

@@ -37,6 +37,7 @@ var exercises = map[string]func(args []string) error{
 	"lines":    lines,
 	"loaded":   loaded,
 	"loops":    loops,
+	"map":      breakMap,
 	"memory":   memoryStatus,
 	"names":    namespace,
 	"panic":    panicking,
