@@ -131,7 +131,7 @@ func newPicture(info *efiGraphicsOutputModeInformation, base, size uintptr) (p p
 		p.size = p.stride * uintptr(p.height)
 		p.red, p.green, p.blue = 16, 8, 0
 	}
-	return p, p.size <= maxPicture
+	return p, true
 }
 
 // setColours finds the colours in a pixel (EFI_GRAPHICS_PIXEL_FORMAT); false if a pixel has

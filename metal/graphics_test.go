@@ -72,6 +72,11 @@ func TestPicture(t *testing.T) {
 		change(&m)
 		return m
 	}
+	sized := func(width, height uint32) efiGraphicsOutputModeInformation {
+		return changed(func(m *efiGraphicsOutputModeInformation) {
+			m.horizontalResolution, m.verticalResolution = width, height
+		})
+	}
 	masks := func(red, green, blue, reserved uint32) efiGraphicsOutputModeInformation {
 		return changed(func(m *efiGraphicsOutputModeInformation) {
 			m.pixelFormat, m.redMask, m.greenMask, m.blueMask, m.reservedMask = efiPixelBitMask, red, green, blue, reserved
@@ -119,8 +124,12 @@ func TestPicture(t *testing.T) {
 
 		{"no width", changed(func(m *efiGraphicsOutputModeInformation) { m.horizontalResolution = 0 }), base, full, picture{}, false},
 		{"no height", changed(func(m *efiGraphicsOutputModeInformation) { m.verticalResolution = 0 }), base, full, picture{}, false},
-		{"too wide", changed(func(m *efiGraphicsOutputModeInformation) { m.horizontalResolution = maxWidth + 1 }), base, full, picture{}, false},
-		{"too high", changed(func(m *efiGraphicsOutputModeInformation) { m.verticalResolution = ^uint32(0) }), base, full, picture{}, false},
+		{"the widest", sized(16384, 1), 0, 0, picture{width: 16384, height: 1, red: 16, green: 8, stride: 65536, size: 65536}, true},
+		{"the highest", sized(1, 8192), 0, 0, picture{width: 1, height: 8192, red: 16, green: 8, stride: 4, size: 32768}, true},
+		{"the largest", sized(16384, 8192), 0, 0, picture{width: 16384, height: 8192, red: 16, green: 8, stride: 65536, size: 512 << 20}, true},
+		{"too wide", sized(16385, 1), 0, 0, picture{}, false},
+		{"too high", sized(1, 8193), 0, 0, picture{}, false},
+		{"far too high", sized(1024, 1<<32-1), 0, 0, picture{}, false},
 	} {
 		got, ok := newPicture(&c.mode, c.base, c.size)
 		if ok != c.ok || ok && got != c.want {

@@ -19,6 +19,10 @@ import (
 // with package syscall's, or x/sys/unix's if the system call is newer than that package.
 func TestLinuxNumbers(t *testing.T) {
 	numbers := map[string]struct{ got, want uint64 }{
+		"maxPath":             {maxPath, unix.PathMax},
+		"maxName":             {maxName, 255},           // NAME_MAX of linux/limits.h
+		"maxSignal":           {maxSignal, 64},          // _NSIG
+		"maxFileSize":         {maxFileSize, 1<<32 - 1}, // FAT's
 		"sysRead":             {sysRead, linux.SYS_READ},
 		"sysWrite":            {sysWrite, linux.SYS_WRITE},
 		"sysPoll":             {sysPoll, linux.SYS_POLL},
