@@ -2,7 +2,7 @@
 # make model    trains the built-in model again, from nothing, and compares: 36 minutes on two cores
 # make test     vet, unit, golden and boot tests, of every module, and make race
 # make race     the tests of what has goroutines, and of what they call, with the race detector
-# make fuzz     every fuzz target until it finds nothing new for TIME, 30m; a line of each
+# make fuzz     every fuzz target until it reaches no new code for TIME, 30m; a line of each
 # make release  the files for a person who has no Go, in build/release: programs, the .efi, a stick's image, sums
 #
 # All install what they miss with the system's package manager, where they may.
@@ -57,7 +57,7 @@ race:
 		CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE) && CGO_ENABLED=1 go test -C train -race -short -timeout 20m . ./bpe ./run; \
 	else echo "SKIPPED: nothing was tested with the race detector, which needs a C compiler: there is no $$(go env CC)" >&2; fi
 
-# TIME=1m is how long a target has to find nothing new; ONLY=gguf chooses targets by folder or name.
+# TIME=1m is how long a target has to reach no new code; ONLY=gguf chooses targets by folder or name.
 fuzz:
 	@sh scripts/setup build
 	@go run ./scripts/fuzz -time "$(or $(TIME),30m)" $(if $(ONLY),"$(ONLY)")

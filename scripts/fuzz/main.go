@@ -1,4 +1,4 @@
-// Command fuzz runs the repository's fuzz targets, each until it has found nothing new for a time, and prints a line of
+// Command fuzz runs the repository's fuzz targets, each until it has reached no new code for a time, and prints a line of
 // each:
 //
 //	go run ./scripts/fuzz [-time 30m] [-rounds N] [-parallel N] [PATTERN]
@@ -36,8 +36,8 @@ type target struct{ folder, name string }
 func (t target) String() string { return t.folder + " " + t.name }
 
 func main() {
-	round := flag.Duration("time", 30*time.Minute, "how long a target has to find nothing new")
-	rounds := flag.Int("rounds", 0, "the most rounds of a target; 0: until one finds nothing new")
+	round := flag.Duration("time", 30*time.Minute, "how long a target has to reach no new code")
+	rounds := flag.Int("rounds", 0, "the most rounds of a target; 0: until one reaches no new code")
 	parallel := flag.Int("parallel", runtime.GOMAXPROCS(0), "inputs that are tried at a time")
 	keep := flag.Bool("keep", false, "copy inputs from the cache to testdata instead")
 	flag.Parse()
