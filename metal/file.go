@@ -508,7 +508,11 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	}
 	f := &files[fd]
 	if f.kind == kindDirectory && offset == 0 && whence == set { // rewind
-		firmware(at[efiFile](f.handle).setPosition, f.handle, 0)
+		if status := firmware(at[efiFile](f.handle).setPosition, f.handle, 0); status != efiSuccess {
+			if _, e := getInfo(f.handle); e == 0 { // else it has been removed, as getdents says
+				return errno(statusErrno(status))
+			}
+		}
 		f.offset = 0
 		return 0
 	}

@@ -431,6 +431,12 @@ func TestFiles(t *testing.T) {
 	expect(t, b, "strange", "holes", "names", "files", "volumes", "volumes")
 }
 
+// TestBrokenFiles: what the firmware's driver of a volume answers when it fails is a Linux error, and nothing is lost.
+func TestBrokenFiles(t *testing.T) {
+	t.Parallel()
+	expect(t, newBench(t, application(t, 0), 8<<20, "broken"), "broken")
+}
+
 // prepareStrange puts files on the volume and changes their directory entries by hand.
 func prepareStrange(t *testing.T, image string) {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 var exercises = map[string]func(args []string) error{
 	"again":    faultAgain,
 	"args":     arguments,
+	"broken":   broken,
 	"calls":    calls,
 	"chatter":  chatter,
 	"clock":    clockOrder,
