@@ -250,13 +250,21 @@ func TestTooSmall(t *testing.T) {
 	m.wait()
 }
 
-// TestMemoryMap: a firmware that does not give its memory map, or one that is none, gets a line.
-func TestMemoryMap(t *testing.T) {
+// TestBrokenServices: a firmware whose services fail gets a line for each, and the program runs without what it can do
+// without. Without a memory map it does not run, nor with one whose descriptors are too small.
+func TestBrokenServices(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, application(t, 0), 0, "map", "same", "same")
-	b.WantStatuses(t, 0, 134, 134)
-	const want = "metal: cannot read the memory map: EFI_BUFFER_TOO_SMALL (0x8000000000000005)\n" +
-		"metal: the memory map has descriptors of an impossible size: EFI_INVALID_PARAMETER (0x8000000000000002)\n"
+	b := newBench(t, application(t, 0), 0, "break SetWatchdogTimer", "same", "break GetTime", "same", "break GetNumberOfProcessors", "same",
+		"break GetMemoryMap", "same", "same")
+	b.CPUs = 2
+	b.WantStatuses(t, 0, 0, 0, 0, 0, 0, 0, 134, 134)
+	const failed = ": EFI_DEVICE_ERROR (0x8000000000000007)\n"
+	const watchdog = "metal: SetWatchdogTimer: the firmware may reset the machine after five minutes" + failed
+	const date = "metal: GetTime: the date is unknown" + failed
+	const cores = "metal: one processor core is used: GetNumberOfProcessors" + failed
+	want := watchdog + watchdog + watchdog + date + watchdog + date + watchdog + date + cores + watchdog + date + cores +
+		watchdog + "metal: cannot read the memory map" + failed +
+		watchdog + "metal: the memory map has descriptors of an impossible size: EFI_INVALID_PARAMETER (0x8000000000000002)\n"
 	if b.Err.String() != want {
 		t.Errorf("stderr: %q, want %q", &b.Err, want)
 	}

@@ -15,6 +15,34 @@ var metalVolumes [16]struct {
 	name         [32]uint16
 }
 
+//go:linkname systemTableAddress bootllama/metal.systemTableAddress
+var systemTableAddress uintptr
+
+// breakService makes a service of the firmware return EFI_DEVICE_ERROR, for the programs that are started after this one
+// (UEFI 2.10, 4.3 EFI_SYSTEM_TABLE, 4.4 EFI_BOOT_SERVICES, 4.5 EFI_RUNTIME_SERVICES; PI 1.7 volume 2, 13.4).
+func breakService(args []string) error {
+	const deviceError = 1<<63 | 7
+	table := *(**struct {
+		_               [88]byte
+		runtimeServices *[17]uintptr
+		bootServices    *[47]uintptr
+	})(unsafe.Pointer(&systemTableAddress))
+	mp := *(**[8]uintptr)(unsafe.Pointer(&mpServices))
+	switch args[0] {
+	case "GetMemoryMap": // and then return descriptors of 16 bytes
+		overwriteMap(table.bootServices[7], deviceError, 16)
+	case "SetWatchdogTimer":
+		overwrite(table.bootServices[32], deviceError)
+	case "GetTime":
+		overwrite(table.runtimeServices[3], deviceError)
+	case "GetNumberOfProcessors":
+		overwrite(mp[0], deviceError)
+	default:
+		return fmt.Errorf("no service %q", args[0])
+	}
+	return nil
+}
+
 // The functions of EFI_FILE_PROTOCOL (UEFI 2.10, 13.5), by their place in it.
 const (
 	fileOpen        = 1

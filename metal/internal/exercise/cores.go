@@ -681,17 +681,3 @@ func crowd(args []string) error {
 	overwriteCount(services[0], uint32(number(args, 0, 300)))
 	return nil
 }
-
-//go:linkname systemTableAddress bootllama/metal.systemTableAddress
-var systemTableAddress uintptr
-
-// breakMap makes the firmware's GetMemoryMap fail, for the program that is started next, and then return descriptors of 16
-// bytes (UEFI 2.10, 4.3 EFI_SYSTEM_TABLE.BootServices, 4.4 EFI_BOOT_SERVICES.GetMemoryMap).
-func breakMap([]string) error {
-	table := *(**struct {
-		_            [96]byte
-		bootServices *[47]uintptr
-	})(unsafe.Pointer(&systemTableAddress))
-	overwriteMap(table.bootServices[7], 1<<63|5, 16) // EFI_BUFFER_TOO_SMALL
-	return nil
-}

@@ -15,6 +15,7 @@ import (
 var exercises = map[string]func(args []string) error{
 	"again":    faultAgain,
 	"args":     arguments,
+	"break":    breakService,
 	"broken":   broken,
 	"calls":    calls,
 	"chatter":  chatter,
@@ -38,7 +39,6 @@ var exercises = map[string]func(args []string) error{
 	"lines":    lines,
 	"loaded":   loaded,
 	"loops":    loops,
-	"map":      breakMap,
 	"memory":   memoryStatus,
 	"names":    namespace,
 	"panic":    panicking,
