@@ -24,6 +24,9 @@ func memoryStatus([]string) error {
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
 		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
 	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters(0))
+	if left, least := m.Free-m.Taken, min(32<<20, m.Taken/8); left < least {
+		return fmt.Errorf("the firmware has %d bytes left, less than %d", left, least)
+	}
 	var info syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&info); err != nil || uintptr(info.Totalram) != m.Taken || uintptr(info.Freeram) > m.Taken-m.Used || info.Freeram == 0 || info.Unit != 1 {
 		return fmt.Errorf("sysinfo: %+v, %v", info, err)
