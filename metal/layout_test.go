@@ -178,3 +178,18 @@ func TestGUIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusNames compares the names that a person reads with those of UEFI 2.10, appendix D.
+func TestStatusNames(t *testing.T) {
+	for status, want := range map[uintptr]string{
+		0: "EFI_SUCCESS", 2: "EFI_WARN_DELETE_FAILURE", 4: "EFI status",
+		1<<63 | 2: "EFI_INVALID_PARAMETER", 1<<63 | 3: "EFI_UNSUPPORTED", 1<<63 | 5: "EFI_BUFFER_TOO_SMALL", 1<<63 | 6: "EFI_NOT_READY",
+		1<<63 | 7: "EFI_DEVICE_ERROR", 1<<63 | 8: "EFI_WRITE_PROTECTED", 1<<63 | 9: "EFI_OUT_OF_RESOURCES", 1<<63 | 10: "EFI_VOLUME_CORRUPTED",
+		1<<63 | 11: "EFI_VOLUME_FULL", 1<<63 | 12: "EFI_NO_MEDIA", 1<<63 | 13: "EFI_MEDIA_CHANGED", 1<<63 | 14: "EFI_NOT_FOUND",
+		1<<63 | 15: "EFI_ACCESS_DENIED", 1<<63 | 18: "EFI_TIMEOUT", 1<<63 | 21: "EFI_ABORTED", 1<<63 | 99: "EFI status",
+	} {
+		if got := statusName(status); got != want {
+			t.Errorf("%#x is %s, want %s", status, got, want)
+		}
+	}
+}

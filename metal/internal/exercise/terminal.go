@@ -125,6 +125,9 @@ func waits() error {
 	if n, err := unix.Read(0, make([]byte, 10)); n != 0 || err != nil {
 		return fmt.Errorf("VMIN 0, VTIME 0: %d, %v", n, err)
 	}
+	if err := byteToByte(); err != nil {
+		return err
+	}
 	if err := unix.SetNonblock(0, true); err != nil {
 		return err
 	}
@@ -138,6 +141,29 @@ func waits() error {
 		return err
 	}
 	return answers()
+}
+
+// byteToByte reads more bytes than come: the read waits for the first without an end, and after the last for VTIME. The
+// terminal's answers come while it waits.
+func byteToByte() error {
+	const answer = "\x1b[0n"
+	if err := setMinimum(200, 20); err != nil {
+		return err
+	}
+	last := make(chan time.Time, 1)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		fmt.Print("\x1b[5n")
+		time.Sleep(300 * time.Millisecond)
+		last <- time.Now()
+		fmt.Print("\x1b[5n")
+	}()
+	b := make([]byte, 200)
+	n, err := unix.Read(0, b)
+	if waited := time.Since(<-last); string(b[:max(n, 0)]) != answer+answer || err != nil || waited < 2*time.Second {
+		return fmt.Errorf("VMIN 200, VTIME 20: %q, %v, %v after the last", b[:max(n, 0)], err, waited)
+	}
+	return nil
 }
 
 func setMinimum(min, time byte) error {
