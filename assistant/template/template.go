@@ -49,7 +49,8 @@ type Template struct {
 // which they are not. Only the first message may be the system's; the others are the user's
 // and the assistant's by turns.
 func (t *Template) Render(said []Message, think bool) []string {
-	p := parts{t.start}
+	var p parts
+	p.own(t.start)
 	if len(said) > 0 && said[0].Role == System && !t.nested {
 		p.own(t.open[System] + t.preamble)
 		p.said(t.trimmed(said[0].Text))
@@ -78,7 +79,7 @@ func (t *Template) Render(said []Message, think bool) []string {
 	if t.Switch && !think {
 		p.own(t.unthought)
 	}
-	return p
+	return p.end()
 }
 
 // lastQuery returns the index of the user's last message that does not look like a tool's
@@ -103,8 +104,11 @@ func (t *Template) trimmed(text string) string {
 // isSpace reports what Python's strip removes.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
-// parts is what Render returns. It has an odd number of parts after own.
-type parts []string
+// parts collects what Render returns, which has an odd number of parts after own.
+type parts struct {
+	ended []string
+	last  strings.Builder
+}
 
 // own appends text of the template.
 func (p *parts) own(text string) { p.add(text, 0) }
@@ -116,13 +120,19 @@ func (p *parts) said(text string) {
 	}
 }
 
-// add appends text to the last part if that is even or odd as asked, or else as a part.
+// add appends text to the last part if that is even or odd as asked, or else to a new one.
 func (p *parts) add(text string, odd int) {
-	if last := len(*p) - 1; last%2 == odd {
-		(*p)[last] += text
-	} else {
-		*p = append(*p, text)
+	if len(p.ended)%2 != odd {
+		p.end()
 	}
+	p.last.WriteString(text)
+}
+
+// end ends the last part, and returns all of them.
+func (p *parts) end() []string {
+	p.ended = append(p.ended, p.last.String())
+	p.last.Reset()
+	return p.ended
 }
 
 // nest appends the system's text and the user's first, as Llama 2's template does, which
