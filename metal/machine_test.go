@@ -295,8 +295,8 @@ func TestLacks(t *testing.T) {
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	show := "!echo last %lasterror%"
-	b := newBench(t, application(t, 0), 0, "exit 0", show, "exit 7", show, "panic", show, "throw", show, "crash", show, "exit 0", show, "again", "again nodefer")
-	b.WantStatuses(t, 0, 7, 2, 2, 134, 0, 134, 0)
+	b := newBench(t, application(t, 0), 0, "exit 0", show, "exit 7", show, "panic", show, "throw", show, "crash", show, "exit 0", show, "registers", "again", "again nodefer")
+	b.WantStatuses(t, 0, 7, 2, 2, 134, 0, 2, 134, 0)
 	// The shell shows a status without its two top bits; 0x15 is EFI_ABORTED.
 	console := b.Console()
 	at := 0
@@ -314,6 +314,13 @@ func TestEnds(t *testing.T) {
 	} {
 		if !strings.Contains(b.Err.String(), want) {
 			t.Errorf("stderr lacks %q", want)
+		}
+	}
+	// The runtime's dump has the registers that the processor had at the exception.
+	for register, want := range map[string]string{"rax": "01", "rbx": "02", "rcx": "03", "rdx": "04", "rsi": "05", "rdi": "06", "r8": "08", "r9": "09",
+		"r10": "10", "r11": "11", "r12": "12", "r13": "13", "r15": "15"} {
+		if line := fmt.Sprintf("%-6s 0x%s\n", register, strings.TrimPrefix(strings.Repeat(want, 8), "0")); !strings.Contains(b.Err.String(), line) {
+			t.Errorf("stderr lacks %q", line)
 		}
 	}
 	// A fault in the handler of the same signal ends the program, unless the program asks for the signal.

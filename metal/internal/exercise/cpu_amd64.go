@@ -18,6 +18,10 @@ func changeRounding()
 func floatControl() uint64
 func addAVX(sum, a, b *[8]float32)
 func handlerThatFaults() uintptr
+
+// trapWithRegisters ends the program by a breakpoint; the runtime shows the registers then, each of which has a number of its
+// own, but for BP and R14, which the runtime needs.
+func trapWithRegisters()
 func spin(state *vectors, avx bool, stop *uint32)
 
 // vectors are the vector registers, of which those of SSE are the first half, and what else spin tells.
