@@ -52,12 +52,12 @@ func TestCores(t *testing.T) {
 	}
 }
 
-// TestStuck: the boot processor is taken from a loop also where there is no XSAVE.
+// TestStuck: the boot processor is taken from a loop also where there is no XSAVE, and from several at a time.
 func TestStuck(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, application(t, 0), 0, "stuck 10")
+	b := newBench(t, application(t, 0), 0, "stuck 10", "turns")
 	b.CPUs, b.CPU = 2, "qemu64"
-	expect(t, b, "stuck")
+	expect(t, b, "stuck", "turns")
 }
 
 // checkThreads checks that goroutines which read files did not get a thread for nearly each.

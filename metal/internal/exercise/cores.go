@@ -539,6 +539,50 @@ func stuck(args []string) error {
 	return nil
 }
 
+// turns has more loops without system calls than cores while calls wait for the boot processor all the time: it is taken
+// from one loop before another, from which it was taken, has gone on. All keep their registers.
+func turns(args []string) error {
+	n := 3 * runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n + 4))
+	var running atomic.Int32
+	running.Store(int32(n))
+	wrong := make([]int, n)
+	for i := range n {
+		go func() {
+			runtime.LockOSThread()
+			defer running.Add(-1)
+			want := orbit(float64(i+1), 1<<18)
+			for range number(args, 0, 300) {
+				if orbit(float64(i+1), 1<<18) != want {
+					wrong[i]++
+				}
+				time.Sleep(time.Microsecond)
+			}
+		}()
+	}
+	for running.Load() > 0 {
+		if _, err := os.Stat("/"); err != nil {
+			return err
+		}
+	}
+	for i, w := range wrong {
+		if w > 0 {
+			return fmt.Errorf("loop %d computed something else %d times: %v", i, w, wrong)
+		}
+	}
+	return nil
+}
+
+// orbit goes n steps round a circle, in vector registers.
+func orbit(x float64, n int) [2]float64 {
+	y, z := 0.0, 1.0
+	for range n {
+		x, y = x*0.8-y*0.6, x*0.6+y*0.8
+		z += x * y * 1e-9
+	}
+	return [2]float64{x + z, y}
+}
+
 // faults makes every core fault many times, all at once.
 func faults([]string) error {
 	return onEveryCore(func(id uint32) error {

@@ -68,6 +68,7 @@ var exercises = map[string]func(args []string) error{
 	"throw":     throw,
 	"time":      clocks,
 	"together":  together,
+	"turns":     turns,
 	"vcs":       readScreen,
 	"volumes":   volumes,
 	"world":     world,
