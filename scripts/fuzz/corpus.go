@@ -43,17 +43,25 @@ type corpus struct {
 	inputs  []input // those of Go's cache that testdata does not have
 }
 
-// corpus builds the tests in a folder and reads what Go's cache has.
-func (t target) corpus(ctx context.Context, temp string) (*corpus, error) {
-	c := &corpus{target: t, program: filepath.Join(temp, "test")}
+// with builds the target's tests, reads what Go's cache has, and says what comes of it.
+func (t target) with(ctx context.Context, do func(c *corpus) (line string, err error)) (line string, err error) {
+	temp, err := os.MkdirTemp("", "fuzz")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(temp)
 	module, err := t.output(ctx, "go", "list", "-m")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
+	c := &corpus{target: t, program: filepath.Join(temp, "test")}
 	if _, err := t.output(ctx, "go", "test", "-c", "-coverpkg", module+"/...", "-o", c.program, "."); err != nil {
-		return nil, err
+		return "", err
 	}
-	return c, c.read(ctx)
+	if err := c.read(ctx); err != nil {
+		return "", err
+	}
+	return do(c)
 }
 
 // read reads what Go's cache has now.
@@ -146,16 +154,7 @@ func (c *corpus) reach(ctx context.Context, inputs []input, alone bool) (blocks,
 
 // keep copies inputs from Go's cache to the package's testdata, where go test tries them each time: as few small ones as
 // reach all the code of the module that any of them does and that the target's seeds, and what testdata has, do not.
-func (t target) keep(ctx context.Context) (line string, err error) {
-	temp, err := os.MkdirTemp("", "fuzz")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(temp)
-	c, err := t.corpus(ctx, temp)
-	if err != nil {
-		return "", err
-	}
+func (c *corpus) keep(ctx context.Context) (line string, err error) {
 	reached, err := c.reach(ctx, nil, false)
 	if err != nil {
 		return "", err

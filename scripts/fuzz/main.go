@@ -62,12 +62,12 @@ func main() {
 		if !pattern.MatchString(t.String()) {
 			continue
 		}
-		var line string
-		if *keep {
-			line, err = t.keep(ctx)
-		} else {
-			line, err = t.run(ctx, *round, *rounds, *parallel)
-		}
+		line, err := t.with(ctx, func(c *corpus) (string, error) {
+			if *keep {
+				return c.keep(ctx)
+			}
+			return c.run(ctx, *round, *rounds, *parallel)
+		})
 		if err != nil {
 			line = "FAILED " + line
 		}
@@ -103,31 +103,22 @@ func find(root string) (targets []target, err error) {
 }
 
 // run runs a target in rounds, and says what came out. The error has what the target wrote, if it failed.
-func (t target) run(ctx context.Context, round time.Duration, most, parallel int) (line string, err error) {
-	temp, err := os.MkdirTemp("", "fuzz")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(temp)
-	c, err := t.corpus(ctx, temp)
-	if err != nil {
-		return "", err
-	}
+func (c *corpus) run(ctx context.Context, round time.Duration, most, parallel int) (line string, err error) {
 	reached, err := c.reach(ctx, c.inputs, false)
 	if err != nil {
 		return "", err
 	}
 	begin, executions := time.Now(), 0
 	for n := 1; ; n++ {
-		out, err := t.round(ctx, round, parallel)
+		out, err := c.round(ctx, round, parallel)
 		took := time.Since(begin).Round(time.Second)
 		r, ok := last(out)
 		executions += r.executions
 		if err != nil {
-			return fmt.Sprintf("after %v, %d executions", took, executions), fmt.Errorf("%s: %w\n%s", t, err, out)
+			return fmt.Sprintf("after %v, %d executions", took, executions), fmt.Errorf("%s: %w\n%s", c, err, out)
 		}
 		if !ok {
-			return "", fmt.Errorf("%s: go test has told nothing of what it did:\n%s", t, out)
+			return "", fmt.Errorf("%s: go test has told nothing of what it did:\n%s", c, out)
 		}
 		before := reached
 		if err := c.read(ctx); err != nil {

@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 		{`f.Fuzz(`, "", "expected operand"},
 	} {
 		x, _ := module(t, c.body)
-		line, err := x.run(t.Context(), time.Second, 0, 1)
+		line, err := x.with(t.Context(), func(c *corpus) (string, error) { return c.run(t.Context(), time.Second, 0, 1) })
 		if !strings.HasPrefix(line, c.line) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v", c.body, line, err)
 		}
@@ -77,7 +77,7 @@ func TestKeep(t *testing.T) {
 		}
 	}
 	for i, want := range []string{"3 inputs kept, 84 bytes, of 5 small ones; 5 pieces of code reached, 2 before", "0 inputs kept, 0 bytes, of 2 small ones; 5 pieces of code reached, 5 before"} {
-		if line, err := x.keep(t.Context()); err != nil || line != want {
+		if line, err := x.with(t.Context(), func(c *corpus) (string, error) { return c.keep(t.Context()) }); err != nil || line != want {
 			t.Errorf("time %d: %q, %v, want %q", i+1, line, err, want)
 		}
 	}
