@@ -4,6 +4,7 @@ package metal
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"unsafe"
 )
@@ -20,26 +21,17 @@ func TestAllocate(t *testing.T) {
 	if n := unallocated(); n != 3*largePageSize+6*pageSize {
 		t.Errorf("%d bytes in the beginning", n)
 	}
-	large := func(want uintptr) {
+	given := func(what string, p, want, size uintptr) {
 		t.Helper()
-		p := allocLargePage()
 		if p != want {
-			t.Fatalf("a large page at %#x, want %#x, of %#x", p, want, base)
+			t.Fatalf("%s at %#x, want %#x, of %#x", what, p, want, base)
 		}
-		if p != 0 && bytes.ContainsFunc(memory[p-uintptr(unsafe.Pointer(&memory[0])):][:largePageSize], func(r rune) bool { return r != 0 }) {
-			t.Errorf("the large page at %#x is not zero", p)
+		if p != 0 && bytes.ContainsFunc(memory[p-uintptr(unsafe.Pointer(&memory[0])):][:size], func(r rune) bool { return r != 0 }) {
+			t.Errorf("%s at %#x: not zero", what, p)
 		}
 	}
-	small := func(n, want uintptr) {
-		t.Helper()
-		p := allocPages(n)
-		if p != want {
-			t.Fatalf("%d pages at %#x, want %#x, of %#x", n, p, want, base)
-		}
-		if p != 0 && bytes.ContainsFunc(memory[p-uintptr(unsafe.Pointer(&memory[0])):][:n*pageSize], func(r rune) bool { return r != 0 }) {
-			t.Errorf("the pages at %#x are not zero", p)
-		}
-	}
+	large := func(want uintptr) { t.Helper(); given("a large page", allocLargePage(), want, largePageSize) }
+	small := func(n, want uintptr) { t.Helper(); given(fmt.Sprint(n, " pages"), allocPages(n), want, n*pageSize) }
 	large(base + 2*largePageSize) // the second range has none, its pages are for small ones
 	small(2, first.low)
 	large(base + largePageSize)

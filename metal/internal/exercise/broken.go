@@ -28,7 +28,7 @@ func breakService(args []string) error {
 		bootServices    *[47]uintptr
 	})(unsafe.Pointer(&systemTableAddress))
 	mp := *(**[8]uintptr)(unsafe.Pointer(&mpServices))
-	switch args[0] {
+	switch args[0] { // a function's place is its offset, by the specification, divided by 8
 	case "GetMemoryMap": // and then return descriptors of 16 bytes
 		overwriteMap(table.bootServices[7], deviceError, 16)
 	case "SetWatchdogTimer":
@@ -55,116 +55,143 @@ const (
 	fileFlush       = 10
 )
 
+const brokenName, brokenOther, brokenFolder = "/BROKEN", "/OTHER", "/FOLDER"
+
 // broken makes the firmware's functions for files fail, one after the other with each status that the specification has for
 // them, and looks at what calls return. In between all is as before: what failed has left the file with its name and contents.
 func broken([]string) error {
-	const name, other, folder = "/BROKEN", "/OTHER", "/FOLDER"
-	if err := os.WriteFile(name, []byte("whole"), 0o666); err != nil {
+	if err := os.WriteFile(brokenName, []byte("whole"), 0o666); err != nil {
 		return err
 	}
-	if err := os.Mkdir(folder, 0o777); err != nil {
+	if err := os.Mkdir(brokenFolder, 0o777); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	fd, err := syscall.Open(brokenName, syscall.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	fd, b := int(f.Fd()), make([]byte, 4096)
-	var stat syscall.Stat_t
 	directory, err := syscall.Open("/", syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
-	list := func() error {
-		if _, err := syscall.Seek(directory, 0, 0); err != nil {
-			return err
-		}
-		_, err := syscall.ReadDirent(directory, b)
-		return err
-	}
-	var statfs syscall.Statfs_t
-	operations := []struct {
-		function int
-		name     string
-		call     func() error
-	}{
-		{fileOpen, "open", func() error { return openAndClose(name, syscall.O_RDONLY) }},
-		{fileOpen, "open for writing", func() error { return openAndClose(name, syscall.O_RDWR|syscall.O_CREAT) }},
-		{fileOpen, "create", func() error { return openAndClose(other, syscall.O_RDWR|syscall.O_CREAT) }},
-		{fileOpen, "open a folder", func() error { return openAndClose(folder, syscall.O_RDONLY) }},
-		{fileOpen, "stat", func() error { return syscall.Stat(name, &stat) }},
-		{fileOpen, "access", func() error { return syscall.Access(name, 0) }},
-		{fileOpen, "mkdir", func() error { return syscall.Mkdir(other, 0o777) }},
-		{fileOpen, "unlink", func() error { return syscall.Unlink(name) }},
-		{fileOpen, "rmdir", func() error { return syscall.Rmdir(folder) }},
-		{fileOpen, "rename", func() error { return syscall.Rename(name, other) }},
-		{fileOpen, "truncate", func() error { return syscall.Truncate(name, 1) }},
-		{fileOpen, "chdir", func() error { return syscall.Chdir(folder) }},
-		{fileOpen, "chmod", func() error { return syscall.Chmod(name, 0o444) }},
-		{fileRead, "read", func() error { _, err := syscall.Pread(fd, b[:5], 0); return err }},
-		{fileRead, "list a folder", list},
-		{fileWrite, "write", func() error { _, err := syscall.Pwrite(fd, []byte("w"), 0); return err }},
-		{fileWrite, "write behind the end", func() error { _, err := syscall.Pwrite(fd, []byte("w"), 100); return err }},
-		{fileWrite, "grow", func() error { return syscall.Ftruncate(fd, 100) }},
-		{fileSetPosition, "read from a place", func() error { _, err := syscall.Pread(fd, b[:3], 1); return err }},
-		{fileSetPosition, "write to a place", func() error { _, err := syscall.Pwrite(fd, []byte("h"), 1); return err }},
-		{fileSetPosition, "list a folder from its beginning", list},
-		{fileGetInfo, "fstat", func() error { return syscall.Fstat(fd, &stat) }},
-		{fileGetInfo, "stat, of its information", func() error { return syscall.Stat(name, &stat) }},
-		{fileGetInfo, "open, of its information", func() error { return openAndClose(name, syscall.O_RDONLY) }},
-		{fileGetInfo, "unlink, of its information", func() error { return syscall.Unlink(name) }},
-		{fileGetInfo, "rename, of its information", func() error { return syscall.Rename(name, other) }},
-		{fileGetInfo, "seek from the end", func() error { _, err := syscall.Seek(fd, 0, 2); return err }},
-		{fileGetInfo, "truncate, of its information", func() error { return syscall.Ftruncate(fd, 1) }},
-		{fileGetInfo, "statfs", func() error { return syscall.Statfs(name, &statfs) }},
-		{fileSetInfo, "truncate an open file", func() error { return syscall.Ftruncate(fd, 1) }},
-		{fileSetInfo, "chmod, of its information", func() error { return syscall.Chmod(name, 0o444) }},
-		{fileSetInfo, "unlink an open file", func() error { return syscall.Unlink(name) }},
-		{fileSetInfo, "rename, of a new name", func() error { return syscall.Rename(name, other) }},
-		{fileSetInfo, "utimes", func() error { return syscall.UtimesNano(name, make([]syscall.Timespec, 2)) }},
-		{fileFlush, "fsync", func() error { return syscall.Fsync(fd) }},
-		{fileDelete, "rmdir, of the folder itself", func() error { return syscall.Rmdir(folder) }},
-	}
+	f := &brokenFiles{fd: fd, directory: directory}
 	root := *(**[11]uintptr)(unsafe.Pointer(&metalVolumes[0].root))
 	problems := 0
-	for _, o := range operations {
+	for _, o := range f.operations() {
 		for status, want := range fileErrors {
-			function := root[o.function]
-			code := *(**[11]byte)(unsafe.Pointer(&function))
-			whole := *code
-			overwrite(function, 1<<63|status)
-			err := o.call()
-			*code = whole
 			switch {
 			case want == syscall.EINVAL && (o.function == fileOpen || o.name == "rename, of a new name"):
 				want = syscall.ENAMETOOLONG // as EDK2's driver means it, when the name is the only argument that can be wrong
 			case o.function == fileDelete:
 				want = syscall.EIO // the specification has no errors, only a warning
 			}
-			if err != want {
+			if err := whileFails(root[o.function], status, o.call); err != want {
 				problems++
 				fmt.Printf("%s: status %d: %v, want %v\n", o.name, status, err, want)
 			}
-			if text, err := os.ReadFile(name); err != nil || string(text) != "whole" {
-				return fmt.Errorf("after %s, status %d: %q, %v", o.name, status, text, err)
-			}
-			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-				return fmt.Errorf("after %s, status %d: %v, %v", o.name, status, info, err)
-			}
-			if _, err := os.Stat(other); !os.IsNotExist(err) {
-				return fmt.Errorf("after %s, status %d, there is %s: %v", o.name, status, other, err)
+			if err := asBefore(); err != nil {
+				return fmt.Errorf("after %s, status %d: %w", o.name, status, err)
 			}
 		}
 	}
 	if problems > 0 {
 		return fmt.Errorf("%d wrong errors", problems)
 	}
-	for _, err := range []error{syscall.Close(directory), f.Close(), os.Remove(name), os.Remove(folder)} {
+	for _, err := range []error{syscall.Close(directory), syscall.Close(fd), os.Remove(brokenName), os.Remove(brokenFolder)} {
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// whileFails makes a call while a function of the firmware returns a status.
+func whileFails(function uintptr, status uint64, call func() error) error {
+	code := *(**[11]byte)(unsafe.Pointer(&function))
+	whole := *code
+	overwrite(function, 1<<63|status)
+	err := call()
+	*code = whole
+	return err
+}
+
+// asBefore says whether the file, the folder and nothing else are there.
+func asBefore() error {
+	if text, err := os.ReadFile(brokenName); err != nil || string(text) != "whole" {
+		return fmt.Errorf("the file has %q, %v", text, err)
+	}
+	if info, err := os.Stat(brokenFolder); err != nil || !info.IsDir() {
+		return fmt.Errorf("the folder is %v, %v", info, err)
+	}
+	if _, err := os.Stat(brokenOther); !os.IsNotExist(err) {
+		return fmt.Errorf("there is %s: %v", brokenOther, err)
+	}
+	return nil
+}
+
+// brokenFiles are the open descriptors, of the file and of the root, and room for what calls store.
+type brokenFiles struct {
+	fd, directory int
+	b             [4096]byte
+	stat          syscall.Stat_t
+	statfs        syscall.Statfs_t
+}
+
+// list lists the root from its beginning.
+func (f *brokenFiles) list() error {
+	if _, err := syscall.Seek(f.directory, 0, 0); err != nil {
+		return err
+	}
+	_, err := syscall.ReadDirent(f.directory, f.b[:])
+	return err
+}
+
+// fileOperation is a call that needs a function of EFI_FILE_PROTOCOL.
+type fileOperation struct {
+	function int
+	name     string
+	call     func() error
+}
+
+func (f *brokenFiles) operations() []fileOperation {
+	return []fileOperation{
+		{fileOpen, "open", func() error { return openAndClose(brokenName, syscall.O_RDONLY) }},
+		{fileOpen, "open for writing", func() error { return openAndClose(brokenName, syscall.O_RDWR|syscall.O_CREAT) }},
+		{fileOpen, "create", func() error { return openAndClose(brokenOther, syscall.O_RDWR|syscall.O_CREAT) }},
+		{fileOpen, "open a folder", func() error { return openAndClose(brokenFolder, syscall.O_RDONLY) }},
+		{fileOpen, "stat", func() error { return syscall.Stat(brokenName, &f.stat) }},
+		{fileOpen, "access", func() error { return syscall.Access(brokenName, 0) }},
+		{fileOpen, "mkdir", func() error { return syscall.Mkdir(brokenOther, 0o777) }},
+		{fileOpen, "unlink", func() error { return syscall.Unlink(brokenName) }},
+		{fileOpen, "rmdir", func() error { return syscall.Rmdir(brokenFolder) }},
+		{fileOpen, "rename", func() error { return syscall.Rename(brokenName, brokenOther) }},
+		{fileOpen, "truncate", func() error { return syscall.Truncate(brokenName, 1) }},
+		{fileOpen, "chdir", func() error { return syscall.Chdir(brokenFolder) }},
+		{fileOpen, "chmod", func() error { return syscall.Chmod(brokenName, 0o444) }},
+		{fileRead, "read", func() error { _, err := syscall.Pread(f.fd, f.b[:5], 0); return err }},
+		{fileRead, "list a folder", f.list},
+		{fileWrite, "write", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 0); return err }},
+		{fileWrite, "write behind the end", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 100); return err }},
+		{fileWrite, "grow", func() error { return syscall.Ftruncate(f.fd, 100) }},
+		{fileSetPosition, "read from a place", func() error { _, err := syscall.Pread(f.fd, f.b[:3], 1); return err }},
+		{fileSetPosition, "write to a place", func() error { _, err := syscall.Pwrite(f.fd, []byte("h"), 1); return err }},
+		{fileSetPosition, "list a folder from its beginning", f.list},
+		{fileGetInfo, "fstat", func() error { return syscall.Fstat(f.fd, &f.stat) }},
+		{fileGetInfo, "stat, of its information", func() error { return syscall.Stat(brokenName, &f.stat) }},
+		{fileGetInfo, "open, of its information", func() error { return openAndClose(brokenName, syscall.O_RDONLY) }},
+		{fileGetInfo, "unlink, of its information", func() error { return syscall.Unlink(brokenName) }},
+		{fileGetInfo, "rename, of its information", func() error { return syscall.Rename(brokenName, brokenOther) }},
+		{fileGetInfo, "seek from the end", func() error { _, err := syscall.Seek(f.fd, 0, 2); return err }},
+		{fileGetInfo, "truncate, of its information", func() error { return syscall.Ftruncate(f.fd, 1) }},
+		{fileGetInfo, "statfs", func() error { return syscall.Statfs(brokenName, &f.statfs) }},
+		{fileSetInfo, "truncate an open file", func() error { return syscall.Ftruncate(f.fd, 1) }},
+		{fileSetInfo, "chmod, of its information", func() error { return syscall.Chmod(brokenName, 0o444) }},
+		{fileSetInfo, "unlink an open file", func() error { return syscall.Unlink(brokenName) }},
+		{fileSetInfo, "rename, of a new name", func() error { return syscall.Rename(brokenName, brokenOther) }},
+		{fileSetInfo, "utimes", func() error { return syscall.UtimesNano(brokenName, make([]syscall.Timespec, 2)) }},
+		{fileFlush, "fsync", func() error { return syscall.Fsync(f.fd) }},
+		{fileDelete, "rmdir, of the folder itself", func() error { return syscall.Rmdir(brokenFolder) }},
+	}
 }
 
 // fileErrors are the error numbers for statuses (UEFI 2.10, appendix D, without the highest bit).
@@ -176,8 +203,8 @@ var fileErrors = map[uint64]error{
 // openAndClose opens a file and closes it.
 func openAndClose(name string, flags int) error {
 	fd, err := syscall.Open(name, flags, 0o666)
-	if err == nil {
-		syscall.Close(fd)
+	if err != nil {
+		return err
 	}
-	return err
+	return syscall.Close(fd)
 }
