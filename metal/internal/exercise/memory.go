@@ -24,6 +24,7 @@ func memoryStatus([]string) error {
 	fmt.Printf("memory: %d pages free, taken %d MiB, above 4 GiB %d MiB, used %d MiB, limit %d MiB\n",
 		m.Free>>12, m.Taken>>20, m.Above4GiB>>20, m.Used>>20, debug.SetMemoryLimit(-1)>>20)
 	fmt.Printf("registers: %+v\n", metal.FirmwareRegisters(0))
+	// metal leaves the firmware an eighth of what it could take, up to 32 MiB.
 	if left, least := m.Free-m.Taken, min(32<<20, m.Taken/8); left < least {
 		return fmt.Errorf("the firmware has %d bytes left, less than %d", left, least)
 	}
