@@ -61,7 +61,7 @@ func receiveString(s string) {
 // keyboard drivers look for more, since interrupts are on during them.
 func pollKeys(now int64) {
 	lastKeyPoll = now
-	before := typedEnd
+	line, end := typedLine, typedEnd
 	for drainKeys(now); receivedHead != receivedEnd; drainKeys(now) {
 		if hearsSize() && isSizeReport() && now-lastTyped < reportTime {
 			break // the rest comes with the next keys
@@ -77,7 +77,7 @@ func pollKeys(now int64) {
 		}
 		flushEcho()
 	}
-	if typedEnd != before {
+	if typedLine != line || typedEnd != end { // the end alone may be back where it was: a character erased, the line ended
 		serveReaders()
 	}
 }

@@ -417,6 +417,49 @@ func TestTypeAhead(t *testing.T) {
 	}
 }
 
+// TestReadsAreServed: a read or a poll ends with the keys that complete what it waits for, however many come at a time. A character
+// that is taken back and the end of the line in its place leave as many typed as there were.
+func TestReadsAreServed(t *testing.T) {
+	resetInput(t)
+	withThreads(t, 1)
+	ticksPerSecond = 1e9
+	defer func() { ticksPerSecond, inputReady, lastKeyPoll = 0, false, 0 }()
+	reader := newThread()
+	reader.state = stateRunning
+	random := rand.New(rand.NewPCG(1, 2))
+	buffer := make([]byte, 100)
+	reads := 0
+	for range 20000 {
+		if random.IntN(50) == 0 {
+			settings.local ^= localICANON
+			settings.chars[charVMIN] = byte(1 + random.IntN(4))
+			changeDiscipline()
+			serveReaders()
+		}
+		if reader.state == stateRunning {
+			consoleRead(reader, &file{kind: kindConsole}, address(&buffer[0]), uintptr(1+random.IntN(len(buffer))))
+		}
+		for range random.IntN(8) {
+			const keys = "aaaé\b\b\x15\x17\x04\n\n"
+			receive(keys[random.IntN(len(keys))])
+		}
+		pollKeys(0)
+		if reader.state == stateConsole && hasInput() {
+			t.Fatalf("a read waits, with %d bytes to read", readable())
+		}
+		if inputReady != hasInput() {
+			t.Fatalf("poll says %v, with %d bytes to read", inputReady, readable())
+		}
+		if reader.state == stateRunnable {
+			reads++
+			run(reader)
+		}
+	}
+	if reads < 1000 {
+		t.Errorf("only %d reads waited", reads)
+	}
+}
+
 // TestSizeReport: a terminal's size resizes the screen, and is no key; what only begins so is.
 func TestSizeReport(t *testing.T) {
 	resetInput(t)
