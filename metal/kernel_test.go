@@ -252,6 +252,24 @@ func TestSerialBytes(t *testing.T) {
 	}
 }
 
+// TestHasUART: the node of a serial line is found wherever it is in a device path, which may have no end, or a node of no length.
+func TestHasUART(t *testing.T) {
+	const end, line, other = "\x7f\xff\x04\x00", "\x03\x0e\x13\x00               ", "\x02\x01\x0c\x00        "
+	for path, want := range map[string]bool{
+		end: false, line + end: true, other + line + end: true, other + end + line: false, other + other: false, "\x03\x0d" + line[2:] + end: false,
+		"\x02\x0e" + line[2:] + end: false, "\x02\x01\x03\x00" + line + end: false, "\x02\x01\x04\x00" + line + end: true, "\x02\x01\x04\x01" + strings.Repeat(" ", 256) + line + end: true,
+		strings.Repeat("\x02\x01\x04\x00", 63) + line: true, strings.Repeat("\x02\x01\x04\x00", 64) + line: false,
+	} {
+		b := append([]byte(path), end...)
+		if got := hasUART(address(&b[0])); got != want {
+			t.Errorf("%q: %v, want %v", path, got, want)
+		}
+	}
+	if hasUART(0) {
+		t.Error("no path has one")
+	}
+}
+
 // TestNames compares the firmware's form of a name with what Linux's vfat makes of it, and
 // what a listing makes of that with the name.
 func TestNames(t *testing.T) {

@@ -316,6 +316,16 @@ func TestEnds(t *testing.T) {
 			t.Errorf("stderr lacks %q", want)
 		}
 	}
+	// A stack may have hundreds of them.
+	dumps := regexp.MustCompile(`code addresses on the stack.*\n(.*)`).FindAllStringSubmatch(b.Err.String(), -1)
+	for _, dump := range dumps {
+		if n := len(strings.Fields(dump[1])); n < 1 || n > 16 {
+			t.Errorf("%d code addresses on the stack: %q", n, dump[1])
+		}
+	}
+	if len(dumps) == 0 {
+		t.Error("stderr lacks code addresses on the stack")
+	}
 	// The runtime's dump has the registers that the processor had at the exception.
 	for register, want := range map[string]string{"rax": "01", "rbx": "02", "rcx": "03", "rdx": "04", "rsi": "05", "rdi": "06", "r8": "08", "r9": "09",
 		"r10": "10", "r11": "11", "r12": "12", "r13": "13", "r15": "15"} {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -652,6 +653,22 @@ func TestLayout(t *testing.T) {
 		}
 		if got := string(received[receivedHead:receivedEnd]); got != c.want {
 			t.Errorf("%q became %q, want %q", c.keys, got, c.want)
+		}
+	}
+}
+
+// TestOtherCase: Caps Lock changes the letters of Latin-1 that have another case there.
+func TestOtherCase(t *testing.T) {
+	for c := range rune(0x180) {
+		want := c
+		if upper, lower := unicode.ToUpper(c), unicode.ToLower(c); c < 0x100 && upper < 0x100 && lower < 0x100 {
+			want = upper + lower - c
+		}
+		if c == 'µ' {
+			want = c // its capital is Greek
+		}
+		if got := otherCase(uint32(c)); rune(got) != want {
+			t.Errorf("%c becomes %c, want %c", c, got, want)
 		}
 	}
 }

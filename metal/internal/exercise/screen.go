@@ -221,10 +221,12 @@ func readScreen(args []string) error {
 	}
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
-	if err := ioctl(1, tiocSWinSz, uintptr(unsafe.Pointer(&winsize{rows: 50, columns: 132}))); err != nil {
-		return err
+	for _, size := range []winsize{{rows: 51, columns: 132}, {rows: 51, columns: 131}, {rows: 50, columns: 131}, {rows: 50, columns: 132}} { // both, or only one
+		if err := ioctl(1, tiocSWinSz, uintptr(unsafe.Pointer(&size))); err != nil {
+			return err
+		}
+		<-resized
 	}
-	<-resized
 	if err := ioctl(1, kdSetMode, 1); err != nil {
 		return err
 	}
