@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,6 +268,54 @@ func TestBrokenServices(t *testing.T) {
 		watchdog + "metal: the memory map has descriptors of an impossible size: EFI_INVALID_PARAMETER (0x8000000000000002)\n"
 	if b.Err.String() != want {
 		t.Errorf("stderr: %q, want %q", &b.Err, want)
+	}
+}
+
+// TestFailingServices starts programs that have a boot service fail, from a call on. The program runs, or ends with a line that
+// says what failed.
+func TestFailingServices(t *testing.T) {
+	t.Parallel()
+	const failed = ": EFI_DEVICE_ERROR (0x8000000000000007)\n"
+	const late = "metal: not all processors came back to the firmware in time; they are lost until it starts anew\n"
+	var lines []string
+	var statuses []int
+	var stdout, stderr string
+	for _, s := range []struct {
+		offset rune // in EFI_BOOT_SERVICES (UEFI 2.10, 4.4)
+		call   int
+		status int
+		line   string
+	}{
+		{40, 1, 134, "metal: a Go program needs 48 MiB of memory, and the firmware leaves it 0 MiB\n"}, // AllocatePages
+		{72, 1, 0, ""}, // FreePool
+		{80, 1, 134, "metal: cannot make a timer" + failed}, // CreateEvent
+		{80, 2, 0, "metal: one processor core is used: CreateEvent" + failed},
+		{88, 1, 0, ""},    // SetTimer
+		{96, 1, 0, ""},    // WaitForEvent
+		{112, 1, 0, ""},   // CloseEvent
+		{120, 1, 0, late}, // CheckEvent
+		{176, 1, 0, ""},   // LocateHandle
+		{176, 2, 0, ""},
+		{184, 2, 0, "metal: the shell's current folder cannot be opened; names begin in the root: EFI_NOT_FOUND (0x800000000000000e)\n"}, // LocateDevicePath
+		{248, 1, 0, late}, // Stall
+		{280, 1, 134, "metal: this program has no EFI_LOADED_IMAGE_PROTOCOL: EFI_UNSUPPORTED (0x8000000000000003)\n"}, // OpenProtocol
+		{312, 1, 0, ""}, // LocateHandleBuffer
+		{320, 1, 0, "metal: one processor core is used, as the firmware has no EFI_MP_SERVICES_PROTOCOL to start others with" + failed}, // LocateProtocol
+		{48, 1, 0, "metal: FreePages" + failed}, // FreePages, last: there is little memory then
+	} {
+		lines = append(lines, fmt.Sprintf("ordinary %c%d", 'A'+(s.offset-24)/8, s.call))
+		statuses = append(statuses, s.status)
+		stderr += s.line
+		if s.status == 0 {
+			stdout += "ordinary: ok\n"
+		}
+	}
+	b := newBench(t, buildKind(t, efi.Options{Entry: "main.failingEntry"}), 1<<20, lines...)
+	b.CPUs = 2
+	b.WantStatuses(t, statuses...)
+	told := strings.Join(slices.Compact(strings.SplitAfter(b.Err.String(), "\n")), "") // FreePages is called for each range
+	if b.Out.String() != stdout || told != stderr {
+		t.Errorf("stdout: %q, want %q; stderr: %q, want %q", &b.Out, stdout, told, stderr)
 	}
 }
 

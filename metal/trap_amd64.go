@@ -153,9 +153,6 @@ func printCrash() {
 	say("code addresses on the stack, less the image's base:\n")
 	sp := uintptr(cpu[3]) &^ 7
 	for found, end := 0, sp+4096; sp < end && found < 16; sp += 8 {
-		if rootTable == 0 {
-			break
-		}
 		if _, mapped := mappedEnd(sp); !mapped {
 			break
 		}

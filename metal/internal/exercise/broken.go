@@ -5,8 +5,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 //go:linkname metalVolumes bootllama/metal.volumes
@@ -39,6 +44,47 @@ func breakService(args []string) error {
 		overwrite(mp[0], deviceError)
 	default:
 		return fmt.Errorf("no service %q", args[0])
+	}
+	return nil
+}
+
+// ordinary does what an ordinary program does: it uses files, another core, random numbers, time and the terminal. What the
+// machine does not have it tells, and goes on.
+func ordinary([]string) error {
+	var tells []error
+	const name = "ORDINARY"
+	tells = append(tells, os.WriteFile(name, []byte("text"), 0o666))
+	text, err := os.ReadFile(name)
+	if err == nil && string(text) != "text" {
+		return fmt.Errorf("the file has %q", text)
+	}
+	tells = append(tells, err, os.Remove(name))
+	var sum atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			time.Sleep(time.Duration(5*i) * time.Millisecond)
+			for n := range int64(1e5) {
+				sum.Add(n & 1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := sum.Load(); n != 4*5e4 {
+		return fmt.Errorf("four goroutines counted to %d", n)
+	}
+	_, err = syscall.Read(0, nil)
+	tells = append(tells, err)
+	keyboard := make(chan error)
+	go func() {
+		_, err := unix.Poll([]unix.PollFd{{Fd: 0, Events: unix.POLLIN}}, 30)
+		keyboard <- err
+	}()
+	tells = append(tells, <-keyboard)
+	for _, err := range tells {
+		if err != nil {
+			fmt.Println("ordinary:", err)
+		}
 	}
 	return nil
 }

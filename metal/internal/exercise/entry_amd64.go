@@ -23,6 +23,10 @@ package main
 //
 // monitorEntry is checkedEntry on a machine whose graphics outputs have a monitor with the EDID
 // edidBlock, which has no contents yet.
+//
+// failingEntry is checkedEntry with a boot service that fails. The load options end with a character
+// and a digit, such as B2: of the functions in EFI_BOOT_SERVICES (UEFI 2.10, 4.4) A is the first, and
+// its second and later calls return EFI_DEVICE_ERROR.
 
 // pattern is what checkedEntry puts into BX, BP, SI, DI, R12 to R15 (words 0 to 7), X6 to X15 (words
 // 8 to 27), MXCSR and the x87 control word (28), and the flags IF and DF (29).
@@ -67,12 +71,17 @@ var (
 	mpServicesGUID = [4]uint32{0x3FDDA605, 0x4F46A76E, 0xF41229AD, 0x083D1B53}
 	rngGUID        = [4]uint32{0x3152BCA5, 0x433DEADE, 0x1CC02E86, 0x441F29DC}
 
+	failingService uintptr // the firmware's
+	callsLeft      uint64  // before it fails
+	loadedImage    uintptr
+
 	edid        [2]uint64 // EFI_EDID_ACTIVE_PROTOCOL: the size, then the address of edidBlock
 	edidBlock   [128]byte
 	outputs     uintptr // handles of graphics outputs
 	outputCount uintptr
-	edidGUID    = [4]uint32{0xBD8C1056, 0x44EC9F36, 0x33A6A892, 0x8679817F}
-	outputGUID  = [4]uint32{0x9042A9DE, 0x4A3823DC, 0xDE7AFB96, 0x6A5180D0}
+
+	edidGUID   = [4]uint32{0xBD8C1056, 0x44EC9F36, 0x33A6A892, 0x8679817F}
+	outputGUID = [4]uint32{0x9042A9DE, 0x4A3823DC, 0xDE7AFB96, 0x6A5180D0}
 )
 
 var changedText = []byte("entry: the firmware's register 00 has changed\n")

@@ -171,6 +171,62 @@ done:
 	POPQ BX
 	RET
 
+// failingEntry: see entry_amd64.go. UEFI 2.10: 7.3 HandleProtocol, 9.1 EFI_LOADED_IMAGE_PROTOCOL, whose
+// load options from the shell are in UTF-16 and end with a zero.
+TEXT ·failingEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	PUSHQ SI
+	PUSHQ DI
+	SUBQ $56, SP              // 32 bytes of shadow space, the arguments
+	MOVQ CX, 32(SP)
+	MOVQ DX, 40(SP)
+	MOVQ DX, SI
+	LEAQ ·systemTable(SB), DI
+	MOVL $120, CX
+	REP
+	MOVSB
+	MOVQ ·systemTable+96(SB), SI
+	LEAQ ·bootServices(SB), DI
+	MOVQ DI, ·systemTable+96(SB)
+	MOVL $376, CX
+	REP
+	MOVSB
+	MOVQ 32(SP), CX
+	LEAQ ·loadedImageGUID(SB), DX
+	LEAQ ·loadedImage(SB), R8
+	MOVQ ·bootServices+152(SB), AX
+	CALL AX
+	MOVQ ·loadedImage(SB), DX
+	MOVL 48(DX), CX           // LoadOptionsSize
+	ADDQ 56(DX), CX           // LoadOptions
+	MOVWLZX -4(CX), AX
+	SUBL $'1', AX
+	MOVQ AX, ·callsLeft(SB)
+	MOVWLZX -6(CX), CX
+	LEAQ ·bootServices+24(SB), DI
+	LEAQ -8*'A'(DI)(CX*8), DI
+	MOVQ (DI), AX
+	MOVQ AX, ·failingService(SB)
+	LEAQ ·fails(SB), AX
+	MOVQ AX, (DI)
+	MOVQ 32(SP), CX
+	LEAQ ·systemTable(SB), DX
+	CALL ·checkedEntry(SB)
+	ADDQ $56, SP
+	POPQ DI
+	POPQ SI
+	RET
+
+// fails is the service.
+TEXT ·fails(SB),NOSPLIT|NOFRAME,$0
+	SUBQ $1, ·callsLeft(SB)
+	JCS fail
+	MOVQ ·failingService(SB), AX
+	JMP AX
+fail:
+	MOVQ $0, ·callsLeft(SB)
+	MOVQ $0x8000000000000007, AX
+	RET
+
 // report writes the line about register BX.
 TEXT ·report(SB),NOSPLIT|NOFRAME,$0
 	MOVQ BX, AX

@@ -41,6 +41,7 @@ var exercises = map[string]func(args []string) error{
 	"loops":     loops,
 	"memory":    memoryStatus,
 	"names":     namespace,
+	"ordinary":  ordinary,
 	"panic":     panicking,
 	"panics":    panics,
 	"paste":     paste,
