@@ -252,6 +252,24 @@ func TestSerialBytes(t *testing.T) {
 	}
 }
 
+// TestSignalFor: exceptions are the signals that Linux makes of them (arch/x86/kernel/traps.c), with its si_code.
+func TestSignalFor(t *testing.T) {
+	const kernel = 0x80 // SI_KERNEL
+	linux := map[uintptr][2]uint64{0: {8, 1}, 1: {5, kernel}, 3: {5, kernel}, 4: {11, kernel}, 5: {11, kernel}, 6: {4, 2}, 10: {11, kernel}, 11: {7, kernel},
+		12: {7, kernel}, 13: {11, kernel}, 16: {8, kernel}, 17: {7, kernel}, 19: {8, kernel}}
+	for vector := range uintptr(40) {
+		for code := range uint64(64) {
+			want := linux[vector]
+			if vector == 14 {
+				want = [2]uint64{11, 1 + code&1}
+			}
+			if signal, signalCode := signalFor(vector, code); [2]uint64{signal, signalCode} != want {
+				t.Fatalf("exception %d with the code %d: signal %d, %d, want %d", vector, code, signal, signalCode, want)
+			}
+		}
+	}
+}
+
 // TestHasUART: the node of a serial line is found wherever it is in a device path, which may have no end, or a node of no length.
 func TestHasUART(t *testing.T) {
 	const end, line, other = "\x7f\xff\x04\x00", "\x03\x0e\x13\x00               ", "\x02\x01\x0c\x00        "

@@ -60,9 +60,9 @@ func signalFor(vector uintptr, code uint64) (signal, signalCode uint64) {
 		return sigTRAP, kernelCode
 	case 6:
 		return sigILL, illOpn
-	case 4, 5, 10, 11, 13:
+	case 4, 5, 10, 13:
 		return sigSEGV, kernelCode
-	case 12, 17:
+	case 11, 12, 17:
 		return sigBUS, kernelCode
 	case 14:
 		if code&1 != 0 { // the page is there

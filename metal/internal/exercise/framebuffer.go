@@ -85,6 +85,11 @@ func framebufferTest(args []string) error {
 	if args[0] == "edid" {
 		setMonitor(number(args, 1, 0), number(args, 2, 0))
 	}
+	if args[0] == "ioctl" {
+		if err := withoutMode(); err != nil {
+			return err
+		}
+	}
 	b, err := openFramebuffer()
 	if args[0] == "none" {
 		_, statErr := os.Stat("/dev/fb0")
@@ -238,6 +243,31 @@ func setMonitor(width, height int) {
 		edidBlock[127] -= v
 	}
 	edid[0] = uint64(len(edidBlock))
+}
+
+//go:linkname display bootllama/metal.display
+var display struct {
+	searched bool
+	output   *struct {
+		_    [3]uintptr
+		mode *struct { // EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE (UEFI 2.10, 12.9.2)
+			_    [2]uint32
+			info *struct{ _, horizontalResolution uint32 }
+		}
+	}
+}
+
+// withoutMode opens a display of which the firmware says that it has no columns.
+func withoutMode() error {
+	if _, err := os.Stat("/dev/fb0"); err != nil { // which finds the display
+		return err
+	}
+	info := display.output.mode.info
+	before := info.horizontalResolution
+	info.horizontalResolution = 0
+	_, err := openFramebuffer()
+	info.horizontalResolution = before
+	return want("no columns", err, syscall.ENODEV)
 }
 
 // refusals checks what the calls refuse, and what else a file does.
