@@ -4,8 +4,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -107,6 +109,9 @@ func framebufferTest(args []string) error {
 		return fmt.Errorf("stat: %v, %v", info, err)
 	}
 	if args[0] == "set" {
+		if err := b.clears(number(args, 1, 0), number(args, 2, 0)); err != nil {
+			return err
+		}
 		b.variable[0], b.variable[1] = uint32(number(args, 1, 0)), uint32(number(args, 2, 0))
 		b.variable[2], b.variable[3] = b.variable[0], b.variable[1]
 		const height = 22 // in millimetres, which nobody knows
@@ -149,6 +154,35 @@ func framebufferTest(args []string) error {
 		return b.showText(keyboard)
 	}
 	return errors.Join(b.close(), setConsoleMode(kdText))
+}
+
+// clears checks that what is drawn stays when the mode is set that is there already, and goes with another.
+func (b *framebuffer) clears(width, height int) error {
+	all, pattern := make([]byte, b.size()), bytes.Repeat([]byte("pixel..."), b.width())
+	pattern = pattern[:4*b.width()]
+	for _, step := range []struct {
+		width, height int
+		clear         bool
+	}{{b.width(), b.height(), false}, {width, height, true}, {width, height, false}, {b.width(), b.height(), true}} {
+		if _, err := b.WriteAt(pattern, 0); err != nil {
+			return err
+		}
+		v := b.variable
+		v[0], v[1] = uint32(step.width), uint32(step.height)
+		v[2], v[3] = v[0], v[1]
+		if err := b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&v)); err != nil {
+			return err
+		}
+		n, err := b.ReadAt(all, 0)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		isClear := len(bytes.Trim(all[:n], "\x00")) == 0
+		if kept := bytes.HasPrefix(all, pattern[:4*step.width]); isClear != step.clear || kept == step.clear {
+			return fmt.Errorf("a mode of %d by %d: the picture of before has gone: %v, has stayed: %v", step.width, step.height, isClear, kept)
+		}
+	}
+	return nil
 }
 
 // cursorGoes checks that KD_GRAPHICS takes the cursor off the screen, which is there from the first wait for a line on.

@@ -227,6 +227,7 @@ func readScreen(args []string) error {
 		}
 		<-resized
 	}
+	fmt.Print("\x1b[40;1H\x1b[41mred\x1b[m") // is drawn last
 	if err := ioctl(1, kdSetMode, 1); err != nil {
 		return err
 	}

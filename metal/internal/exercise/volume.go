@@ -249,7 +249,7 @@ func strange([]string) error {
 
 // namespace holds the error of each call against that of Linux's vfat.
 func namespace([]string) error {
-	return inFolder("/SPACE", errnos, renames, opened, moved, identity, roots, times, directories, listing)
+	return inFolder("/SPACE", errnos, renames, opened, moved, identity, roots, times, directories, listing, records)
 }
 
 func errnos() error {
@@ -723,6 +723,48 @@ func listing() error {
 		return fmt.Errorf("%d files are left, want %d: %v", len(left), want, err)
 	}
 	return errors.Join(d.Close(), os.RemoveAll("many"))
+}
+
+// records looks at what getdents64 stores: each record has its length, a multiple of 8, and a name with a zero behind it.
+func records() error {
+	if err := os.Mkdir("records", 0o755); err != nil {
+		return err
+	}
+	const names = 24
+	for n := 1; n <= names; n++ {
+		if err := os.WriteFile(path.Join("records", strings.Repeat("n", n)), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	d, err := os.Open("records")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	b := bytes.Repeat([]byte{0xFF}, 8192)
+	n, err := syscall.ReadDirent(int(d.Fd()), b)
+	if err != nil {
+		return err
+	}
+	found := 0
+	for b = b[:n]; len(b) > 0; {
+		size := int(b[16]) | int(b[17])<<8
+		if size < 24 || size%8 != 0 || size > len(b) {
+			return fmt.Errorf("a record of %d bytes of %d", size, len(b))
+		}
+		name, rest, ended := bytes.Cut(b[19:size], []byte{0})
+		if !ended || len(rest) > 7 {
+			return fmt.Errorf("a record of %d bytes for %q", size, name)
+		}
+		if name[0] == 'n' && b[18] == syscall.DT_REG {
+			found++
+		}
+		b = b[size:]
+	}
+	if found != names {
+		return fmt.Errorf("%d of %d files are listed", found, names)
+	}
+	return os.RemoveAll("records")
 }
 
 // volumes is started in the folder DIR of the shell's fs1:, which has a FILE, and works there. With an
