@@ -67,6 +67,10 @@ func showScreen(args []string) error {
 		{"stream", func() string { return stream(columns, rows) }},
 		{"full", func() string { return fullScreen(columns, rows) }},
 	} {
+		if step.name == "stream" { // a whole screen goes away, and the last that was drawn has another ground
+			fmt.Print("\x1b[41mred\x1b[m")
+			fmt.Print(strings.Repeat("\n", 2*rows))
+		}
 		rest := strings.SplitAfter(step.text(), "\n")
 		for n := 1; len(rest) > 0; n = n%40*2 + 1 { // in writes of a line, and of more
 			n = min(n, len(rest))
@@ -227,7 +231,6 @@ func readScreen(args []string) error {
 		}
 		<-resized
 	}
-	fmt.Print("\x1b[40;1H\x1b[41mred\x1b[m") // is drawn last
 	if err := ioctl(1, kdSetMode, 1); err != nil {
 		return err
 	}
@@ -260,6 +263,7 @@ func endInGraphics(how string) error {
 	case "panic":
 		panic("in graphics mode")
 	case "crash":
+		fmt.Print("\x1b[") // a sequence that does not end
 		return crash(nil)
 	}
 	return errors.New("an end in graphics mode")
