@@ -432,8 +432,12 @@ func TestReadsAreServed(t *testing.T) {
 	reads := 0
 	for range 20000 {
 		if random.IntN(50) == 0 {
+			if reader.state == stateConsole {
+				wake(reader, 0)
+				run(reader)
+			}
 			settings.local ^= localICANON
-			settings.chars[charVMIN] = byte(1 + random.IntN(4))
+			settings.chars[charVMIN], settings.chars[charVTIME] = byte(random.IntN(5)), byte(random.IntN(2))
 			changeDiscipline()
 			serveReaders()
 		}
@@ -445,8 +449,17 @@ func TestReadsAreServed(t *testing.T) {
 			receive(keys[random.IntN(len(keys))])
 		}
 		pollKeys(0)
-		if reader.state == stateConsole && hasInput() {
+		enough := hasInput()
+		if least := min(int(settings.chars[charVMIN]), int(reader.bufferSize)); !isCanonical() {
+			enough = readable() >= max(least, int(min(1, settings.chars[charVTIME])))
+		}
+		if reader.state == stateConsole && enough {
 			t.Fatalf("a read waits, with %d bytes to read", readable())
+		}
+		// VTIME is for raw mode, and runs from the first byte on if there must be any (termios(3)).
+		timed := reader.state == stateConsole && !isCanonical() && settings.chars[charVTIME] > 0 && (settings.chars[charVMIN] == 0 || typedHead != typedEnd)
+		if got := deadlineCount > 0; got != timed || deadlineCount > 1 || timed && reader.deadline > nanotime()+1e8 {
+			t.Fatalf("a read in state %d has %d deadlines", reader.state, deadlineCount)
 		}
 		if inputReady != hasInput() {
 			t.Fatalf("poll says %v, with %d bytes to read", inputReady, readable())
@@ -549,6 +562,45 @@ func TestKeys(t *testing.T) {
 		got := received[receivedHead:receivedEnd]
 		if string(got) != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestXtermKeys: keys that are no characters become xterm's sequences (ctlseqs, PC-Style Function Keys), with any modifiers.
+func TestXtermKeys(t *testing.T) {
+	resetInput(t)
+	finals := map[uint16]byte{1: 'A', 2: 'B', 3: 'C', 4: 'D', 5: 'H', 6: 'F', 0x0B: 'P', 0x0C: 'Q', 0x0D: 'R', 0x0E: 'S'}
+	numbers := map[uint16]int{7: 2, 8: 3, 9: 5, 0x0A: 6, 0x0F: 15, 0x10: 17, 0x11: 18, 0x12: 19, 0x13: 20, 0x14: 21, 0x15: 23, 0x16: 24}
+	for code := range uint16(0x20) {
+		for state := range uint32(1 << 6) {
+			modifiers := 1
+			for i, bits := range []uint32{0x03, 0x30, 0x0C} { // Shift, Alt, Ctrl, each of both sides (12.2.3)
+				if state&bits != 0 {
+					modifiers += 1 << i
+				}
+			}
+			want, final, number := "", finals[code], numbers[code]
+			switch {
+			case final != 0 && modifiers > 1:
+				want = fmt.Sprintf("\x1b[1;%d%c", modifiers, final)
+			case final >= 'P':
+				want = fmt.Sprintf("\x1bO%c", final)
+			case final != 0:
+				want = fmt.Sprintf("\x1b[%c", final)
+			case number != 0 && modifiers > 1:
+				want = fmt.Sprintf("\x1b[%d;%d~", number, modifiers)
+			case number != 0:
+				want = fmt.Sprintf("\x1b[%d~", number)
+			case code == 0x17 && state&0x30 != 0:
+				want = "\x1b\x1b"
+			case code == 0x17:
+				want = "\x1b"
+			}
+			receivedHead = receivedEnd
+			typeKey(&efiKeyData{efiInputKey{code, 0}, shiftStateValid | state, 0, [3]byte{}}, 0)
+			if got := string(received[receivedHead:receivedEnd]); got != want {
+				t.Errorf("scan code %#x with %#x: %q, want %q", code, state, got, want)
+			}
 		}
 	}
 }

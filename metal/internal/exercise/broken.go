@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -19,6 +20,9 @@ var metalVolumes [16]struct {
 	device, root uintptr
 	name         [32]uint16
 }
+
+//go:linkname consoleOut bootllama/metal.textOut
+var consoleOut *[10]uintptr
 
 //go:linkname systemTableAddress bootllama/metal.systemTableAddress
 var systemTableAddress uintptr
@@ -40,6 +44,8 @@ func breakService(args []string) error {
 		overwrite(table.bootServices[32], deviceError)
 	case "GetTime":
 		overwrite(table.runtimeServices[3], deviceError)
+	case "QueryMode": // of the console (12.4.4): it says that it has told, and has not
+		overwrite((*consoleOut)[3], 0)
 	case "GetNumberOfProcessors":
 		overwrite(mp[0], deviceError)
 	default:
@@ -87,6 +93,84 @@ func ordinary([]string) error {
 		}
 	}
 	return nil
+}
+
+// leaks makes calls about files again and again, right and wrong ones: the firmware's memory afterwards shows whether what they
+// open is closed.
+func leaks([]string) error {
+	return inFolder("/LEAKS", func() error {
+		if err := errors.Join(os.MkdirAll("a/b/c", 0o777), os.WriteFile("file", []byte("text"), 0o666), os.WriteFile("a/file", nil, 0o666)); err != nil {
+			return err
+		}
+		inside, err := os.Open("a/file")
+		if err != nil {
+			return err
+		}
+		defer inside.Close()
+		var stat syscall.Stat_t
+		var statfs syscall.Statfs_t
+		b := make([]byte, 4096)
+		times := make([]syscall.Timespec, 2)
+		folder, err := syscall.Open("a", syscall.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(folder)
+		for n := range 120 {
+			for _, name := range []string{"file", "a", "none", "a/b/c", "a/b/../file", "file/none", "none/none", "a/./b/", "file/", "..", ".", "/", "../../x", "a:b"} {
+				syscall.Stat(name, &stat)
+				syscall.Access(name, 1)
+				for _, flags := range []int{syscall.O_RDONLY, syscall.O_RDWR, syscall.O_CREAT | syscall.O_EXCL, syscall.O_DIRECTORY} {
+					if name != "none" || flags&syscall.O_CREAT == 0 {
+						openAndClose(name, flags)
+					}
+				}
+				syscall.Readlink(name, b)
+				syscall.Link(name, "file")
+				syscall.Symlink(name, "a")
+				syscall.Statfs(name, &statfs)
+				if name != "none" && name != "../../x" {
+					syscall.Mkdir(name, 0o777)
+				}
+			}
+			if n%4 > 0 {
+				continue
+			}
+			// What writes to the disk takes longer.
+			for _, name := range []string{"file", "a", "none", "file/none", "."} {
+				syscall.Rmdir(name)
+				syscall.Rename(name, name)
+				syscall.Rename(name, "a/b")
+				syscall.Rename(name, "none/none")
+				syscall.Truncate(name, 3)
+				syscall.Chmod(name, 0o444)
+				syscall.Chmod(name, 0o644)
+				syscall.UtimesNano(name, times)
+				if syscall.Chdir(name) == nil {
+					syscall.Getwd()
+					syscall.Chdir("/LEAKS")
+				}
+			}
+			for _, err := range []error{
+				syscall.Fchdir(folder), os.Chdir(".."), os.Rename("a", "A"), os.Rename("A", "other"), os.Rename("other", "a"), os.Rename("file", "a/b/file"),
+				os.Rename("a/b/file", "FILE"), os.Rename("FILE", "file"), os.Mkdir("new", 0o777), syscall.Rename("new", "a/b/c"), unlinkOpen("new"),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// unlinkOpen removes a file while it is open.
+func unlinkOpen(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(name), f.Close())
 }
 
 // The functions of EFI_FILE_PROTOCOL (UEFI 2.10, 13.5), by their place in it.

@@ -283,8 +283,9 @@ func setMonitor(width, height int) {
 var display struct {
 	searched bool
 	output   *struct {
-		_    [3]uintptr
-		mode *struct { // EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE (UEFI 2.10, 12.9.2)
+		queryMode uintptr
+		_         [2]uintptr
+		mode      *struct { // EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE (UEFI 2.10, 12.9.2)
 			_    [2]uint32
 			info *struct{ _, horizontalResolution uint32 }
 		}
@@ -327,6 +328,8 @@ func (b *framebuffer) refusals() error {
 		}
 		return b.ioctl(fbioPutVScreenInfo, unsafe.Pointer(&v))
 	}
+	const deviceError = 7
+	unasked := whileFails(display.output.queryMode, deviceError, func() error { return put(0, 640, 1, 480) })
 	pan := b.variable
 	pan[5] = 1
 	reader, err := os.Open("/dev/fb0")
@@ -351,6 +354,7 @@ func (b *framebuffer) refusals() error {
 	textErr := setConsoleMode(kdText)
 	busyErr := put()
 	return errors.Join(
+		fail("a mode of which the firmware tells nothing", unasked, syscall.EINVAL),
 		textErr, fail("a size while there is text", busyErr, syscall.EBUSY), setConsoleMode(kdGraphics), put(activate, activateTest),
 		fail("a size that no mode has, to see", put(0, 12345, activate, activateTest), syscall.EINVAL),
 		fail("a new one", func() error { _, err := os.OpenFile("/dev/fb0", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); return err }(), syscall.EEXIST),

@@ -36,6 +36,7 @@ var exercises = map[string]func(args []string) error{
 	"holes":     holes,
 	"idle":      idle,
 	"keys":      keys,
+	"leaks":     leaks,
 	"lines":     lines,
 	"loaded":    loaded,
 	"loops":     loops,

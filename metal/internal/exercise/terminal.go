@@ -244,6 +244,19 @@ func pipes([]string) error {
 	if err = errors.Join(err, <-sent); err != nil || string(b[:n]) != "late" {
 		return fmt.Errorf("a read that waits: %q, %v", b[:n], err)
 	}
+	for range 20 { // more than there are pipes
+		var left [2]int
+		if err := unix.Pipe2(left[:], unix.O_NONBLOCK); err != nil {
+			return err
+		}
+		if n, err := unix.Read(left[0], b); err != unix.EAGAIN {
+			return fmt.Errorf("a new pipe: %d bytes, %v", n, err)
+		}
+		_, err := unix.Write(left[1], []byte("what nobody reads"))
+		if err = errors.Join(err, unix.Close(left[0]), unix.Close(left[1])); err != nil {
+			return err
+		}
+	}
 	poll := []unix.PollFd{{Fd: int32(fds[0]), Events: unix.POLLIN}, {Fd: int32(fds[1]), Events: unix.POLLOUT}}
 	if n, err := unix.Poll(poll, 0); n != 1 || err != nil || poll[1].Revents != unix.POLLOUT {
 		return fmt.Errorf("poll of an empty pipe: %d, %v, %+v", n, err, poll)

@@ -312,6 +312,7 @@ func errnos() error {
 		{"write dir", open("dir", os.O_RDWR), syscall.EISDIR},
 		{"truncate dir", os.Truncate("dir", 0), syscall.EISDIR},
 		{"O_DIRECTORY of a file", open("file", syscall.O_DIRECTORY), syscall.ENOTDIR},
+		{"create by O_DIRECTORY", open("new", create|syscall.O_DIRECTORY), syscall.EINVAL},
 		{"O_DIRECTORY", open("dir", syscall.O_DIRECTORY), nil},
 		{"chdir file", os.Chdir("file"), syscall.ENOTDIR},
 		{"mkdir existing", os.Mkdir("file", 0o755), syscall.EEXIST},
