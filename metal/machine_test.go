@@ -269,6 +269,9 @@ func TestBrokenServices(t *testing.T) {
 	if b.Err.String() != want {
 		t.Errorf("stderr: %q, want %q", &b.Err, want)
 	}
+	if n := strings.Count(b.Console(), "same: ok"); n != 4 {
+		t.Errorf("the console shows %d programs that went well, not 4:\n%s", n, b.Console())
+	}
 }
 
 // TestFailingServices starts programs that have a boot service fail, from a call on. The program runs, or ends with a line that
