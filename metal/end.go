@@ -68,7 +68,6 @@ func pressedKey(e Ending) byte {
 	if conIn == 0 {
 		return 0
 	}
-	showText()
 	receivedKey()
 	switch e {
 	case PowerOff:

@@ -451,6 +451,11 @@ func (p *prober) events() {
 	out.Set(event)
 	p.call("select", unix.SYS_SELECT, 64, unsafe.Pointer(&in), unsafe.Pointer(&out), 0, unsafe.Pointer(&none))
 	fmt.Println("select found", in.IsSet(event), out.IsSet(event))
+	exceptional := unix.FdSet{}
+	exceptional.Set(event)
+	in.Set(event)
+	p.call("select an exception", unix.SYS_SELECT, 64, unsafe.Pointer(&in), 0, unsafe.Pointer(&exceptional), unsafe.Pointer(&none))
+	fmt.Println("select found", in.IsSet(event), exceptional.IsSet(event))
 	p.call("read what was selected", unix.SYS_READ, event, b, 8)
 	in.Set(event)
 	p.call("pselect6 of none", unix.SYS_PSELECT6, 64, unsafe.Pointer(&in), 0, 0, unsafe.Pointer(&none), 0)

@@ -199,6 +199,11 @@ func strange([]string) error {
 			check(fmt.Errorf("%s of %v, renamed, is %v: %v", name, info.ModTime(), after, err))
 		}
 		check(os.Rename("/RENAMED.TXT", name))
+		later := epoch.AddDate(30, 0, 0)
+		check(os.Chtimes(name, time.Time{}, later)) // leaves the date of the last access, which may be none
+		if after, err := os.Stat(name); err != nil || !after.ModTime().Equal(later) {
+			check(fmt.Errorf("%s, changed at %v, is of %v: %v", name, later, after, err))
+		}
 		check(os.Chmod(name, 0o444))
 		check(os.Chmod(name, 0o644))
 		check(os.Truncate(name, 2))
