@@ -212,7 +212,7 @@ func TestSimilarCharacters(t *testing.T) {
 			t.Errorf("%c becomes %c", r, rune(similarCharacter(r)))
 		}
 	}
-	for r, want := range map[rune]rune{'Ǹ': '?', 'ł': 'l', 'ſ': 's', '’': '\'', '—': '-', '┃': '|', '日': '?', '😀': '?'} {
+	for r, want := range map[rune]rune{'Ǹ': '?', 'ł': 'l', 'ſ': 's', '’': '\'', '—': '-', '┃': '|', '│': '|', '…': '.', '•': '*', '●': '*', '‹': '<', '←': '<', '›': '>', '→': '>', '↑': '^', '↓': 'v', '“': '"', '⎺': '-', '日': '?', '😀': '?'} {
 		if got := similarCharacter(r); got != uint16(want) {
 			t.Errorf("%c becomes %c, want %c", r, rune(got), want)
 		}

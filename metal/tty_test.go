@@ -429,7 +429,7 @@ func TestReadsAreServed(t *testing.T) {
 	reader.state = stateRunning
 	random := rand.New(rand.NewPCG(1, 2))
 	buffer := make([]byte, 100)
-	reads := 0
+	reads, refused := 0, 0
 	for range 20000 {
 		if random.IntN(50) == 0 {
 			if reader.state == stateConsole {
@@ -442,7 +442,14 @@ func TestReadsAreServed(t *testing.T) {
 			serveReaders()
 		}
 		if reader.state == stateRunning {
-			consoleRead(reader, &file{kind: kindConsole}, address(&buffer[0]), uintptr(1+random.IntN(len(buffer))))
+			f, there, ready := file{kind: kindConsole, flags: uintptr(random.IntN(2) * oNonblock)}, typedEnd-typedHead, hasInput()
+			n := consoleRead(reader, &f, address(&buffer[0]), uintptr(1+random.IntN(len(buffer))))
+			if f.flags != 0 && (reader.state != stateRunning || n == errno(eagain) && (ready || there > 0 && !isCanonical())) {
+				t.Fatalf("a read that may not wait, of %d bytes that are there (a poll: %v), returned %d, state %d", there, ready, int64(n), reader.state)
+			}
+			if n == errno(eagain) {
+				refused++
+			}
 		}
 		for range random.IntN(8) {
 			const keys = "aaaé\b\b\x15\x17\x04\n\n"
@@ -469,8 +476,33 @@ func TestReadsAreServed(t *testing.T) {
 			run(reader)
 		}
 	}
-	if reads < 1000 {
-		t.Errorf("only %d reads waited", reads)
+	if reads < 1000 || refused < 1000 {
+		t.Errorf("only %d reads waited, and %d would have", reads, refused)
+	}
+}
+
+// TestFloods: of more keys than there is room for, in received or typed, the last are dropped, and bells tell.
+func TestFloods(t *testing.T) {
+	resetInput(t)
+	for range 3 {
+		for range receivedSize + 1 {
+			receive('x')
+		}
+		if !overflowed || receivedEnd-receivedHead != receivedSize {
+			t.Fatalf("%d bytes are kept; bell: %v", receivedEnd-receivedHead, overflowed)
+		}
+		terminal.Write('\r')
+		pollKeys(0)
+		if overflowed || receivedHead != receivedEnd || typedEnd-typedHead != typedSize-2 {
+			t.Errorf("%d bytes wait for the line discipline, %d behind it; bell: %v", receivedEnd-receivedHead, typedEnd-typedHead, overflowed)
+		}
+	}
+	receive('\n')
+	pollKeys(0)
+	buffer := make([]byte, typedSize)
+	n, enough := takeInput(address(&buffer[0]), typedSize, false)
+	if want := strings.Repeat("x", typedSize-2) + "\n"; !enough || string(buffer[:n]) != want {
+		t.Errorf("a line of %d bytes, %v, want %d", n, enough, len(want))
 	}
 }
 
@@ -608,8 +640,17 @@ func TestXtermKeys(t *testing.T) {
 // TestKeyEntries: KDSKBENT and KDGKBENT take the entries that there are and refuse all others, and what is set is read back.
 func TestKeyEntries(t *testing.T) {
 	resetInput(t)
-	if e := (keyEntry{table: 1, key: 16}); getKeyEntry(&e) != 0 || e.value != 'Q'^unicodeFlip {
-		t.Errorf("Shift and the key of Q: %#x, without a layout", e.value)
+	// Without a layout, the keys of a US keyboard, by their numbers in linux/input-event-codes.h.
+	for first, rows := range map[byte][2]string{
+		2: {"1234567890-=", "!@#$%^&*()_+"}, 16: {"qwertyuiop[]", "QWERTYUIOP{}"}, 30: {"asdfghjkl;'`", "ASDFGHJKL:\"~"}, 43: {"\\zxcvbnm,./", "|ZXCVBNM<>?"},
+	} {
+		for table, row := range rows {
+			for i, want := range row {
+				if e := (keyEntry{table: byte(table), key: first + byte(i)}); getKeyEntry(&e) != 0 || e.value != uint16(want)^unicodeFlip {
+					t.Errorf("table %d, key %d is %#x, want %c", table, e.key, e.value, want)
+				}
+			}
+		}
 	}
 	for table := range 256 {
 		for key := range 256 {

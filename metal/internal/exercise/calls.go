@@ -192,6 +192,9 @@ func (p *prober) descriptors() {
 	p.call("fchmod a pipe", unix.SYS_FCHMOD, pipe[0], 0o600)
 	p.call("fchown no file", unix.SYS_FCHOWN, noFile, 0, 0)
 	p.call("fchown to nobody else", unix.SYS_FCHOWN, reads, -1, -1)
+	p.call("fstat a pipe", unix.SYS_FSTAT, pipe[0], b)
+	fmt.Printf("its mode is %o\n", (*unix.Stat_t)(b).Mode)
+	p.call("pwrite a folder", unix.SYS_PWRITE64, folder, b, 1, 0)
 	p.call("fchown a pipe to nobody else", unix.SYS_FCHOWN, pipe[0], -1, -1)
 	p.call("fstatfs no file", unix.SYS_FSTATFS, noFile, b)
 	p.call("fstatfs", unix.SYS_FSTATFS, reads, b)
@@ -411,6 +414,8 @@ func (p *prober) events() {
 	file := p.open("file", unix.O_RDONLY)
 	on := unix.EpollEvent{Events: unix.EPOLLIN, Fd: 7}
 	e := unsafe.Pointer(&on)
+	p.call("read an epoll", unix.SYS_READ, epoll, b, 8)
+	p.call("write an epoll", unix.SYS_WRITE, epoll, b, 8)
 	p.call("epoll_ctl nothing", unix.SYS_EPOLL_CTL, epoll, 9, event, e)
 	p.call("epoll_ctl no epoll", unix.SYS_EPOLL_CTL, event, unix.EPOLL_CTL_ADD, event, e)
 	p.call("epoll_ctl itself", unix.SYS_EPOLL_CTL, epoll, unix.EPOLL_CTL_ADD, epoll, e)

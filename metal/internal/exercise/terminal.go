@@ -261,6 +261,16 @@ func pipes([]string) error {
 	if n, err := unix.Poll(poll, 0); n != 1 || err != nil || poll[1].Revents != unix.POLLOUT {
 		return fmt.Errorf("poll of an empty pipe: %d, %v, %+v", n, err, poll)
 	}
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_, err := unix.Write(fds[1], []byte("later"))
+		sent <- err
+	}()
+	poll[0].Revents = 0
+	n, err = unix.Poll(poll[:1], -1)
+	if err = errors.Join(err, <-sent); err != nil || n != 1 || poll[0].Revents != unix.POLLIN {
+		return fmt.Errorf("a poll that waits: %d, %v, %+v", n, err, poll[0])
+	}
 	if err := unix.Close(fds[0]); err != nil {
 		return err
 	}
