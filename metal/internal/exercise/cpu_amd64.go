@@ -14,6 +14,7 @@ func xcr0() uint64
 func processorID() uint32
 func pageAttributes() uint64
 func hasOSXSAVE() bool
+func vectorsOfProcessor() uint64
 func changeRounding()
 func floatControl() uint64
 func addAVX(sum, a, b *[8]float32)
@@ -31,13 +32,15 @@ type vectors struct {
 	carry     int64 // -1: CF was set
 }
 
-// vectorState returns XCR0, or 0 if it cannot be read, and checks that AVX works if it is
-// enabled there.
+// vectorState returns XCR0, or 0 if it cannot be read, and checks that it has what the processor has, and that AVX works if it
+// is enabled there.
 func vectorState() (state uint64, err error) {
 	if !hasOSXSAVE() {
 		return 0, nil
 	}
-	state = xcr0()
+	if state = xcr0(); state != vectorsOfProcessor() {
+		return state, fmt.Errorf("XCR0 is %#x on a processor that has %#x", state, vectorsOfProcessor())
+	}
 	if state&4 == 0 {
 		return state, nil
 	}

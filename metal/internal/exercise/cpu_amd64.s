@@ -43,6 +43,23 @@ TEXT ·hasOSXSAVE(SB),NOSPLIT,$0-1
 	MOVB CX, ret+0(FP)
 	RET
 
+// func vectorsOfProcessor() uint64: of x87 and SSE, AVX, and AVX-512, what XCR0 can have, if there is AVX (Intel SDM volume 2, CPUID,
+// leaf 1 and leaf 0DH).
+TEXT ·vectorsOfProcessor(SB),NOSPLIT,$0-8
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	MOVL $3, AX
+	BTL $28, CX
+	JCC sse
+	MOVL $13, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0xE7, AX
+sse:
+	MOVQ AX, ret+0(FP)
+	RET
+
 // func changeRounding()
 //
 // MXCSR: denormal numbers are zero, rounding down; x87: single precision, rounding up.
