@@ -300,8 +300,7 @@ func TestFailingServices(t *testing.T) {
 		{176, 1, 0, ""},   // LocateHandle
 		{176, 2, 0, ""},
 		{184, 2, 0, "metal: the shell's current folder cannot be opened; names begin in the root: EFI_NOT_FOUND (0x800000000000000e)\n"}, // LocateDevicePath
-		{248, 1, 0, late}, // Stall
-		{280, 1, 134, "metal: this program has no EFI_LOADED_IMAGE_PROTOCOL: EFI_UNSUPPORTED (0x8000000000000003)\n"}, // OpenProtocol
+		{280, 1, 134, "metal: this program has no EFI_LOADED_IMAGE_PROTOCOL: EFI_UNSUPPORTED (0x8000000000000003)\n"},                    // OpenProtocol
 		{312, 1, 0, ""}, // LocateHandleBuffer
 		{320, 1, 0, "metal: one processor core is used, as the firmware has no EFI_MP_SERVICES_PROTOCOL to start others with" + failed}, // LocateProtocol
 		{48, 1, 0, "metal: FreePages" + failed}, // FreePages, last: there is little memory then
