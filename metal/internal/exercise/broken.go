@@ -54,8 +54,8 @@ func breakService(args []string) error {
 	return nil
 }
 
-// ordinary does what an ordinary program does: it uses files, another core, random numbers, time and the terminal. What the
-// machine does not have it tells, and goes on.
+// ordinary does what an ordinary program does: it uses files, other cores, time and the terminal. What the machine does not have
+// it tells, and goes on.
 func ordinary([]string) error {
 	var tells []error
 	const name = "ORDINARY"

@@ -171,14 +171,9 @@ done:
 	POPQ BX
 	RET
 
-// failingEntry: see entry_amd64.go. UEFI 2.10: 7.3 HandleProtocol, 9.1 EFI_LOADED_IMAGE_PROTOCOL, whose
-// load options from the shell are in UTF-16 and end with a zero.
-TEXT ·failingEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
-	PUSHQ SI
-	PUSHQ DI
-	SUBQ $56, SP              // 32 bytes of shadow space, the arguments
-	MOVQ CX, 32(SP)
-	MOVQ DX, 40(SP)
+// copyTables makes systemTable and bootServices copies of those of the system table in DX (UEFI 2.10, 4.3 and 4.4), the first with the
+// second. It changes CX, SI and DI.
+TEXT ·copyTables(SB),NOSPLIT|NOFRAME,$0
 	MOVQ DX, SI
 	LEAQ ·systemTable(SB), DI
 	MOVL $120, CX
@@ -190,6 +185,17 @@ TEXT ·failingEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVL $376, CX
 	REP
 	MOVSB
+	RET
+
+// failingEntry: see entry_amd64.go. UEFI 2.10: 7.3 HandleProtocol, 9.1 EFI_LOADED_IMAGE_PROTOCOL, whose
+// load options from the shell are in UTF-16 and end with a zero.
+TEXT ·failingEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	PUSHQ SI
+	PUSHQ DI
+	SUBQ $56, SP              // 32 bytes of shadow space, the arguments
+	MOVQ CX, 32(SP)
+	MOVQ DX, 40(SP)
+	CALL ·copyTables(SB)
 	MOVQ 32(SP), CX
 	LEAQ ·loadedImageGUID(SB), DX
 	LEAQ ·loadedImage(SB), R8
@@ -256,17 +262,7 @@ TEXT ·oddEntry(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	PUSHQ R12
 	SUBQ $40, SP
 	MOVQ CX, R12
-	MOVQ DX, SI
-	LEAQ ·systemTable(SB), DI
-	MOVL $120, CX
-	REP
-	MOVSB
-	MOVQ ·systemTable+96(SB), SI
-	LEAQ ·bootServices(SB), DI
-	MOVQ DI, ·systemTable+96(SB)
-	MOVL $376, CX
-	REP
-	MOVSB
+	CALL ·copyTables(SB)
 	XORL AX, AX
 	MOVQ AX, ·systemTable+48(SB) // ConIn
 	MOVQ AX, ·systemTable+64(SB) // ConOut
