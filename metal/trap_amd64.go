@@ -12,17 +12,30 @@ type trapFrame struct {
 	cpu                                  [6]uint64 // [error code,] ip, cs, flags, sp, ss
 }
 
+// exception returns the exception's number, the CPU's part of the frame from ip on, and the error
+// code.
+func (f *trapFrame) exception() (vector uintptr, frame []uint64, code uint64) {
+	_, vectors, _, _, _ := addresses()
+	vector = (uintptr(f.stub)-vectors)/vectorStride - 1
+	switch vector {
+	case 8, 10, 11, 12, 13, 14, 17, 21, 29, 30: // the CPU pushed an error code
+		return vector, f.cpu[1:], f.cpu[0]
+	}
+	return vector, f.cpu[:], 0
+}
+
+// take gives a thread the registers that it had at an exception.
+func (r *registers) take(f *trapFrame, frame []uint64) {
+	r.ax, r.bx, r.cx, r.dx, r.si, r.di, r.bp = f.ax, f.bx, f.cx, f.dx, f.si, f.di, f.bp
+	r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15 = f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14, f.r15
+	r.ip, r.flags, r.sp = frame[0], frame[2], frame[3]
+}
+
 // trap handles an exception: in the program it becomes the signal that Linux would
 // send; in the kernel it ends the program. So it does in the program while it blocks the signal,
 // as in its handler: Linux ends a program that faults so (kernel/signal.c, force_sig).
 func trap(f *trapFrame) {
-	_, vectors, _, _, _ := addresses()
-	vector := (uintptr(f.stub)-vectors)/vectorStride - 1
-	frame, code := f.cpu[:], uint64(0)
-	switch vector {
-	case 8, 10, 11, 12, 13, 14, 17, 21, 29, 30: // the CPU pushed an error code
-		frame, code = f.cpu[1:], f.cpu[0]
-	}
+	vector, frame, code := f.exception()
 	c := getCore()
 	t := at[thread](c.thread)
 	fault := uint64(0)
@@ -32,9 +45,7 @@ func trap(f *trapFrame) {
 	signal, signalCode := signalFor(vector, code)
 	inProgram := c.inKernel == 0
 	if inProgram && signal != 0 && t.mask>>(signal-1)&1 == 0 {
-		t.ax, t.bx, t.cx, t.dx, t.si, t.di, t.bp = f.ax, f.bx, f.cx, f.dx, f.si, f.di, f.bp
-		t.r8, t.r9, t.r10, t.r11, t.r12, t.r13, t.r14, t.r15 = f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14, f.r15
-		t.ip, t.flags, t.sp = frame[0], frame[2], frame[3]
+		t.take(f, frame)
 		c.inKernel = 1
 		if deliver(t, signal, signalCode, fault, code, uint64(vector)) {
 			return
