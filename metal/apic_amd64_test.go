@@ -154,3 +154,175 @@ func TestReachPending(t *testing.T) {
 		}
 	}
 }
+
+// simulatedAPIC is a processor with a local APIC, whose registers are in a page, or are model-specific ones.
+type simulatedAPIC struct {
+	*simulated
+	core   *core
+	page   *[1024]uint32
+	x2APIC bool
+}
+
+// newAPIC makes one. Registers have their offset as value.
+func newAPIC(t *testing.T, x2APIC bool) *simulatedAPIC {
+	a := &simulatedAPIC{simulated: newSimulated(t, seeded(1)), core: new(core), page: new([1024]uint32), x2APIC: x2APIC}
+	lend(a.simulated, a.core)
+	page := lend(a.simulated, a.page)
+	a.memory = append(a.memory, simulatedMemory{from: 0x7FFF_FFFF_0000, to: 0x7FFF_FFFF_1000, at: page})
+	a.msr[simGS] = uint64(address(a.core))
+	a.core.self = address(a.core)
+	a.msr[0x1B] = 0xFEE0_0800
+	if x2APIC {
+		a.msr[0x1B] |= 0x400
+		a.core.x2APIC = 0x400
+	}
+	a.cpuid = features(0, 0, 0, 0) // its initial APIC ID is 5AH
+	for offset := range uint32(0x400) {
+		if x2APIC {
+			a.msr[0x800+offset>>4] = uint64(offset &^ 15)
+		} else {
+			a.page[offset] = offset * 4
+		}
+	}
+	a.changes = nil
+	return a
+}
+
+func (a *simulatedAPIC) register(offset uint32) uint64 {
+	if a.x2APIC {
+		return a.msr[0x800+offset>>4]
+	}
+	return uint64(a.page[offset/4])
+}
+
+// wantOnly checks that no registers but some have been changed.
+func (a *simulatedAPIC) wantOnly(what string, want map[uint32]uint64) {
+	a.t.Helper()
+	for offset := uint32(0); offset < 0x400; offset += 16 {
+		v, ok := want[offset]
+		if !ok {
+			v = uint64(offset)
+		}
+		if got := a.register(offset); got != v {
+			a.t.Errorf("%s (x2APIC %v): register %#x is %#x, want %#x", what, a.x2APIC, offset, got, v)
+		}
+	}
+}
+
+// TestAPIC: what is read from and written to a local APIC (Intel SDM volume 3, 11.4 to 11.9), in x2APIC mode, too (11.12), which QEMU
+// does not emulate.
+func TestAPIC(t *testing.T) {
+	needPlainCode(t)
+	for _, x2APIC := range []bool{false, true} {
+		a := newAPIC(t, x2APIC)
+		c := uint64(address(a.core))
+		id := uint64(0x20) // x2APIC's has 32 bits
+		if !x2APIC {
+			a.page[0x20/4], id = 0xAB00_0000, 0xAB
+		}
+		kept := map[uint32]uint64{0x20: a.register(0x20)}
+		a.core.x2APIC = 1234
+		a.goCall(enterAPIC, c)
+		mode := map[bool]uint64{true: 0x400}[x2APIC]
+		if a.core.apicID != id || a.core.x2APIC != mode || a.core.firmware.spuriousVector != 0xF0 || a.core.firmware.taskPriority != 0x80 {
+			t.Errorf("x2APIC %v: ID %#x, %#x; %#x, %#x", x2APIC, a.core.apicID, a.core.x2APIC, a.core.firmware.spuriousVector, a.core.firmware.taskPriority)
+		}
+		kept[0xF0], kept[0x80] = 0x1FF, 0
+		a.wantOnly("enterAPIC", kept)
+		a.goCall(leaveAPIC, c)
+		delete(kept, 0xF0)
+		delete(kept, 0x80)
+		a.wantOnly("leaveAPIC", kept)
+		a.core.apicID = 0
+		a.goCall(identifyUnfit, c)
+		if want := map[bool]uint64{false: 0x5A, true: 0x20}[x2APIC]; a.core.apicID != want {
+			t.Errorf("x2APIC %v: the ID of a processor that is not to take part is %#x", x2APIC, a.core.apicID)
+		}
+		a.wantOnly("identifyUnfit", kept)
+
+		to := new(core)
+		lend(a.simulated, to)
+		to.apicID = 0x97
+		for _, send := range []struct {
+			name    string
+			f       any
+			arg     uint64
+			command uint64
+		}{
+			{"wake", sendWake, uint64(address(to)), 0x40F0}, {"NMI", reach, uint64(address(to)), 0x4400}, {"INIT", sendINIT, 0x97, 0x4500},
+		} {
+			waits := 0
+			if !x2APIC {
+				a.page[0x300/4], a.page[0x310/4] = 0x1000, 0
+			}
+			a.before = func() { // the APIC is busy at first
+				if a.function() == "pause" && !x2APIC {
+					if waits++; waits == 3 {
+						a.page[0x300/4] = 0
+					}
+					if a.page[0x310/4] != 0 {
+						t.Errorf("%s: a command while one is pending", send.name)
+					}
+				}
+			}
+			a.goCall(send.f, send.arg)
+			a.before = nil
+			if x2APIC {
+				kept[0x300] = 0x97_0000_0000 | send.command
+			} else {
+				kept[0x300], kept[0x310] = send.command, 0x9700_0000
+				if waits != 3 {
+					t.Errorf("%s: it waited %d times", send.name, waits)
+				}
+			}
+			a.wantOnly(send.name, kept)
+		}
+		if to.nmisSent != 1 {
+			t.Errorf("%d NMIs sent", to.nmisSent)
+		}
+	}
+}
+
+// TestMapAPIC: the page of registers is mapped as a device's, where IA32_APIC_BASE says, if the APIC is on and there is memory for tables.
+func TestMapAPIC(t *testing.T) {
+	needPlainCode(t)
+	defer func(use Memory) { bootCore, rootTable, regionCount, memoryUse = core{}, 0, 0, use }(memoryUse)
+	for _, c := range []struct {
+		name string
+		base uint64
+		room uintptr
+		want bool
+	}{{"on", 0x12_FEE0_0900, 4, true}, {"off", 0xFEE0_0100, 4, false}, {"no memory for tables", 0xFEE0_0900, 1, false}} {
+		bootCore = core{}
+		a := newAPIC(t, false)
+		for _, p := range []any{&bootCore, &rootTable} {
+			switch p := p.(type) {
+			case *core:
+				lend(a.simulated, p)
+			case *uintptr:
+				lend(a.simulated, p)
+			}
+		}
+		lend(a.simulated, &regionCount)
+		lend(a.simulated, &regions)
+		lend(a.simulated, &memoryUse)
+		lend(a.simulated, &noExecute)
+		memory := new([8 * pageSize]byte)
+		lend(a.simulated, memory)
+		base := (address(memory) + pageSize - 1) &^ (pageSize - 1)
+		regions[0], regionCount = region{low: base, high: base + c.room*pageSize}, 1
+		rootTable = allocPages(1)
+		a.msr[0x1B] = c.base
+		a.page[0x20/4] = 0x0700_0000
+		a.calls["zero"] = func() {} // the memory is new
+		if got := a.goCall(mapAPIC)&0xFF != 0; got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if !c.want {
+			continue
+		}
+		if e := *entryFor(0x7FFF_FFFF_0000, 12); e != 0x12_FEE0_0000|0x1B|noExecute || bootCore.apicID != 7 {
+			t.Errorf("%s: entry %#x, ID %#x", c.name, e, bootCore.apicID)
+		}
+	}
+}

@@ -37,6 +37,8 @@ type simulatedKernel struct {
 	area   *[2 * pageSize]byte
 	abort  uint64 // end of the stack of NMIs
 	stack  uint64 // of the program
+
+	kernelFS, trapFS, kernelSP uintptr // of the core
 }
 
 // programIP is where a program is, and goIP somewhere in the kernel's Go code: behind all assembly, as the program's is.
@@ -50,8 +52,8 @@ func newKernel(t *testing.T, random *rand.Rand) *simulatedKernel {
 	lend(k.simulated, k.thread)
 	lend(k.simulated, &ending)
 	c.self, c.thread = address(c), address(k.thread)
-	c.kernelSP = address(&c.kernelStack) + kernelStackSize
-	c.kernelFS, c.trapFS = uintptr(random.Uint64()>>17), uintptr(random.Uint64()>>17)
+	k.kernelSP, k.kernelFS, k.trapFS = address(&c.kernelStack)+kernelStackSize, uintptr(random.Uint64()>>17), uintptr(random.Uint64()>>17)
+	c.kernelSP, c.kernelFS, c.trapFS = k.kernelSP, k.kernelFS, k.trapFS
 	c.codeSelector, c.dataSelector = 0x38, 0x40
 	c.nmis, c.nmisSent = 6, 6
 	c.xcr0 = 7
@@ -131,7 +133,7 @@ func callSystem(t *testing.T, n int) (instructions int) {
 	k.reg[simCX], k.reg[11], k.ip = programIP, k.flags, programIP
 	want := k.program()
 	k.calls["syscall"] = func() {
-		k.wantKernel(k.core.kernelFS, k.core.kernelSP)
+		k.wantKernel(k.kernelFS, k.kernelSP)
 		if r := &k.thread.registers; r.saved() != want.reg || r.ip != programIP || r.flags != want.flags || k.core.inKernel != 1 {
 			t.Errorf("the system call has the registers %x, want %x", r.saved(), want.reg)
 		}
@@ -183,7 +185,7 @@ func interruptProgram(t *testing.T, xcr0 uint64, n int) (instructions int) {
 	k.stopAt(k.ip)
 	want := k.program()
 	k.calls["giveUpBoot"] = func() {
-		k.wantKernel(k.core.kernelFS, k.core.kernelSP)
+		k.wantKernel(k.kernelFS, k.kernelSP)
 		r := &k.thread.registers
 		if r.saved() != want.reg || r.ip != want.ip || r.flags != want.flags || k.core.inKernel != 1 || k.inNMI {
 			t.Errorf("the thread has the registers %x, flags %#x, want %x, %#x", r.saved(), r.flags, want.reg, want.flags)
@@ -241,8 +243,8 @@ func TestNMI(t *testing.T) {
 		want, got := k.program(), ""
 		for _, name := range []string{"stop", "giveUpBoot"} {
 			k.calls[name] = func() {
-				k.wantKernel(k.core.kernelFS, k.core.kernelSP)
-				if k.selector[1] != k.core.codeSelector || k.selector[2] != k.core.dataSelector || k.flags != flagsOfHandler || k.inNMI || k.core.inKernel != 1 {
+				k.wantKernel(k.kernelFS, k.kernelSP)
+				if k.selector[1] != 0x38 || k.selector[2] != 0x40 || k.flags != flagsOfHandler || k.inNMI || k.core.inKernel != 1 {
 					t.Errorf("%s: flags %#x, selectors %x", c.name, k.flags, k.selector)
 				}
 				got, k.done = name, true
@@ -272,7 +274,7 @@ func TestTrapFrame(t *testing.T) {
 			if sp := k.reg[simSP]; sp%16 != 0 {
 				t.Errorf("exception %d: the stack is not aligned: %#x", vector, sp)
 			}
-			k.wantKernel(k.core.trapFS, uintptr(k.reg[simSP]))
+			k.wantKernel(k.trapFS, uintptr(k.reg[simSP]))
 			k.byteAt(k.load(k.reg[simSP], 8), int(unsafe.Sizeof(trapFrame{}))-8)
 			f := at[trapFrame](uintptr(k.load(k.reg[simSP], 8)))
 			got := [16]uint64{f.ax, f.cx, f.dx, f.bx, f.cpu[4], f.bp, f.si, f.di, f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14, f.r15}
@@ -309,7 +311,7 @@ func TestHandlerRegisters(t *testing.T) {
 		k.stopAt(programIP + 7)
 		want := newKernel(t, random).program()
 		want.reg[simSP], want.ip, want.fs, want.gs = k.stack-64, programIP+7, 0xC0_0012_3458, k.msr[simGS]
-		want.cs, want.ss = k.core.codeSelector, k.core.dataSelector
+		want.cs, want.ss = 0x38, 0x40
 		k.calls["trap"] = func() {
 			r := &k.thread.registers
 			r.ax, r.cx, r.dx, r.bx, r.sp, r.bp, r.si, r.di = want.reg[0], want.reg[1], want.reg[2], want.reg[3], want.reg[4], want.reg[5], want.reg[6], want.reg[7]

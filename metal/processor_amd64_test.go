@@ -4,7 +4,9 @@ package metal
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -46,6 +48,7 @@ type simulated struct {
 	inNMI    bool // no other NMI comes
 	done     bool
 	seen     []string // instructions that do nothing else here
+	changes  []string // of control and model-specific registers
 
 	in  byte // what IN reads
 	out []byte
@@ -132,6 +135,26 @@ func (s *simulated) run(ip uintptr) {
 			s.step()
 		}
 	}
+}
+
+// goCall calls a function in Go with words as arguments, as compiled code does, and returns the word that it returns. A function that
+// takes no notice of the test's -cover and -race is at hand only without them.
+func (s *simulated) goCall(f any, args ...uint64) uint64 {
+	s.t.Helper()
+	g, tls := new([16]uint64), new([2]uint64)
+	lend(s, tls)
+	tls[0] = lend(s, g)
+	s.msr[simFS] = uint64(address(tls)) + 8
+	s.reg[14], s.vector[15], s.flags = tls[0], [32]byte{}, s.flags&^simDF
+	const back = 0x1234_5678
+	s.stopAt(back)
+	s.reg[simSP] = s.stack(0) - 512
+	s.push(back)
+	for i, v := range args {
+		s.reg[[]int{simAX, simBX, simCX, simDI, simSI}[i]] = v
+	}
+	s.run(reflect.ValueOf(f).Pointer())
+	return s.reg[simAX]
 }
 
 // stopAt makes the processor stop at an address.
@@ -316,6 +339,17 @@ func (s *simulated) setFlags(v uint64, size int, carry, overflow bool) {
 	}
 }
 
+func (s *simulated) changed(format string, args ...any) {
+	s.changes = append(s.changes, fmt.Sprintf(format, args...))
+}
+
+// needXSAVE faults where XGETBV and XSETBV do: without CR4.OSXSAVE, and for other registers than XCR0.
+func (s *simulated) needXSAVE() {
+	if s.reg[simCX]&0xFFFF_FFFF != 0 || s.cr[4]&(1<<18) == 0 {
+		s.fault("register %d with CR4 %#x", s.reg[simCX], s.cr[4])
+	}
+}
+
 // needVectors faults where vector instructions are off (volume 3, 2.5).
 func (s *simulated) needVectors() {
 	if s.cr[0]&(1<<2|1<<3) != 0 || s.cr[4]&(1<<9) == 0 {
@@ -331,12 +365,21 @@ func (s *simulated) step() {
 	}
 	next := s.ip + uint64(i.Len)
 	a, b := s.operand(i, 0, next), s.operand(i, 1, next)
+	if to, done := s.conditional(i, a, b, next); done {
+		s.ip = to
+		return
+	}
 	switch i.Op {
-	case x86asm.MOV:
+	case x86asm.MOV, x86asm.MOVZX:
 		a.set(b.get())
+		if a.register >= x86asm.CR0 && a.register <= x86asm.CR8 {
+			s.changed("%v %#x", a.register, b.get())
+		}
+	case x86asm.NOP:
 	case x86asm.LEA:
 		a.set(b.address)
-	case x86asm.ADD, x86asm.SUB, x86asm.CMP, x86asm.INC, x86asm.AND, x86asm.TEST, x86asm.OR, x86asm.XOR, x86asm.SHL, x86asm.SHR, x86asm.BT:
+	case x86asm.ADD, x86asm.SUB, x86asm.CMP, x86asm.INC, x86asm.AND, x86asm.TEST, x86asm.OR, x86asm.XOR, x86asm.SHL, x86asm.SHR,
+		x86asm.BT, x86asm.BTS, x86asm.BTR, x86asm.NOT, x86asm.NEG, x86asm.IMUL, x86asm.MUL, x86asm.DIV, x86asm.DEC, x86asm.SBB:
 		s.calculate(i.Op, a, b)
 	case x86asm.XCHG:
 		x, y := a.get(), b.get()
@@ -376,10 +419,6 @@ func (s *simulated) step() {
 		s.reg[simSP], s.selector[2] = sp, ss
 	case x86asm.JMP:
 		next = a.get()
-	case x86asm.JE, x86asm.JNE, x86asm.JB, x86asm.JAE, x86asm.JBE, x86asm.JA, x86asm.JGE, x86asm.JL, x86asm.JG, x86asm.JLE:
-		if s.holds(i.Op) {
-			next = a.get()
-		}
 	case x86asm.CLI:
 		s.flags &^= simIF
 	case x86asm.STI:
@@ -399,6 +438,7 @@ func (s *simulated) step() {
 		s.seen = append(s.seen, fmt.Sprintf("IN %#x", s.reg[simDX]&0xFFFF))
 	case x86asm.HLT, x86asm.WBINVD, x86asm.PAUSE:
 		s.seen = append(s.seen, i.Op.String())
+		s.changed("%v", i.Op)
 	default:
 		s.system(i, a, b)
 	}
@@ -452,15 +492,72 @@ func (s *simulated) calculate(op x86asm.Op, a, b operand) {
 		a.set(x >> y)
 	case x86asm.BT:
 		s.flags = s.flags&^simCF | x>>y&1
+	case x86asm.BTS:
+		s.flags = s.flags&^simCF | x>>y&1
+		a.set(x | 1<<y)
+	case x86asm.BTR:
+		s.flags = s.flags&^simCF | x>>y&1
+		a.set(x &^ (1 << y))
+	case x86asm.NOT:
+		a.set(^x)
+	case x86asm.NEG:
+		s.setFlags(-x, size, x != 0, x == sign)
+		a.set(-x)
+	case x86asm.IMUL:
+		a.set(x * y)
+	case x86asm.SBB:
+		carry := s.flags & simCF
+		y &= mask
+		v := (x - y - carry) & mask
+		s.setFlags(v, size, x < y || x == y && carry != 0, (x^y)&(x^v)&sign != 0)
+		a.set(v)
+	case x86asm.MUL:
+		s.reg[simDX], s.reg[simAX] = bits.Mul64(s.reg[simAX], x)
+	case x86asm.DIV:
+		s.reg[simAX], s.reg[simDX] = bits.Div64(s.reg[simDX], s.reg[simAX], x)
 	}
 }
 
-func (s *simulated) holds(op x86asm.Op) bool {
-	below, zero, less := s.flags&simCF != 0, s.flags&simZF != 0, (s.flags&simSF != 0) != (s.flags&simOF != 0)
-	return map[x86asm.Op]bool{
-		x86asm.JE: zero, x86asm.JNE: !zero, x86asm.JB: below, x86asm.JAE: !below, x86asm.JBE: below || zero, x86asm.JA: !below && !zero,
-		x86asm.JL: less, x86asm.JGE: !less, x86asm.JLE: less || zero, x86asm.JG: !less && !zero,
-	}[op]
+// holds says whether a condition holds that is in the name of an instruction, behind J, SET or CMOV.
+func (s *simulated) holds(condition string) (holds, known bool) {
+	below, zero, sign := s.flags&simCF != 0, s.flags&simZF != 0, s.flags&simSF != 0
+	less := sign != (s.flags&simOF != 0)
+	holds, known = map[string]bool{"E": zero, "B": below, "BE": below || zero, "L": less, "LE": less || zero, "S": sign}[condition]
+	if !known {
+		opposite := map[string]string{"NE": "E", "AE": "B", "A": "BE", "GE": "L", "G": "LE", "NS": "S"}[condition]
+		if opposite == "" {
+			return false, false
+		}
+		holds, known = s.holds(opposite)
+		holds = !holds
+	}
+	return holds, known
+}
+
+// conditional executes an instruction that depends on a condition, and returns where it goes; false if it is another.
+func (s *simulated) conditional(i x86asm.Inst, a, b operand, next uint64) (uint64, bool) {
+	name := i.Op.String()
+	for _, kind := range []string{"J", "SET", "CMOV"} {
+		condition, is := strings.CutPrefix(name, kind)
+		holds, known := s.holds(condition)
+		if !is || !known {
+			continue
+		}
+		switch {
+		case kind == "SET" && holds:
+			a.set(1)
+		case kind == "SET":
+			a.set(0)
+		case kind == "CMOV" && holds:
+			a.set(b.get())
+		case kind == "CMOV":
+			a.set(a.get())
+		case holds:
+			next = a.get()
+		}
+		return next, true
+	}
+	return next, false
 }
 
 // system executes an instruction that reads or writes registers other than general ones.
@@ -473,15 +570,12 @@ func (s *simulated) system(i x86asm.Inst, a, b operand) {
 		split(s.msr[uint32(r[simCX])])
 	case x86asm.WRMSR:
 		s.msr[uint32(r[simCX])] = wide
+		s.changed("MSR %#x %#x", r[simCX]&0xFFFF_FFFF, wide)
 	case x86asm.XGETBV:
-		if r[simCX]&0xFFFF_FFFF != 0 {
-			s.fault("XGETBV of register %d", r[simCX])
-		}
+		s.needXSAVE()
 		split(s.xcr0)
 	case x86asm.XSETBV:
-		if r[simCX]&0xFFFF_FFFF != 0 {
-			s.fault("XSETBV of register %d", r[simCX])
-		}
+		s.needXSAVE()
 		s.xcr0 = wide
 	case x86asm.CPUID:
 		v := s.cpuid(r[simAX]&0xFFFF_FFFF, r[simCX]&0xFFFF_FFFF)
