@@ -44,11 +44,14 @@ type simulated struct {
 	open     func()            // is called where an interrupt may come
 	before   func()            // is called before each instruction
 	executed int
+	limit    int  // of instructions
 	shadow   bool // STI was the last instruction
 	inNMI    bool // no other NMI comes
 	done     bool
 	seen     []string // instructions that do nothing else here
 	changes  []string // of control and model-specific registers
+
+	ticks, tick uint64 // the time-stamp counter, and what each look at it adds
 
 	in  byte // what IN reads
 	out []byte
@@ -80,7 +83,7 @@ const (
 
 // newSimulated makes a processor with random values in most registers.
 func newSimulated(t *testing.T, random *rand.Rand) *simulated {
-	s := &simulated{t: t, msr: map[uint32]uint64{}, calls: map[string]func(){}, places: map[uint64]func(){}, mxcsr: 0x9FC0, fcw: 0x27F}
+	s := &simulated{t: t, msr: map[uint32]uint64{}, calls: map[string]func(){}, places: map[uint64]func(){}, mxcsr: 0x9FC0, fcw: 0x27F, limit: 2000}
 	for i := range s.reg {
 		s.reg[i] = random.Uint64()
 	}
@@ -116,7 +119,7 @@ func (s *simulated) run(ip uintptr) {
 	s.t.Helper()
 	s.ip, s.done, s.executed = uint64(ip), false, 0
 	for !s.done {
-		if s.executed++; s.executed > 2000 {
+		if s.executed++; s.executed > s.limit {
 			s.t.Fatalf("it does not end: %s", s.where())
 		}
 		if s.flags&simIF != 0 && !s.shadow && s.open != nil {
@@ -365,6 +368,11 @@ func (s *simulated) step() {
 	}
 	next := s.ip + uint64(i.Len)
 	a, b := s.operand(i, 0, next), s.operand(i, 1, next)
+	if c := s.operand(i, 2, next); i.Op == x86asm.IMUL && i.Args[2] != nil {
+		a.set(b.get() * c.get())
+		s.ip = next
+		return
+	}
 	if to, done := s.conditional(i, a, b, next); done {
 		s.ip = to
 		return
@@ -454,6 +462,9 @@ func (s *simulated) needLock(i x86asm.Inst) {
 // calculate executes an instruction that sets flags.
 func (s *simulated) calculate(op x86asm.Op, a, b operand) {
 	x, y, size := a.get(), b.get(), a.size
+	if (op == x86asm.MUL || op == x86asm.DIV) && size != 8 {
+		s.fault("%v of %d bytes", op, size)
+	}
 	mask := ^uint64(0) >> (64 - 8*size)
 	sign := uint64(1) << (8*size - 1)
 	switch op {
@@ -566,6 +577,9 @@ func (s *simulated) system(i x86asm.Inst, a, b operand) {
 	wide := r[simDX]<<32 | r[simAX]&0xFFFF_FFFF
 	split := func(v uint64) { r[simAX], r[simDX] = v&0xFFFF_FFFF, v>>32 }
 	switch i.Op {
+	case x86asm.RDTSC:
+		split(s.ticks)
+		s.ticks += s.tick
 	case x86asm.RDMSR:
 		split(s.msr[uint32(r[simCX])])
 	case x86asm.WRMSR:
