@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -160,6 +161,24 @@ func (s *simulated) goCall(f any, args ...uint64) uint64 {
 	return s.reg[simAX]
 }
 
+// lendConstants gives the processor the program's constants, among which the compiler's tables are.
+func (s *simulated) lendConstants() {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	name, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(maps)) {
+		var from, to uint64
+		if _, err := fmt.Sscanf(line, "%x-%x r--p", &from, &to); err == nil && strings.HasSuffix(line, name+"\n") {
+			s.memory = append(s.memory, simulatedMemory{from: from, to: to, at: from})
+		}
+	}
+}
+
 // stopAt makes the processor stop at an address.
 func (s *simulated) stopAt(ip uint64) { s.places[ip] = func() { s.done = true } }
 
@@ -245,6 +264,8 @@ func number(r x86asm.Reg) (n, size int) {
 		return int(r - x86asm.AX), 2
 	case r >= x86asm.AL && r <= x86asm.BL:
 		return int(r - x86asm.AL), 1
+	case r >= x86asm.SPB && r <= x86asm.R15B:
+		return int(r-x86asm.SPB) + simSP, 1
 	}
 	return -1, 8
 }

@@ -109,3 +109,128 @@ code addresses on the stack, less the image's base:
 		}
 	}
 }
+
+// TestTrap: an exception of the program is a signal to it, if it can have one, with the page fault's address from CR2; all others end it.
+func TestTrap(t *testing.T) {
+	needPlainCode(t)
+	_, vectors, _, _, _ := addresses()
+	for _, c := range []struct {
+		name                   string
+		vector                 uint64
+		inKernel, signal, mask uint64
+		delivered              bool
+		want                   string
+	}{
+		{"page fault", 14, 0, 11, 0, true, "deliver"},
+		{"divide error", 0, 0, 8, 0, true, "deliver"},
+		{"others are blocked", 14, 0, 11, ^uint64(1 << 10), true, "deliver"},
+		{"blocked", 14, 0, 11, 1 << 10, true, "crash"},
+		{"no handler", 14, 0, 11, 0, false, "deliver crash"},
+		{"in the kernel", 14, 1, 11, 0, true, "crash"},
+		{"no signal", 8, 0, 0, 0, true, "crash"},
+	} {
+		s := newSimulated(t, seeded(1))
+		core, th, f := new(core), new(thread), new(trapFrame)
+		s.msr[simGS] = lend(s, core)
+		core.self, core.thread, core.inKernel = address(core), address(th), c.inKernel
+		lend(s, th)
+		lend(s, f)
+		n := numbered()
+		f.ax, f.r15, f.stub = n.ax, n.r15, uint64(vectors)+5*(c.vector+1)
+		frame, code, fault := f.cpu[:5], uint64(0), uint64(0)
+		if c.vector != 0 {
+			frame, code, f.cpu[0] = f.cpu[1:], 6, 6
+		}
+		frame[0], frame[2], frame[3] = n.ip, n.flags, n.sp
+		th.mask = c.mask
+		if s.cr[2] = 0x1234_5678_9ABC; c.vector == 14 {
+			fault = s.cr[2]
+		}
+		var did []string
+		s.lendConstants()
+		s.calls["deliver"] = func() {
+			did = append(did, "deliver")
+			if got, want := s.arguments(6), fmt.Sprint([]uint64{uint64(address(th)), c.signal, 1, fault, code, c.vector}); got != want || core.inKernel != 1 || th.ip != n.ip || th.r15 != n.r15 {
+				t.Errorf("%s: deliver%s, want %s; thread %+v", c.name, got, want, th.registers)
+			}
+			s.reg[simAX] = map[bool]uint64{true: 1}[c.delivered]
+		}
+		s.calls["crash"] = func() {
+			did = append(did, "crash")
+			s.reg[simDI] = 0  // the frame's capacity
+			s.reg[10] &= 0xFF // a bool
+			want := []uint64{uint64(address(f)), uint64(address(&frame[0])), uint64(len(frame)), 0, c.vector, code, fault, 1 - c.inKernel, uint64(core.self)}
+			if c.vector == 0 {
+				want[2] = 6
+			}
+			if got := s.arguments(9); got != fmt.Sprint(want) {
+				t.Errorf("%s: crash%s, want %d", c.name, got, want)
+			}
+		}
+		s.goCall(trap, uint64(address(f)))
+		if got := strings.Join(did, " "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestCrash: the first exception is what printCrash prints, when the program has ended; a second one of the boot processor, which may
+// be printing, only returns to the firmware, and after that it halts.
+func TestCrash(t *testing.T) {
+	needPlainCode(t)
+	defer func() { bootCrashes, endClaimed = 0, 0; crashed.core, crashed.program = 0, 0 }()
+	for _, c := range []struct {
+		name    string
+		boot    bool
+		crashes int
+		claimed uint64
+		want    string
+	}{
+		{"boot processor", true, 0, 0, "beginEnd stop"}, {"another", false, 5, 0, "beginEnd stop"}, {"at the end", true, 0, 1, "stop"},
+		{"while printing", true, 1, 1, "leave"}, {"again", true, 2, 1, "halt"}, {"and again", true, 3, 1, "halt"},
+	} {
+		for _, inProgram := range []uint64{0, 1} {
+			s := newSimulated(t, seeded(1))
+			other := new(core)
+			if c.boot {
+				other = &bootCore
+			}
+			lend(s, other)
+			lend(s, &bootCrashes)
+			lend(s, &endClaimed)
+			lend(s, &crashed)
+			frame := &[6]uint64{}
+			lend(s, frame)
+			bootCrashes, endClaimed = c.crashes, c.claimed
+			crashed.core, crashed.frame, crashed.vector, crashed.cpu, crashed.code, crashed.fault, crashed.program = 0, 0, 0, 0, 0, 0, 0
+			var did []string
+			for name, want := range map[string]string{"beginEnd": fmt.Sprint([]uint64{1<<63 | 21, 134}), "leave": fmt.Sprint([]uint64{1<<63 | 21, 134}), "stop": "", "halt": ""} {
+				s.calls[name] = func() {
+					did = append(did, name)
+					if want != "" && s.arguments(2) != want {
+						t.Errorf("%s: %s%s, want %s", c.name, name, s.arguments(2), want)
+					}
+					s.done = name != "beginEnd"
+				}
+			}
+			s.reg[8], s.reg[9], s.reg[10], s.reg[11] = 6, 0x4567, inProgram, uint64(address(other))
+			s.goCall(crash, 0x1111, uint64(address(frame)), 5, 6, 14)
+			if got := strings.Join(did, " "); got != c.want {
+				t.Errorf("%s: %s, want %s", c.name, got, c.want)
+			}
+			if c.claimed == 0 && (crashed.core != address(other) || crashed.frame != 0x1111 || crashed.vector != 14 || crashed.cpu != address(frame) ||
+				crashed.code != 6 || crashed.fault != 0x4567 || crashed.program != inProgram) || c.claimed != 0 && crashed.core != 0 {
+				t.Errorf("%s: %+v", c.name, crashed)
+			}
+		}
+	}
+}
+
+// arguments returns the first n words of the arguments of a function in Go.
+func (s *simulated) arguments(n int) string {
+	var v []uint64
+	for _, r := range []int{simAX, simBX, simCX, simDI, simSI, 8, 9, 10, 11}[:n] {
+		v = append(v, s.reg[r])
+	}
+	return fmt.Sprint(v)
+}
