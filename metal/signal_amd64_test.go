@@ -119,3 +119,35 @@ func TestTake(t *testing.T) {
 		t.Error("the frame has another size")
 	}
 }
+
+// TestCallRegisters: where the number, the arguments and the result of a system call are (syscall(2)), and what begins or repeats one.
+func TestCallRegisters(t *testing.T) {
+	r := numbered()
+	a, b, c, d, e := r.arguments()
+	if got, want := [7]uint64{r.callNumber(), uint64(a), uint64(b), uint64(c), uint64(d), uint64(e), uint64(r.sixthArgument())}, [7]uint64{r.ax, r.di, r.si, r.dx, r.r10, r.r8, r.r9}; got != want {
+		t.Errorf("number and arguments %d, want %d", got, want)
+	}
+	for name, c := range map[string]struct {
+		do   func(r *registers)
+		want func(r *registers)
+	}{
+		"result":   {func(r *registers) { r.setResult(r.result() + 30) }, func(r *registers) { r.ax = 44 }},
+		"stack":    {func(r *registers) { r.setStackPointer(99) }, func(r *registers) { r.sp = 99 }},
+		"TLS":      {func(r *registers) { r.setTLS(99) }, func(r *registers) { r.fs = 99 }},
+		"repeated": {func(r *registers) { r.repeatCall(98) }, func(r *registers) { r.ax, r.ip = 98, 15 }}, // SYSCALL is 0F 05
+		"begun":    {func(r *registers) { r.begin(97, 96) }, func(r *registers) { r.ip, r.sp, r.flags = 97, 96, 2 }},
+	} {
+		got, want := numbered(), numbered()
+		c.do(&got)
+		if c.want(&want); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	th := &thread{registers: numbered()}
+	for code, want := range map[uintptr]uint64{0x1001: errno(einval), 0x1002: 0, 0x1003: errno(einval)} { // ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS
+		th.fs = 1
+		if got := archPrctl(th, code, 0x5000); got != want || (th.fs == 0x5000) != (want == 0) {
+			t.Errorf("arch_prctl %#x: %#x, FS %#x", code, got, th.fs)
+		}
+	}
+}
