@@ -225,7 +225,7 @@
 // firmware's, or have a certain size. That there are protocols for other processors, files,
 // graphics, random numbers.
 //
-// Untested, as QEMU 7.2 emulates neither: a local APIC in x2APIC mode, and control-flow enforcement
+// Untested on a machine, as QEMU 7.2 emulates neither: a local APIC in x2APIC mode, and control-flow enforcement
 // (CET), of which the kernel turns shadow stacks off in its own world.
 //
 // # The end

@@ -368,9 +368,9 @@ type simulatedFirmware struct {
 
 const (
 	firmwareCR3   = 0x5000
-	lackingCPU    = 0xF000_0000_0010 // where OutputString is
+	outputString  = 0xF000_0000_0010 // where OutputString is
 	firmwareIP    = 0xF000_0000_0020
-	kernelWorking = 0x8000_0000_0030 // where the firmware's function is
+	theirFunction = 0x8000_0000_0030 // where the firmware's function is
 )
 
 // newFirmware makes one that is about to call the kernel: with vector instructions on or off, and DF set,
@@ -386,7 +386,7 @@ func newFirmware(t *testing.T, random *rand.Rand, c *core) *simulatedFirmware {
 	lend(s, &f.system)
 	lend(s, &f.output)
 	f.system.conOut = address(&f.output)
-	f.output.outputString = lackingCPU
+	f.output.outputString = outputString
 	s.cr = [9]uint64{0: 0x8001_0030 | random.Uint64()&0xE, 3: firmwareCR3, 4: 0x0010_00E8 | random.Uint64()&0x600} // MP, EM, TS; OSFXSR, OSXMMEXCPT
 	f.stack = s.stack(firmwareCR3) - 1024
 	s.reg[simSP] = f.stack
@@ -562,23 +562,28 @@ func TestOtherProcessors(t *testing.T) {
 // EFI_UNSUPPORTED (Intel SDM volume 2, CPUID; UEFI 2.10, appendix D).
 func TestRefused(t *testing.T) {
 	const line = "This program needs a processor with CMOV, CMPXCHG8B, FXSR, SSE2, SYSCALL and TSC, and this one lacks one of them.\r\n\x00"
-	for _, bit := range []int{4, 8, 15, 24, 25, 26, 11, -11} { // TSC, CX8, CMOV, FXSR, SSE, SSE2; SYSCALL
-		f := newFirmware(t, seeded(bit&63), new(core))
+	for _, c := range []struct {
+		leaf    uint64
+		bit     int
+		console bool
+	}{
+		{1, 4, true}, {1, 8, true}, {1, 15, true}, {1, 24, true}, {1, 25, true}, {1, 26, true}, // TSC, CX8, CMOV, FXSR, SSE, SSE2
+		{0x8000_0001, 11, true}, {0x8000_0001, 11, false}, {1, 26, false}, // SYSCALL
+	} {
+		f := newFirmware(t, seeded(c.bit), new(core))
 		with := f.cpuid
-		f.cpuid = func(leaf, sub uint64) [4]uint64 {
-			v := with(leaf, sub)
-			if v[3] &^= 1 << (bit & 31); leaf == 1 && (bit == 11 || bit == -11) || leaf != 1 && bit != 11 && bit != -11 {
-				v = with(leaf, sub)
-			} else if bit == -11 {
-				v[3] = 0
+		f.cpuid = func(leaf, subleaf uint64) [4]uint64 {
+			v := with(leaf, subleaf)
+			if leaf == c.leaf {
+				v[3] &^= 1 << c.bit
 			}
 			return v
 		}
-		if bit == -11 {
+		if !c.console {
 			f.system.conOut = 0
 		}
 		said := ""
-		f.places[lackingCPU] = func() {
+		f.places[outputString] = func() {
 			if f.reg[simCX] != uint64(f.system.conOut) || (f.reg[simSP]+8)%16 != 0 || f.reg[simSP] > f.stack-8-32-8 {
 				t.Errorf("OutputString of %#x with SP %#x", f.reg[simCX], f.reg[simSP])
 			}
@@ -594,8 +599,8 @@ func TestRefused(t *testing.T) {
 		f.reg[simDX] = uint64(address(&f.system))
 		cr := f.cr
 		f.run(codeOf(entry))
-		if got := f.protected(); got != want || f.cr != cr || f.reg[simAX] != 0x8000_0000_0000_0003 || said != line && f.system.conOut != 0 {
-			t.Errorf("without bit %d: status %#x, %q; the firmware has %x, had %x", bit, f.reg[simAX], said, got, want)
+		if got := f.protected(); got != want || f.cr != cr || f.reg[simAX] != 0x8000_0000_0000_0003 || c.console != (said == line) {
+			t.Errorf("without bit %d of leaf %#x: status %#x, %q; the firmware has %x, had %x", c.bit, c.leaf, f.reg[simAX], said, got, want)
 		}
 	}
 }
@@ -666,7 +671,7 @@ func callSimulated(t *testing.T, n int, open, changes bool) {
 			s.fault("an interrupt comes in %+v", s.world())
 		}
 	}
-	s.places[kernelWorking] = func() {
+	s.places[theirFunction] = func() {
 		sp := s.reg[simSP]
 		got := [10]uintptr{uintptr(s.reg[simCX]), uintptr(s.reg[simDX]), uintptr(s.reg[8]), uintptr(s.reg[9])}
 		for i := 4; i < 10; i++ {
@@ -698,7 +703,7 @@ func callSimulated(t *testing.T, n int, open, changes bool) {
 	s.stopAt(back)
 	s.reg[simSP] = kernel
 	s.store(kernel, 8, back)
-	s.store(kernel+8, 8, kernelWorking)
+	s.store(kernel+8, 8, theirFunction)
 	s.store(kernel+16, 8, uint64(address(args)))
 	s.flags = 2
 	s.run(codeOf(callFirmware))

@@ -141,8 +141,8 @@ func (s *simulated) run(ip uintptr) {
 	}
 }
 
-// goCall calls a function in Go with words as arguments, as compiled code does, and returns the word that it returns. A function that
-// takes no notice of the test's -cover and -race is at hand only without them.
+// goCall calls a function in Go with words as arguments, as compiled code does (ABIInternal), and returns the word that
+// it returns. Of what that calls, the functions of calls are the test's. See needPlainCode.
 func (s *simulated) goCall(f any, args ...uint64) uint64 {
 	s.t.Helper()
 	g, tls := new([16]uint64), new([2]uint64)
