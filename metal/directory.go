@@ -217,6 +217,9 @@ func readlinkat(directory, name uintptr) uint64 {
 }
 
 func unlinkat(directory, name, flags uintptr) uint64 {
+	if flags&^removeDirectory != 0 {
+		return errno(einval)
+	}
 	e := source.find(directory, name)
 	if e == 0 {
 		e = source.remove(flags)
@@ -225,11 +228,9 @@ func unlinkat(directory, name, flags uintptr) uint64 {
 	return errno(e)
 }
 
+const removeDirectory = 0x200 // AT_REMOVEDIR
+
 func (p *place) remove(flags uintptr) (e uint64) {
-	const removeDirectory = 0x200
-	if flags&^removeDirectory != 0 {
-		return einval
-	}
 	switch {
 	case p.last == lastName:
 	case flags == 0:
@@ -395,12 +396,10 @@ func isUnlinked(inode uint64) bool {
 
 // removeUnlinked deletes a file without a name when its last descriptor has been closed.
 func removeUnlinked(f *file) {
-	number := f.unlinked
-	f.unlinked = 0
 	if isOpenInode(f.inode) {
 		return
 	}
-	handle, e := openHandle(volumes[f.volume].root, unlinkedName(number), efiFileModeRead|efiFileModeWrite, 0)
+	handle, e := openHandle(volumes[f.volume].root, unlinkedName(f.unlinked), efiFileModeRead|efiFileModeWrite, 0)
 	if e == 0 {
 		firmware(at[efiFile](handle).delete, handle)
 	}
@@ -426,12 +425,14 @@ func renameat(oldDirectory, oldName, newDirectory, newName, flags uintptr) uint6
 	return errno(e)
 }
 
-// rename renames source to target.
+// rename renames source to target, and has Linux's order of what can be wrong.
 func rename(noReplace bool) (e uint64) {
-	if source.volume != target.volume {
+	switch {
+	case source.volume != target.volume:
 		return exdev
-	}
-	if source.last != lastName || target.last != lastName {
+	case source.last == lastName && target.last != lastName && noReplace:
+		return eexist
+	case source.last != lastName || target.last != lastName:
 		return ebusy
 	}
 	info, e := source.info()
@@ -440,51 +441,63 @@ func rename(noReplace bool) (e uint64) {
 	}
 	directory, inode := info.isDirectory(), source.inodeOf(info)
 	oldKey := inodeKey(source.inode, &info.name[0], info.nameSize())
-	if !directory && (source.slash || target.slash) {
+	info, e = target.info()
+	there := e == 0
+	onDirectory, replaced, freed, same := info.isDirectory(), target.inodeOf(info), info.physicalSize, sameName(info, &target)
+	switch {
+	case !there && e != enoent:
+		return e
+	case there && noReplace:
+		return eexist
+	case !directory && (source.slash || target.slash):
 		return enotdir
 	}
 	if e = absolutePath(target.parent); e != 0 {
 		return e
 	}
-	if _, end := followPath(source.volume, inode); directory && end != 0 {
+	if _, end := followPath(target.volume, inode); directory && end != 0 {
 		return einval
+	}
+	if e = absolutePath(source.parent); e != 0 {
+		return e
+	}
+	if _, end := followPath(source.volume, replaced); there && end != 0 {
+		return enotempty
 	}
 	aside := false
-	info, e = target.info()
 	switch {
-	case e == enoent && target.impossible:
+	case !there && target.impossible:
 		return einval
-	case e == enoent:
-		e = 0
-	case e != 0:
-		return e
-	case noReplace:
-		return eexist
-	case target.inodeOf(info) == inode:
-		if sameName(info, &target) {
-			return 0
-		}
+	case !there:
+	case replaced == inode && same:
+		return 0
+	case replaced == inode:
 		aside = true // the firmware changes no name that differs in capitals only
+	case onDirectory && !directory:
+		return eisdir
+	case !onDirectory && directory:
+		return enotdir
 	default:
-		freed := info.physicalSize
-		if e = replaceable(info, directory); e != 0 {
+		if e = target.replace(freed); e != 0 {
 			return e
 		}
-		if e = target.roomForNames(freed); e != 0 {
-			return e
-		}
-		info, e = target.info()
-		if e == 0 {
-			e = target.delete(info)
-		}
-	}
-	if e != 0 {
-		return e
 	}
 	if e = target.roomForNames(0); e != 0 {
 		return e
 	}
 	return setName(oldKey, aside)
+}
+
+// replace deletes what is at the place, if there is room for another name when its clusters are free.
+func (p *place) replace(freed uint64) (e uint64) {
+	if e = p.roomForNames(freed); e != 0 {
+		return e
+	}
+	info, e := p.info()
+	if e != 0 {
+		return e
+	}
+	return p.delete(info)
 }
 
 // sameName reports whether a file has exactly the name of a place.
@@ -495,27 +508,6 @@ func sameName(info *namedInfo, p *place) bool {
 		}
 	}
 	return info.nameSize() == p.size
-}
-
-// replaceable says whether what is at target may be replaced by a file or a directory.
-func replaceable(info *namedInfo, directory bool) (e uint64) {
-	switch {
-	case info.isDirectory() && !directory:
-		return eisdir
-	case !info.isDirectory() && directory:
-		return enotdir
-	}
-	if !directory {
-		return 0
-	}
-	inode := target.inodeOf(info)
-	if e = absolutePath(source.parent); e != 0 {
-		return e
-	}
-	if _, end := followPath(source.volume, inode); end != 0 {
-		return enotempty
-	}
-	return 0
 }
 
 // roomForNames checks that a directory can grow: EDK2's driver removes the old name before it

@@ -146,19 +146,26 @@ func getInfo(handle uintptr) (info *namedInfo, e uint64) {
 	return &infoBuffer, statusErrno(status)
 }
 
-// setInfo writes what getInfo has read and the caller has changed. Times of 0 leave those of
-// the file as they are (13.5.16), except that EDK2's driver sets the modification to now: that
-// is passed, and has to be a date, which a file need not have.
+// setInfo writes what getInfo has read and the caller has changed.
 func setInfo(handle uintptr, info *namedInfo) (e uint64) {
-	info.create = efiTime{}
-	if info.modification != (efiTime{}) {
-		clampDate(&info.modification)
-	}
-	size := unsafe.Sizeof(efiFileInfo{}) + uintptr(info.nameSize()+1)*2
-	info.size = uint64(size)
+	size := info.complete()
 	return statusErrno(firmware(at[efiFile](handle).setInfo, handle, address(&fileInfoGUID), size, address(info)))
 }
 
+// complete makes what SetInfo takes, and returns its size. Times of 0 leave those of the file as
+// they are (13.5.16), except that EDK2's driver sets the modification to now: that is passed, and
+// has to be a date, which a file need not have.
+func (i *namedInfo) complete() (size uintptr) {
+	i.create = efiTime{}
+	if i.modification != (efiTime{}) {
+		clampDate(&i.modification)
+	}
+	size = unsafe.Sizeof(efiFileInfo{}) + uintptr(i.nameSize()+1)*2
+	i.size = uint64(size)
+	return size
+}
+
+// closeHandle cannot fail (13.5.2).
 func closeHandle(handle uintptr) { firmware(at[efiFile](handle).close, handle) }
 
 // Linux open flags (asm-generic/fcntl.h).
@@ -203,6 +210,9 @@ func openat(directory, name, flags uintptr) uint64 {
 
 // openFile opens what is at the place, or creates it, into a free descriptor.
 func (p *place) openFile(f *file, flags uintptr) (e uint64) {
+	if flags&oCreate != 0 && p.last == lastName && p.slash {
+		return eisdir // also where there is none
+	}
 	change := flags&oAccess != 0 || flags&oTruncate != 0
 	handle, e := p.open(efiFileModeRead, 0)
 	if e == enoent && flags&oCreate != 0 {
@@ -260,8 +270,6 @@ func (p *place) create(attributes uint64) (handle uintptr, e uint64) {
 	switch {
 	case p.last != lastName: // of a directory that has been removed
 		return 0, enoent
-	case p.slash && attributes&efiFileDirectory == 0:
-		return 0, eisdir
 	case p.impossible:
 		return 0, einval
 	}
@@ -273,9 +281,8 @@ func closeFile(fd uintptr) uint64 {
 		return errno(ebadf)
 	}
 	f := &files[fd]
-	e := uint64(0)
 	if f.handle != 0 {
-		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
+		closeHandle(f.handle)
 	}
 	kind := f.kind
 	if kind == kindPipe {
@@ -293,7 +300,7 @@ func closeFile(fd uintptr) uint64 {
 	if f.unlinked != 0 {
 		removeUnlinked(f)
 	}
-	return errno(e)
+	return 0
 }
 
 func read(t *thread, fd, p, n uintptr) uint64 {
@@ -326,16 +333,7 @@ func write(fd, p, n uintptr) uint64 {
 		return uint64(n)
 	case kindVCS:
 		return errno(ebadf)
-	case kindFile:
-		if f.flags&oAppend != 0 {
-			info, e := getInfo(f.handle)
-			if e != 0 {
-				return errno(e)
-			}
-			f.offset = info.fileSize
-		}
-		return transferNext(f, p, n, true)
-	case kindFramebuffer:
+	case kindFile, kindFramebuffer:
 		return transferNext(f, p, n, true)
 	case kindDirectory:
 		return errno(ebadf)
@@ -344,7 +342,7 @@ func write(fd, p, n uintptr) uint64 {
 }
 
 func pread(t *thread, fd, p, n, offset uintptr) uint64 {
-	if isOpen(fd) && files[fd].kind == kindVCS {
+	if isOpen(fd) && files[fd].kind == kindVCS && int64(offset) >= 0 {
 		return vcsRead(t, fd, p, n, offset)
 	}
 	return positioned(fd, p, n, offset, false)
@@ -353,36 +351,45 @@ func pread(t *thread, fd, p, n, offset uintptr) uint64 {
 func pwrite(fd, p, n, offset uintptr) uint64 { return positioned(fd, p, n, offset, true) }
 
 func positioned(fd, p, n, offset uintptr, out bool) uint64 {
-	if !isOpen(fd) {
-		return errno(ebadf)
-	}
 	switch {
+	case int64(offset) < 0:
+		return errno(einval)
+	case !isOpen(fd):
+		return errno(ebadf)
 	case files[fd].kind == kindDirectory && out:
 		return errno(ebadf) // no directory is open for writing
 	case files[fd].kind == kindDirectory:
 		return errno(eisdir)
 	case files[fd].kind != kindFile && files[fd].kind != kindFramebuffer:
 		return errno(espipe)
-	case int64(offset) < 0:
-		return errno(einval)
 	}
-	return transfer(&files[fd], p, n, uint64(offset), out)
+	result, _ := transfer(&files[fd], p, n, uint64(offset), out)
+	return result
 }
 
 // transferNext reads or writes a file at the descriptor's offset, and moves that on.
 func transferNext(f *file, p, n uintptr, out bool) uint64 {
-	result := transfer(f, p, n, f.offset, out)
+	result, end := transfer(f, p, n, f.offset, out)
 	if int64(result) > 0 {
-		f.offset += result
+		f.offset = end
 	}
 	return result
 }
 
-// transfer reads or writes a file from an offset on. If an error comes after some bytes
-// were transferred, it returns their number; the error will come again with the next call.
-func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
+// transfer reads or writes a file from an offset on, and returns where that has ended. If an error
+// comes after some bytes were transferred, it returns their number; the error will come again with
+// the next call. With O_APPEND any write is one at the end, also pwrite's, as on Linux.
+func transfer(f *file, p, n uintptr, offset uint64, out bool) (result, end uint64) {
 	if f.kind == kindFramebuffer {
-		return fbTransfer(f, p, n, offset, out)
+		result = fbTransfer(f, p, n, offset, out)
+		return result, offset + result
+	}
+	if out && f.flags&oAppend != 0 {
+		info, e := getInfo(f.handle)
+		if e != 0 {
+			return errno(e), 0
+		}
+		offset = info.fileSize
 	}
 	done, e := transferChunks(f, p, n, offset, out)
 	if e == 0 && out && f.flags&oDataSync != 0 {
@@ -391,9 +398,9 @@ func transfer(f *file, p, n uintptr, offset uint64, out bool) uint64 {
 		}
 	}
 	if done == 0 && e != 0 {
-		return errno(e)
+		return errno(e), 0
 	}
-	return done
+	return done, offset + done
 }
 
 // maxFileSize is FAT's, the file system of a boot volume.
@@ -506,6 +513,9 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
+	if whence > hole {
+		return errno(einval)
+	}
 	f := &files[fd]
 	if f.kind == kindDirectory && offset == 0 && whence == set { // rewind
 		if status := firmware(at[efiFile](f.handle).setPosition, f.handle, 0); status != efiSuccess {
@@ -521,9 +531,6 @@ func lseek(fd, offset, whence uintptr) uint64 {
 	}
 	if f.kind != kindFile {
 		return errno(espipe)
-	}
-	if whence > hole {
-		return errno(einval)
 	}
 	info, e := getInfo(f.handle)
 	if e != 0 {
@@ -611,11 +618,14 @@ func flushWritten(inode uint64) (e uint64) {
 }
 
 func ftruncate(fd, size uintptr) uint64 {
+	if int64(size) < 0 {
+		return errno(einval)
+	}
 	if !isOpen(fd) {
 		return errno(ebadf)
 	}
 	f := &files[fd]
-	if f.kind != kindFile || f.flags&oAccess == 0 || int64(size) < 0 {
+	if f.kind != kindFile || f.flags&oAccess == 0 {
 		return errno(einval)
 	}
 	f.dirty = true

@@ -507,10 +507,12 @@ func TestFiles(t *testing.T) {
 	expect(t, b, "strange", "holes", "names", "files", "volumes", "volumes")
 }
 
-// TestBrokenFiles: what the firmware's driver of a volume answers when it fails is a Linux error, and nothing is lost.
+// TestBrokenFiles: what the firmware's driver of a volume answers when it fails is a Linux error, and nothing is lost, nor left open.
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
-	expect(t, newBench(t, application(t, 0), 8<<20, "broken"), "broken")
+	b := newBench(t, application(t, 0), 8<<20, "broken", "memory", "broken", "memory")
+	expect(t, b, "broken", "memory", "broken", "memory")
+	wantNothingLost(t, b.Out.String(), 2)
 }
 
 // prepareStrange puts files on the volume and changes their directory entries by hand.

@@ -70,7 +70,10 @@ func fstatat(directory, name, p, flags uintptr) uint64 {
 	if flags&^(atSymlinkNoFollow|atNoAutomount|atEmptyPath) != 0 {
 		return errno(einval)
 	}
-	if flags&atEmptyPath != 0 && *at[byte](name) == 0 {
+	switch empty := flags&atEmptyPath != 0 && *at[byte](name) == 0; {
+	case empty && uintptr(int32(directory)) == atFDCWD:
+		name = address(&here)
+	case empty:
 		return fstat(uintptr(uint32(directory)), p)
 	}
 	if kind := deviceKind(name); kind != kindClosed {
@@ -93,6 +96,8 @@ func fstatat(directory, name, p, flags uintptr) uint64 {
 	source.leave()
 	return errno(e)
 }
+
+var here = [2]byte{'.'} // a path
 
 // Flags of calls with names (fcntl.h). There are no links, and nothing is mounted by itself.
 const (
@@ -191,32 +196,38 @@ func fchownat(directory, name, uid, gid uintptr) uint64 {
 // utimensat sets the times of access and modification by path, or of a descriptor if name is 0.
 func utimensat(directory, name, times, flags uintptr) uint64 {
 	const now, omit = 1<<30 - 1, 1<<30 - 2
-	if flags&^(atSymlinkNoFollow|atEmptyPath) != 0 {
-		return errno(einval)
-	}
 	var access, modification timespec
 	modification.nsec = now
 	access.nsec = now
 	if times != 0 {
 		access, modification = *at[timespec](times), *at[timespec](times + unsafe.Sizeof(access))
 	}
+	if access.nsec == omit && modification.nsec == omit {
+		return 0 // whatever the name is
+	}
+	if flags&^(atSymlinkNoFollow|atEmptyPath) != 0 {
+		return errno(einval)
+	}
+	wrong := false
 	for _, t := range [...]*timespec{&access, &modification} {
 		if t.nsec == now {
 			ns := nanotime() + bootTime
 			*t = timespec{ns / 1e9, ns % 1e9}
 		}
-		if t.nsec < 0 || t.nsec >= 1e9 && t.nsec != omit {
-			return errno(einval)
-		}
-	}
-	if access.nsec == omit && modification.nsec == omit {
-		return 0
+		wrong = wrong || t.nsec < 0 || t.nsec >= 1e9 && t.nsec != omit
 	}
 	if name == 0 || flags&atEmptyPath != 0 && *at[byte](name) == 0 {
-		return errno(touchDescriptor(uintptr(uint32(directory)), access, modification))
+		fd := uintptr(uint32(directory))
+		if isOpen(fd) && wrong {
+			return errno(einval)
+		}
+		return errno(touchDescriptor(fd, access, modification))
 	}
 	info, e := source.existing(directory, name)
-	if e == 0 {
+	switch {
+	case e == 0 && wrong:
+		e = einval
+	case e == 0:
 		e = source.touch(source.inodeOf(info), access, modification)
 	}
 	source.leave()
@@ -263,14 +274,19 @@ func touch(handle uintptr, readOnly uint64, access, modification timespec) (e ui
 		return e
 	}
 	info.attribute |= readOnly
-	if modification.nsec < 1e9 {
-		info.modification = efiDate(modification.sec)
-	}
-	info.lastAccess = efiTime{}
-	if access.nsec < 1e9 {
-		info.lastAccess = efiDate(access.sec)
-	}
+	info.setTimes(access, modification)
 	return setInfo(handle, info)
+}
+
+// setTimes changes the times that are no UTIME_OMIT. EDK2's driver ignores that of access.
+func (i *namedInfo) setTimes(access, modification timespec) {
+	if modification.nsec < 1e9 {
+		i.modification = efiDate(modification.sec)
+	}
+	i.lastAccess = efiTime{}
+	if access.nsec < 1e9 {
+		i.lastAccess = efiDate(access.sec)
+	}
 }
 
 // statfs is struct statfs (asm-generic/statfs.h).
@@ -306,8 +322,11 @@ func fstatfs(fd, p uintptr) uint64 {
 func storeStatfs(p, handle uintptr) (e uint64) {
 	const msdos, readOnly = 0x4d44, 1
 	info, e := volumeInfo(handle)
-	if e != 0 || info.blockSize == 0 {
-		return max(e, eio)
+	if e == 0 && info.blockSize == 0 {
+		e = eio
+	}
+	if e != 0 {
+		return e
 	}
 	s := at[statfs](p)
 	*s = statfs{typ: msdos, blockSize: int64(info.blockSize), fragmentSize: int64(info.blockSize), nameLength: maxName * 6}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -176,6 +177,7 @@ func unlinkOpen(name string) error {
 // The functions of EFI_FILE_PROTOCOL (UEFI 2.10, 13.5), by their place in it.
 const (
 	fileOpen        = 1
+	fileClose       = 2
 	fileDelete      = 3
 	fileRead        = 4
 	fileWrite       = 5
@@ -206,7 +208,11 @@ func broken([]string) error {
 	if err != nil {
 		return err
 	}
-	through, err := syscall.Open(brokenName, syscall.O_RDWR|syscall.O_SYNC|syscall.O_APPEND, 0)
+	through, err := syscall.Open(brokenName, syscall.O_RDWR|syscall.O_SYNC, 0)
+	if err != nil {
+		return err
+	}
+	appends, err := syscall.Open(brokenName, syscall.O_WRONLY|syscall.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
@@ -214,7 +220,15 @@ func broken([]string) error {
 	if err != nil {
 		return err
 	}
-	f := &brokenFiles{fd: fd, through: through, directory: directory}
+	reads, err := syscall.Open(brokenName, syscall.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	inside, err := syscall.Open(brokenFolder+"/INSIDE", syscall.O_RDWR|syscall.O_CREAT, 0o666)
+	if err != nil {
+		return err
+	}
+	f := &brokenFiles{fd: fd, through: through, appends: appends, directory: directory, reads: reads, inside: inside}
 	root := *(**[11]uintptr)(unsafe.Pointer(&metalVolumes[0].root))
 	problems := 0
 	for _, o := range f.operations() {
@@ -222,12 +236,12 @@ func broken([]string) error {
 			switch {
 			case want == syscall.ENOENT && o.name == "symlink":
 				want = syscall.EPERM // nothing has the name
-			case want == syscall.EINVAL && (o.function == fileOpen && o.name != "fchdir" || o.name == "rename, of a new name"):
+			case want == syscall.EINVAL && (o.function == fileOpen && o.name != "fchdir" || strings.HasPrefix(o.name, "rename, of a new name")):
 				want = syscall.ENAMETOOLONG // as EDK2's driver means it, when the name is the only argument that can be wrong
 			case o.function == fileDelete:
 				want = syscall.EIO // the specification has no errors, only a warning
 			}
-			if err := whileFails(root[o.function], status, o.call); err != want {
+			if err := whileFileFails(root, o.function, 1<<63|status, o.call); err != want {
 				problems++
 				fmt.Printf("%s: status %d: %v, want %v\n", o.name, status, err, want)
 			}
@@ -239,23 +253,68 @@ func broken([]string) error {
 	if problems > 0 {
 		return fmt.Errorf("%d wrong errors", problems)
 	}
-	// A read that begins at the end fails on firmware that follows 13.5.4; it is no error.
-	const deviceError = 7
-	for _, at := range []int64{5, 6, 1e6} {
-		err := whileFails(root[fileRead], deviceError, func() error {
-			n, err := syscall.Pread(fd, f.b[:5], at)
+	if err := f.special(root); err != nil {
+		return err
+	}
+	for _, err := range []error{syscall.Close(directory), syscall.Close(fd), syscall.Close(through), syscall.Close(appends), syscall.Close(reads), syscall.Close(inside), os.Remove(brokenName), os.RemoveAll(brokenFolder), os.Remove(brokenReadOnly)} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// special makes the calls that do not just pass an error on.
+func (f *brokenFiles) special(root *[11]uintptr) error {
+	const deviceError, warnDeleteFailure, nothingDone = 1<<63 | 7, 2, 0
+	read := func(at int64) func() error {
+		return func() error {
+			n, err := syscall.Pread(f.fd, f.b[:5], at)
 			if err == nil && n != 0 {
 				err = fmt.Errorf("%d bytes", n)
 			}
 			return err
-		})
-		if err != nil {
-			return fmt.Errorf("a read of five bytes at %d: %w", at, err)
 		}
 	}
-	for _, err := range []error{syscall.Close(directory), syscall.Close(fd), syscall.Close(through), os.Remove(brokenName), os.Remove(brokenFolder), os.Remove(brokenReadOnly)} {
+	sync := func() error { return syscall.Fsync(f.reads) }
+	write := func() error { _, err := syscall.Pwrite(f.fd, []byte("whole"), 0); return err }
+	for _, c := range []struct {
+		name     string
+		before   func() error
+		function int
+		status   uint64
+		call     func() error
+		want     error
+	}{
+		// A read that begins at the end fails on firmware that follows 13.5.4; it is no error.
+		{"read at the end", nil, fileRead, deviceError, read(5), nil},
+		{"read behind the end", nil, fileRead, deviceError, read(6), nil},
+		{"read far behind the end", nil, fileRead, deviceError, read(1e6), nil},
+		{"read the last byte", nil, fileRead, deviceError, read(4), syscall.EIO},
+		{"read through", nil, fileFlush, deviceError, func() error { _, err := syscall.Pread(f.through, f.b[:5], 0); return err }, nil},
+		{"fsync of what others have not written", sync, fileFlush, deviceError, sync, nil},
+		{"fsync of what another has written", write, fileFlush, deviceError, sync, syscall.EIO},
+		{"fsync of what another has written and synced", func() error { return errors.Join(write(), syscall.Fsync(f.fd)) }, fileFlush, deviceError, sync, nil},
+		{"fsync of what another has made shorter", func() error { return errors.Join(sync(), syscall.Ftruncate(f.fd, 5)) }, fileFlush, deviceError, sync, syscall.EIO},
+		{"fsync after sync", func() error { err := write(); syscall.Sync(); return err }, fileFlush, deviceError, sync, nil},
+		{"grow beyond the volume", nil, fileWrite, deviceError, func() error { return syscall.Ftruncate(f.fd, 1<<30) }, syscall.ENOSPC}, // without a write
+		{"grow where nothing is written", nil, fileWrite, nothingDone, func() error { return syscall.Ftruncate(f.fd, 100) }, syscall.ENOSPC},
+		{"unlink what cannot be deleted", nil, fileDelete, warnDeleteFailure, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EACCES},
+		{"unlink", nil, fileDelete, deviceError, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EIO},
+		{"rmdir what cannot be deleted", nil, fileDelete, warnDeleteFailure, func() error { return syscall.Rmdir(brokenFolder) }, syscall.ENOTEMPTY},
+	} {
+		err := os.WriteFile(brokenFolder+"/CLOSED", nil, 0o666)
+		if err == nil && c.before != nil {
+			err = c.before()
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("before %s: %w", c.name, err)
+		}
+		if err := whileFileFails(root, c.function, c.status, c.call); err != c.want {
+			return fmt.Errorf("%s: %w, want %v", c.name, err, c.want)
+		}
+		if err := asBefore(); err != nil {
+			return fmt.Errorf("after %s: %w", c.name, err)
 		}
 	}
 	return nil
@@ -266,6 +325,24 @@ func whileFails(function uintptr, status uint64, call func() error) error {
 	code := *(**[11]byte)(unsafe.Pointer(&function))
 	whole := *code
 	overwrite(function, 1<<63|status)
+	err := call()
+	*code = whole
+	return err
+}
+
+// whileFileFails makes a call while a function of EFI_FILE_PROTOCOL returns a status and does nothing, except that Delete closes the
+// file, as it does whatever it returns (13.5.3).
+func whileFileFails(root *[11]uintptr, function int, status uint64, call func() error) error {
+	code := *(**[32]byte)(unsafe.Pointer(&root[function]))
+	whole := *code
+	switch {
+	case function == fileDelete:
+		overwriteAfter(root[function], root[fileClose], status)
+	case status == 0:
+		overwriteCount(root[function], 0) // the buffer's size
+	default:
+		overwrite(root[function], status)
+	}
 	err := call()
 	*code = whole
 	return err
@@ -288,9 +365,10 @@ func asBefore() error {
 	return nil
 }
 
-// brokenFiles are the open descriptors, of the file, of the file with O_SYNC, and of the root, and room for what calls store.
+// brokenFiles are the open descriptors: of the file, of the file with O_SYNC, with O_APPEND and for reading, of the root, and of a
+// file in the folder; and room for what calls store.
 type brokenFiles struct {
-	fd, through, directory int
+	fd, through, appends, reads, directory, inside int
 
 	b      [4096]byte
 	stat   syscall.Stat_t
@@ -304,6 +382,24 @@ func (f *brokenFiles) list() error {
 	}
 	_, err := syscall.ReadDirent(f.directory, f.b[:])
 	return err
+}
+
+// renameFolder renames the folder, in which a file is open, and reads that.
+func (f *brokenFiles) renameFolder() error {
+	err := syscall.Rename(brokenFolder, brokenOther)
+	if _, unreadable := syscall.Pread(f.inside, f.b[:1], 0); unreadable != nil {
+		return unreadable
+	}
+	return err
+}
+
+// touch sets the times of a descriptor.
+func (f *brokenFiles) touch() error {
+	var times [2]syscall.Timespec
+	if _, _, e := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(f.reads), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); e != 0 {
+		return e
+	}
+	return nil
 }
 
 // fileOperation is a call that needs a function of EFI_FILE_PROTOCOL.
@@ -338,6 +434,7 @@ func (f *brokenFiles) operations() []fileOperation {
 		{fileRead, "list a folder", f.list},
 		{fileWrite, "write", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 0); return err }},
 		{fileWrite, "write behind the end", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 100); return err }},
+		{fileWrite, "write at the end", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 5); return err }},
 		{fileWrite, "grow", func() error { return syscall.Ftruncate(f.fd, 100) }},
 		{fileSetPosition, "read from a place", func() error { _, err := syscall.Pread(f.fd, f.b[:3], 1); return err }},
 		{fileSetPosition, "write to a place", func() error { _, err := syscall.Pwrite(f.fd, []byte("h"), 1); return err }},
@@ -350,11 +447,20 @@ func (f *brokenFiles) operations() []fileOperation {
 		{fileGetInfo, "seek from the end", func() error { _, err := syscall.Seek(f.fd, 0, 2); return err }},
 		{fileGetInfo, "truncate, of its information", func() error { return syscall.Ftruncate(f.fd, 1) }},
 		{fileGetInfo, "statfs", func() error { return syscall.Statfs(brokenName, &f.statfs) }},
-		{fileGetInfo, "append", func() error { _, err := syscall.Write(f.through, []byte("more")); return err }},
+		{fileGetInfo, "append", func() error { _, err := syscall.Write(f.appends, []byte("more")); return err }},
 		{fileGetInfo, "rmdir, of its information", func() error { return syscall.Rmdir(brokenFolder) }},
 		{fileGetInfo, "chdir, of its information", func() error { return syscall.Chdir(brokenFolder) }},
 		{fileGetInfo, "chmod, of what it was", func() error { return syscall.Chmod(brokenName, 0o444) }},
 		{fileGetInfo, "utimes, of what they were", func() error { return syscall.UtimesNano(brokenName, make([]syscall.Timespec, 2)) }},
+		{fileGetInfo, "fstatfs", func() error { return syscall.Fstatfs(f.fd, &f.statfs) }},
+		{fileGetInfo, "write, of its information", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 0); return err }},
+		{fileGetInfo, "access, of its information", func() error { return syscall.Access(brokenName, 0) }},
+		{fileGetInfo, "fchmod, of what it was", func() error { return syscall.Fchmod(f.fd, 0o444) }},
+		{fileGetInfo, "utimes of a descriptor, of what they were", f.touch},
+		{fileSetInfo, "fchmod", func() error { return syscall.Fchmod(f.fd, 0o444) }},
+		{fileSetInfo, "utimes of a descriptor", f.touch},
+		{fileSetInfo, "open, of its size", func() error { return openAndClose(brokenName, syscall.O_RDWR|syscall.O_TRUNC) }},
+		{fileSetInfo, "rename, of a new name of a folder", f.renameFolder},
 		{fileSetInfo, "truncate by name", func() error { return syscall.Truncate(brokenName, 1) }},
 		{fileSetInfo, "rename a read-only file", func() error { return syscall.Rename(brokenReadOnly, brokenOther) }},
 		{fileSetInfo, "unlink a read-only file", func() error { return syscall.Unlink(brokenReadOnly) }},

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"runtime"
 	"strings"
@@ -18,7 +19,7 @@ import (
 func calls([]string) error {
 	runtime.LockOSThread()
 	unix.Umask(0o022)
-	for _, err := range []error{os.MkdirAll("calls/folder/full", 0o755), os.Mkdir("calls/empty", 0o755), os.WriteFile("calls/file", []byte("hello"), 0o644), os.Chdir("calls")} {
+	for _, err := range []error{os.MkdirAll("calls/folder/full", 0o755), os.Mkdir("calls/empty", 0o755), os.WriteFile("calls/file", []byte("hello"), 0o644), os.WriteFile("calls/folder/in", nil, 0o644), os.Chdir("calls")} {
 		if err != nil {
 			return err
 		}
@@ -29,6 +30,7 @@ func calls([]string) error {
 	p.changing()
 	p.attributes()
 	p.removed()
+	p.sequence(1, 1000)
 	p.memory()
 	p.events()
 	p.threads()
@@ -135,11 +137,13 @@ func (p *prober) descriptors() {
 	p.call("pread behind the end", unix.SYS_PREAD64, both, b, 2, 40)
 	p.call("pread before the beginning", unix.SYS_PREAD64, both, b, 2, -1)
 	p.call("pread no file", unix.SYS_PREAD64, noFile, b, 2, 0)
+	p.call("pread no file before the beginning", unix.SYS_PREAD64, noFile, b, 2, -1)
 	p.call("pread a pipe", unix.SYS_PREAD64, pipe[0], b, 2, 0)
 	p.call("pread a folder", unix.SYS_PREAD64, folder, b, 2, 0)
 	p.call("pread what is for writing", unix.SYS_PREAD64, writes, b, 2, 0)
 	p.call("pwrite", unix.SYS_PWRITE64, both, b, 2, 3)
 	p.call("pwrite before the beginning", unix.SYS_PWRITE64, both, b, 2, -1)
+	p.call("pwrite a pipe before the beginning", unix.SYS_PWRITE64, pipe[1], b, 2, -1)
 	p.call("pwrite a pipe", unix.SYS_PWRITE64, pipe[1], b, 2, 0)
 	p.call("pwrite what is for reading", unix.SYS_PWRITE64, reads, b, 2, 0)
 	p.call("pwrite no file", unix.SYS_PWRITE64, noFile, b, 2, 0)
@@ -151,14 +155,26 @@ func (p *prober) descriptors() {
 	p.call("lseek far before the end", unix.SYS_LSEEK, both, -100, unix.SEEK_END)
 	p.call("lseek from no place", unix.SYS_LSEEK, both, 0, 9)
 	p.call("lseek a pipe", unix.SYS_LSEEK, pipe[0], 0, unix.SEEK_CUR)
+	p.call("lseek a pipe from no place", unix.SYS_LSEEK, pipe[0], 0, 9)
+	p.call("lseek a folder from no place", unix.SYS_LSEEK, folder, 0, 9)
+	p.call("lseek from behind the last place", unix.SYS_LSEEK, both, 0, unix.SEEK_HOLE+1)
+	p.call("lseek no file from no place", unix.SYS_LSEEK, noFile, 0, 9)
 	p.call("lseek no file", unix.SYS_LSEEK, noFile, 0, unix.SEEK_CUR)
 	p.call("lseek a folder to its beginning", unix.SYS_LSEEK, folder, 0, unix.SEEK_SET)
 	p.call("lseek to data", unix.SYS_LSEEK, both, 1, unix.SEEK_DATA)
 	p.call("lseek to a hole", unix.SYS_LSEEK, both, 1, unix.SEEK_HOLE)
+	p.call("lseek to data at the end", unix.SYS_LSEEK, both, 7, unix.SEEK_DATA)
+	p.call("lseek to a hole before the end", unix.SYS_LSEEK, both, 6, unix.SEEK_HOLE)
+	p.call("lseek to a hole at the end", unix.SYS_LSEEK, both, 7, unix.SEEK_HOLE)
 	p.call("lseek to data behind the end", unix.SYS_LSEEK, both, 100, unix.SEEK_DATA)
 	p.call("lseek to a hole behind the end", unix.SYS_LSEEK, both, 100, unix.SEEK_HOLE)
 
 	p.call("fstat no file", unix.SYS_FSTAT, noFile, b)
+	for _, fd := range []int{8191, 8192, 1 << 20, -1} { // metal has 8192
+		for _, nr := range []uintptr{unix.SYS_READ, unix.SYS_WRITE, unix.SYS_PREAD64, unix.SYS_LSEEK, unix.SYS_FSTAT, unix.SYS_FSYNC, unix.SYS_GETDENTS64, unix.SYS_FCHDIR, unix.SYS_FSTATFS, unix.SYS_FCHMOD} {
+			p.call(fmt.Sprintf("call %d of descriptor %d", nr, fd), nr, fd, b, 1)
+		}
+	}
 	p.flags("flags of reading", reads)
 	p.flags("flags of writing", writes)
 	p.flags("flags of appending", appends)
@@ -179,10 +195,12 @@ func (p *prober) descriptors() {
 	p.call("ftruncate what is for reading", unix.SYS_FTRUNCATE, reads, 1)
 	p.call("ftruncate a folder", unix.SYS_FTRUNCATE, folder, 1)
 	p.call("ftruncate a pipe", unix.SYS_FTRUNCATE, pipe[1], 1)
+	p.call("ftruncate no file to less than nothing", unix.SYS_FTRUNCATE, noFile, -1)
 	p.call("ftruncate no file", unix.SYS_FTRUNCATE, noFile, 1)
 	p.call("getdents of a file", unix.SYS_GETDENTS64, reads, b, 100)
 	p.call("getdents in one byte", unix.SYS_GETDENTS64, folder, b, 1)
 	p.call("getdents of no file", unix.SYS_GETDENTS64, noFile, b, 100)
+	p.large(both)
 	p.call("fsync", unix.SYS_FSYNC, both)
 	p.call("fsync no file", unix.SYS_FSYNC, noFile)
 	p.call("fsync a pipe", unix.SYS_FSYNC, pipe[0])
@@ -221,6 +239,22 @@ func (p *prober) descriptors() {
 	}
 }
 
+// large writes and reads more at once than metal asks the firmware for, and not a multiple of that.
+func (p *prober) large(fd int) {
+	text := make([]byte, 1<<20+5)
+	for i := range text {
+		text[i] = byte(i * 7 >> 3)
+	}
+	t := unsafe.Pointer(&text[0])
+	p.call("write a mebibyte", unix.SYS_PWRITE64, fd, t, len(text), 3)
+	clear(text)
+	for _, size := range []int{512<<10 - 1, 512 << 10, 512<<10 + 1, 1 << 20, len(text)} {
+		p.call(fmt.Sprintf("read %d bytes", size), unix.SYS_PREAD64, fd, t, size, 5)
+		fmt.Printf("they are %08x\n", crc32.ChecksumIEEE(text))
+	}
+	p.call("cut it", unix.SYS_FTRUNCATE, fd, 4)
+}
+
 // long is a longer name than there may be.
 var long = strings.Repeat("n", 300)
 
@@ -235,6 +269,9 @@ func (p *prober) opening() {
 	p.call("openat in a file", unix.SYS_OPENAT, at, "file/none", unix.O_RDONLY)
 	p.call("openat a file with a slash", unix.SYS_OPENAT, at, "file/", unix.O_RDONLY)
 	p.call("openat a new file with a slash", unix.SYS_OPENAT, at, "new/", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat a file that is there with a slash", unix.SYS_OPENAT, at, "file/", unix.O_RDONLY|unix.O_CREAT, 0o644)
+	p.call("openat a folder that must be new, with a slash", unix.SYS_OPENAT, at, "folder/", unix.O_RDONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
+	p.call("openat here, which must be new", unix.SYS_OPENAT, at, "./", unix.O_RDONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
 	p.call("openat a file as a folder", unix.SYS_OPENAT, at, "file", unix.O_RDONLY|unix.O_DIRECTORY)
 	p.call("openat a folder for writing", unix.SYS_OPENAT, at, "folder", unix.O_WRONLY)
 	p.call("openat a folder that is made", unix.SYS_OPENAT, at, "folder", unix.O_RDONLY|unix.O_CREAT, 0o644)
@@ -249,6 +286,10 @@ func (p *prober) opening() {
 
 	p.call("fstatat nothing", unix.SYS_NEWFSTATAT, at, "", b, 0)
 	p.call("fstatat nothing of a file", unix.SYS_NEWFSTATAT, file, "", b, unix.AT_EMPTY_PATH)
+	p.call("fstatat nothing of this folder", unix.SYS_NEWFSTATAT, at, "", b, unix.AT_EMPTY_PATH)
+	p.call("fstatat nothing of no file", unix.SYS_NEWFSTATAT, noFile, "", b, unix.AT_EMPTY_PATH)
+	p.call("fstatat a file, of a descriptor or not", unix.SYS_NEWFSTATAT, at, "file", b, unix.AT_EMPTY_PATH)
+	p.call("fstatat a file without mounting", unix.SYS_NEWFSTATAT, at, "file", b, unix.AT_NO_AUTOMOUNT)
 	p.call("fstatat none", unix.SYS_NEWFSTATAT, at, "none", b, 0)
 	p.call("fstatat in a file", unix.SYS_NEWFSTATAT, at, "file/none", b, 0)
 	p.call("fstatat a file with a slash", unix.SYS_NEWFSTATAT, at, "file/", b, 0)
@@ -281,12 +322,14 @@ func (p *prober) changing() {
 	p.call("unlinkat here", unix.SYS_UNLINKAT, at, ".", unix.AT_REMOVEDIR)
 	p.call("unlinkat above", unix.SYS_UNLINKAT, at, "folder/full/..", unix.AT_REMOVEDIR)
 	p.call("unlinkat with other flags", unix.SYS_UNLINKAT, at, "file", 1)
+	p.call("unlinkat none with other flags", unix.SYS_UNLINKAT, at, "none", unix.AT_REMOVEDIR|1)
 	p.call("unlinkat a file with a slash", unix.SYS_UNLINKAT, at, "file/", 0)
 	p.call("unlinkat in a file", unix.SYS_UNLINKAT, at, "file/none", 0)
 	p.call("unlinkat here as a file", unix.SYS_UNLINKAT, at, ".", 0)
 	p.call("unlinkat above as a file", unix.SYS_UNLINKAT, at, "..", 0)
 	p.call("unlinkat the root", unix.SYS_UNLINKAT, at, "/", unix.AT_REMOVEDIR)
 	p.call("unlinkat the root as a file", unix.SYS_UNLINKAT, at, "/", 0)
+	p.call("unlinkat above as what is none", unix.SYS_UNLINKAT, at, "none/..", 0)
 	p.call("linkat none", unix.SYS_LINKAT, at, "none", at, "new", 0)
 	p.call("linkat a folder", unix.SYS_LINKAT, at, "folder", at, "new", 0)
 	p.call("linkat to what is there", unix.SYS_LINKAT, at, "file", at, "empty", 0)
@@ -314,6 +357,12 @@ func (p *prober) changing() {
 	p.call("renameat the root", unix.SYS_RENAMEAT, at, "/", at, "new")
 	p.call("renameat to the root", unix.SYS_RENAMEAT, at, "empty", at, "/")
 	p.call("renameat to a long name", unix.SYS_RENAMEAT, at, "file", at, long)
+	p.call("renameat a file to a folder that it is in", unix.SYS_RENAMEAT, at, "folder/in", at, "folder")
+	p.call("renameat a folder to one that it is in", unix.SYS_RENAMEAT, at, "folder/full", at, "folder")
+	p.call("renameat2 a file with a slash to what is there", unix.SYS_RENAMEAT2, at, "file/", at, "folder", unix.RENAME_NOREPLACE)
+	p.call("renameat2 to here", unix.SYS_RENAMEAT2, at, "file", at, ".", unix.RENAME_NOREPLACE)
+	p.call("renameat2 the root to here", unix.SYS_RENAMEAT2, at, "/", at, ".", unix.RENAME_NOREPLACE)
+	p.call("renameat2 none to here", unix.SYS_RENAMEAT2, at, "none", at, ".", unix.RENAME_NOREPLACE)
 	p.call("renameat2 to what is there", unix.SYS_RENAMEAT2, at, "file", at, "empty", unix.RENAME_NOREPLACE)
 	p.call("renameat2 with other flags", unix.SYS_RENAMEAT2, at, "file", at, "new", 1<<10)
 	p.call("renameat2", unix.SYS_RENAMEAT2, at, "file", at, "folder/new", unix.RENAME_NOREPLACE)
@@ -330,9 +379,13 @@ func (p *prober) attributes() {
 	p.call("readlinkat none", unix.SYS_READLINKAT, at, "none", b, 100)
 	p.call("readlinkat a folder", unix.SYS_READLINKAT, at, "folder", b, 100)
 	p.call("faccessat", unix.SYS_FACCESSAT, at, "file", unix.R_OK|unix.W_OK)
+	for mode := range 9 {
+		p.call(fmt.Sprint("faccessat a file for ", mode), unix.SYS_FACCESSAT, at, "file", mode)
+		p.call(fmt.Sprint("faccessat a folder for ", mode), unix.SYS_FACCESSAT, at, "folder", mode)
+	}
 	p.call("faccessat none", unix.SYS_FACCESSAT, at, "none", 0)
 	p.call("faccessat in a file", unix.SYS_FACCESSAT, at, "file/none", 0)
-	p.call("faccessat for nothing", unix.SYS_FACCESSAT, at, "file", 8)
+	p.call("faccessat a file with a slash", unix.SYS_FACCESSAT, at, "file/", 0)
 	p.call("fchmodat none", unix.SYS_FCHMODAT, at, "none", 0o644)
 	p.call("fchownat none", unix.SYS_FCHOWNAT, at, "none", 0, 0, 0)
 	p.call("chown none", unix.SYS_CHOWN, "none", 0, 0)
@@ -346,6 +399,14 @@ func (p *prober) attributes() {
 	p.call("utimensat now", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&now), 0)
 	p.call("utimensat never", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&never), 0)
 	p.call("utimensat no time", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&wrong), 0)
+	p.call("utimensat no time of none", unix.SYS_UTIMENSAT, at, "none", unsafe.Pointer(&wrong), 0)
+	p.call("utimensat no time of no file", unix.SYS_UTIMENSAT, noFile, 0, unsafe.Pointer(&wrong), 0)
+	p.call("utimensat no time of a descriptor", unix.SYS_UTIMENSAT, file, 0, unsafe.Pointer(&wrong), 0)
+	p.call("utimensat never of none, with other flags", unix.SYS_UTIMENSAT, at, "none", unsafe.Pointer(&never), 1)
+	p.call("utimensat nothing of a descriptor", unix.SYS_UTIMENSAT, file, "", unsafe.Pointer(&now), unix.AT_EMPTY_PATH)
+	p.call("utimensat nothing", unix.SYS_UTIMENSAT, file, "", unsafe.Pointer(&now), 0)
+	p.call("utimensat a file with a slash", unix.SYS_UTIMENSAT, at, "file/", unsafe.Pointer(&now), 0)
+	p.times(file)
 	p.call("utimensat none", unix.SYS_UTIMENSAT, at, "none", unsafe.Pointer(&now), 0)
 	p.call("utimensat with other flags", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&now), 1)
 	p.call("utimensat of a descriptor", unix.SYS_UTIMENSAT, file, 0, unsafe.Pointer(&now), 0)
@@ -362,6 +423,25 @@ func (p *prober) attributes() {
 	p.call("close", unix.SYS_CLOSE, file)
 }
 
+// times sets the times of a file, by name and by descriptor. EDK2's driver makes the last access the day when it does that.
+func (p *prober) times(file int) {
+	const at = unix.AT_FDCWD
+	omit := unix.Timespec{Nsec: unix.UTIME_OMIT}
+	var stat unix.Stat_t
+	for i, times := range [][2]unix.Timespec{
+		{{Sec: 1e9}, {Sec: 1e9}}, {omit, {Sec: 1e9 + 2}}, {{Sec: 1e9}, omit}, {{Sec: 1e9}, {Sec: 1.5e9}},
+		{{Sec: 1e9, Nsec: -1}, omit}, {omit, {Sec: 1e9, Nsec: -1}}, {{Sec: 1e9, Nsec: 1e9}, {Sec: 1e9}}, {{Sec: 1e9}, {Sec: 1.6e9, Nsec: 0}},
+	} {
+		if i%2 == 0 {
+			p.call("set times of a name", unix.SYS_UTIMENSAT, at, "file", unsafe.Pointer(&times), 0)
+		} else {
+			p.call("set times of a descriptor", unix.SYS_UTIMENSAT, file, 0, unsafe.Pointer(&times), 0)
+		}
+		p.call("fstat", unix.SYS_FSTAT, file, unsafe.Pointer(&stat))
+		fmt.Println("it was modified at", stat.Mtim.Sec)
+	}
+}
+
 // removed: what is done in a folder that is no longer there.
 func (p *prober) removed() {
 	const at = unix.AT_FDCWD
@@ -375,6 +455,7 @@ func (p *prober) removed() {
 	p.call("openat none nowhere", unix.SYS_OPENAT, at, "none", unix.O_RDONLY)
 	p.call("mkdirat nowhere", unix.SYS_MKDIRAT, at, "new", 0o755)
 	p.call("renameat to nowhere", unix.SYS_RENAMEAT, above, "file", at, "new")
+	p.call("lseek what is gone to its beginning", unix.SYS_LSEEK, gone, 0, unix.SEEK_SET)
 	p.call("getdents of what is gone", unix.SYS_GETDENTS64, gone, b, 1000)
 	p.call("openat in what is gone", unix.SYS_OPENAT, gone, "none", unix.O_RDONLY)
 	p.call("openat a new file in what is gone", unix.SYS_OPENAT, gone, "new", unix.O_RDWR|unix.O_CREAT, 0o644)

@@ -60,6 +60,15 @@ func overwrite(function uintptr, status uint64) {
 	*(*uint64)(unsafe.Pointer(&code[2])) = status
 }
 
+// overwriteAfter makes a firmware function pass its first arguments on to another one, and return a status: SUBQ $40, SP;
+// MOVQ $first, AX; CALL AX; ADDQ $40, SP; MOVQ $status, AX; RET.
+func overwriteAfter(function, first uintptr, status uint64) {
+	code := *(**[31]byte)(unsafe.Pointer(&function))
+	*code = [31]byte{0x48, 0x83, 0xEC, 40, 0x48, 0xB8, 14: 0xFF, 0xD0, 0x48, 0x83, 0xC4, 40, 0x48, 0xB8, 30: 0xC3}
+	binary.LittleEndian.PutUint64(code[6:], uint64(first))
+	binary.LittleEndian.PutUint64(code[22:], status)
+}
+
 // overwriteCount makes a firmware function store a number at its second and third argument,
 // and return success: MOVQ $n, (DX); MOVQ $n, (R8); XORL AX, AX; RET.
 func overwriteCount(function uintptr, n uint32) {
