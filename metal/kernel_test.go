@@ -318,6 +318,15 @@ func TestNames(t *testing.T) {
 		{"a:b", "", true, 0},
 		{"a\\b", "", true, 0},
 		{"a\x1f", "", true, 0},
+		{"a\x7f", "a\x7f", false, 0},
+		{`a"`, "", true, 0},
+		{"a*", "", true, 0},
+		{"a<", "", true, 0},
+		{"a>", "", true, 0},
+		{"a?", "", true, 0},
+		{"a|", "", true, 0},
+		{"\uD7FF\uE000\uFFFF", "\uD7FF\uE000\uFFFF", false, 0},
+		{"\U00010000\U0010FFFF", "\U00010000\U0010FFFF", false, 0},
 		{long, long, false, 0},
 		{long + "x", "", false, enametoolong},
 		{strings.Repeat("😀", 127) + "x", strings.Repeat("😀", 127) + "x", false, 0},
@@ -340,6 +349,9 @@ func TestNames(t *testing.T) {
 		if got := listed(p.name[:p.size]); got != c.want {
 			t.Errorf("%q is listed as %q", c.want, got)
 		}
+	}
+	if pair := utf16.Encode([]rune("😀")); listed(pair[:1]) != "\xed\xa0\xbd" {
+		t.Errorf("half of a pair is listed with what follows it, as %q", listed(pair[:1]))
 	}
 	// Halves of surrogate pairs, which other systems may have written.
 	for _, units := range [][]uint16{{'a', 0xD83D}, {0xDE00, 'b'}, {0xDE00, 0xD83D}, {0xD83D, 0xD83D, 0xDE00}} {
@@ -384,8 +396,21 @@ func TestInodes(t *testing.T) {
 	if inodeAt(b) != second || inodeAt(a) == number || inodeAt(a) == second {
 		t.Error("a file that replaces another does not keep its number")
 	}
-	for i := range 3 * len(renamedKeys) {
+	if count := renamedCount; inodeAt(b) != second || count != 2 {
+		t.Errorf("%d names are kept, want 2", count)
+	}
+	if moveInode(b, b); inodeAt(b) != second {
+		t.Error("a file that gets its own name does not keep its number")
+	}
+	const renames = 3 * len(renamedKeys)
+	for i := range renames {
 		moveInode(key(2, fmt.Sprint(i)), key(3, fmt.Sprint(i)))
+	}
+	for i := range renames { // each has an entry for either name
+		old, anew := key(2, fmt.Sprint(i)), key(3, fmt.Sprint(i))
+		if kept := i >= renames-len(renamedKeys)/2; (inodeAt(anew) == old) != kept || (inodeAt(old) != old) != kept {
+			t.Fatalf("of %d renames, number %d is kept: %v", renames, i, !kept)
+		}
 	}
 	if inodeAt(a) != a {
 		t.Error("the oldest entry of a full table is still there")
