@@ -106,6 +106,8 @@ func TestLinuxNumbers(t *testing.T) {
 		"sysFaccessat2": {sysFaccessat2, unix.SYS_FACCESSAT2},
 		"sysFchmodat2":  {sysFchmodat2, unix.SYS_FCHMODAT2},
 
+		"atFDCWD": {uint64(atFDCWD), 1<<64 - 100}, "atSymlinkNoFollow": {atSymlinkNoFollow, unix.AT_SYMLINK_NOFOLLOW}, "atNoAutomount": {atNoAutomount, unix.AT_NO_AUTOMOUNT}, "atEmptyPath": {atEmptyPath, unix.AT_EMPTY_PATH},
+		"removeDirectory": {removeDirectory, unix.AT_REMOVEDIR}, "modeDirectory": {modeDirectory, linux.S_IFDIR}, "modeRegular": {modeRegular, linux.S_IFREG}, "modeCharacter": {modeCharacter, linux.S_IFCHR}, "modeFIFO": {modeFIFO, linux.S_IFIFO},
 		"oAccess": {oAccess, linux.O_ACCMODE}, "oCreate": {oCreate, linux.O_CREAT}, "oExclusive": {oExclusive, linux.O_EXCL},
 		"oTruncate": {oTruncate, linux.O_TRUNC}, "oAppend": {oAppend, linux.O_APPEND}, "oDataSync": {oDataSync, linux.O_DSYNC}, "oNonblock": {oNonblock, linux.O_NONBLOCK}, "oDirectory": {oDirectory, linux.O_DIRECTORY},
 

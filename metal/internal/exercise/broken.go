@@ -22,21 +22,32 @@ var metalVolumes [16]struct {
 	name         [32]uint16
 }
 
+//go:linkname metalVolumeCount bootllama/metal.volumeCount
+var metalVolumeCount int
+
+//go:linkname metalShell bootllama/metal.shell
+var metalShell uintptr
+
 //go:linkname consoleOut bootllama/metal.textOut
 var consoleOut *[10]uintptr
 
 //go:linkname systemTableAddress bootllama/metal.systemTableAddress
 var systemTableAddress uintptr
 
+// efiTable is a part of EFI_SYSTEM_TABLE (UEFI 2.10, 4.3).
+type efiTable struct {
+	_               [88]byte
+	runtimeServices *[17]uintptr
+	bootServices    *[47]uintptr
+}
+
+func firmwareTable() *efiTable { return *(**efiTable)(unsafe.Pointer(&systemTableAddress)) }
+
 // breakService makes a service of the firmware return EFI_DEVICE_ERROR, for the programs that are started after this one
 // (UEFI 2.10, 4.3 EFI_SYSTEM_TABLE, 4.4 EFI_BOOT_SERVICES, 4.5 EFI_RUNTIME_SERVICES; PI 1.7 volume 2, 13.4).
 func breakService(args []string) error {
 	const deviceError = 1<<63 | 7
-	table := *(**struct {
-		_               [88]byte
-		runtimeServices *[17]uintptr
-		bootServices    *[47]uintptr
-	})(unsafe.Pointer(&systemTableAddress))
+	table := firmwareTable()
 	mp := *(**[8]uintptr)(unsafe.Pointer(&mpServices))
 	switch args[0] { // a function's place is its offset, by the specification, divided by 8
 	case "GetMemoryMap": // and then return descriptors of 16 bytes
@@ -159,6 +170,13 @@ func leaks([]string) error {
 				if err != nil {
 					return err
 				}
+			}
+		}
+		return nil
+	}, func() error {
+		for range 200 { // the end of the program closes them
+			if _, err := syscall.Open("/EX.EFI", syscall.O_RDONLY, 0); err != nil {
+				return err
 			}
 		}
 		return nil

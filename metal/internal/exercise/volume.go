@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing/fstest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // inFolder runs checks in a new folder of the volume, which is then removed, and returns
@@ -123,15 +126,25 @@ func holes([]string) error {
 			return err
 		}
 		defer f.Close()
+		const largest = 1<<32 - 1 // on FAT
 		_, behind := f.WriteAt([]byte("x"), 5<<30)
+		_, first := f.WriteAt([]byte("x"), largest)
+		_, last := f.WriteAt([]byte("x"), largest-1)
 		_, seek := f.Seek(5<<30, io.SeekStart)
+		_, after := f.Seek(largest+1, io.SeekStart)
+		_, end := f.Seek(largest, io.SeekStart)
 		_, read := f.ReadAt(make([]byte, 1), 5<<30)
 		return errors.Join(
 			want("a write at 5 GiB", behind, syscall.EFBIG),
+			want("a write at the largest size", first, syscall.EFBIG),
+			want("a write before that", last, syscall.ENOSPC),
 			want("truncating to 5 GiB", f.Truncate(5<<30), syscall.EFBIG),
-			want("by path", os.Truncate("limit", 1<<32), syscall.EFBIG),
+			want("to the largest size", f.Truncate(largest), syscall.ENOSPC),
+			want("by path", os.Truncate("limit", largest+1), syscall.EFBIG),
 			want("to less than nothing", os.Truncate("limit", -1), syscall.EINVAL),
 			want("seeking to 5 GiB", seek, syscall.EINVAL),
+			want("seeking behind the largest size", after, syscall.EINVAL),
+			want("seeking to it", end, nil),
 			want("a read at 5 GiB", read, io.EOF),
 			sized("limit", 0))
 	})
@@ -254,7 +267,7 @@ func strange([]string) error {
 
 // namespace holds the error of each call against that of Linux's vfat.
 func namespace([]string) error {
-	return inFolder("/SPACE", errnos, renames, opened, moved, identity, roots, times, directories, listing, records)
+	return inFolder("/SPACE", errnos, renames, opened, moved, identity, roots, times, attributes, directories, listing, records, crowded)
 }
 
 func errnos() error {
@@ -493,7 +506,17 @@ func moved() error {
 		return err
 	}
 	defer d.Close()
-	_, err1 := f.WriteString("before ")
+	again, err := os.Open("from/in/deep")
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	_, err1 := again.Readdirnames(1)
+	_, err2 := again.Seek(0, io.SeekStart)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	_, err1 = f.WriteString("before ")
 	one, err2 := d.Readdirnames(1)
 	err = errors.Join(err1, err2, os.Chdir("from/in/deep"), os.Rename("/SPACE/from", "/SPACE/to"))
 	if err != nil {
@@ -504,8 +527,9 @@ func moved() error {
 	}
 	_, err1 = f.WriteString("after")
 	rest, err2 := d.Readdirnames(-1)
-	if err := errors.Join(err1, err2, os.Chdir("/SPACE")); err != nil || len(one)+len(rest) != 9 {
-		return fmt.Errorf("in a renamed folder %d names are listed: %v", len(one)+len(rest), err)
+	every, err3 := again.Readdirnames(-1)
+	if err := errors.Join(err1, err2, err3, os.Chdir("/SPACE")); err != nil || len(one)+len(rest) != 9 || len(every) != 9 {
+		return fmt.Errorf("in a renamed folder %d and %d names are listed: %v", len(one)+len(rest), len(every), err)
 	}
 	if b, err := os.ReadFile("to/in/file"); err != nil || string(b) != "before after" {
 		return fmt.Errorf("in a renamed folder a file has %q: %v", b, err)
@@ -633,6 +657,19 @@ func times() error {
 	if info, err := os.Stat("times"); err != nil || time.Since(info.ModTime()).Abs() > time.Minute {
 		return fmt.Errorf("written to, and not closed: %v, %v", info, err)
 	}
+	for what, change := range map[string]func() error{
+		"made shorter":         func() error { return f.Truncate(0) },
+		"made longer":          func() error { return f.Truncate(9) },
+		"made shorter by name": func() error { return os.Truncate("times", 3) },
+		"set to now": func() error {
+			return unix.UtimesNanoAt(unix.AT_FDCWD, "times", []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}, 0)
+		},
+	} {
+		err := errors.Join(f.Truncate(5), f.Sync(), os.Chtimes("times", time.Unix(1e9, 0), time.Unix(1e9, 0)), change())
+		if info, failed := os.Stat("times"); err != nil || failed != nil || time.Since(info.ModTime()).Abs() > time.Minute {
+			return fmt.Errorf("%s: %v, %v, %v", what, info, err, failed)
+		}
+	}
 	if err := errors.Join(os.Mkdir("folder", 0o755), os.Chtimes("folder", time.Unix(1e9, 0), time.Unix(1e9, 0))); err != nil {
 		return err
 	}
@@ -645,10 +682,58 @@ func times() error {
 	}
 	var st syscall.Statfs_t
 	err = syscall.Statfs("folder", &st)
-	if err == nil && (st.Type != 0x4d44 || st.Bfree == 0 || st.Blocks <= st.Bfree || st.Bsize < 512) {
+	if err == nil && (st.Type != 0x4d44 || st.Bfree == 0 || st.Blocks <= st.Bfree || st.Bavail != st.Bfree || st.Bsize < 512 || st.Frsize != st.Bsize || st.Namelen != 6*255 || st.Flags != 0) {
 		err = fmt.Errorf("statfs: %+v", st)
 	}
 	return errors.Join(err, d.Sync(), d.Close(), f.Sync(), f.Close(), os.Remove("times"), os.Remove("folder"), os.Chtimes("/", time.Now(), time.Now()))
+}
+
+// attributes: modes, owners and flags.
+func attributes() error {
+	f, err := os.Create("modes")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var errs []error
+	check := func(what string, got, wanted error) { errs = append(errs, want(what, got, wanted)) }
+	mode := func(name string, wanted fs.FileMode) {
+		if info, err := os.Stat(name); err != nil || info.Mode() != wanted {
+			errs = append(errs, fmt.Errorf("%s is %v, want %v: %v", name, info.Mode(), wanted, err))
+		}
+	}
+	for _, c := range []struct{ set, want fs.FileMode }{ // FAT has no others, and what has none of them changes nothing, as in Linux's vfat
+		{0o444, 0o444}, {0o400, 0o444}, {0o755, 0o644}, {0o044, 0o644}, {0o555, 0o444}, {0o222, 0o444}, {0o666, 0o644}, {0, 0o644}, {0o464, 0o444}, {0o646, 0o644},
+	} {
+		check("chmod", os.Chmod("modes", c.set), nil)
+		mode("modes", c.want)
+		check("chmod to 0644", os.Chmod("modes", 0o644), nil)
+		if c.want == 0o444 {
+			check("chmod to 0444", os.Chmod("modes", 0o444), nil)
+		}
+		check("fchmod", f.Chmod(c.set), nil)
+		mode("modes", c.want)
+	}
+	check("chmod to 0444", os.Chmod("modes", 0o444), nil)
+	check("access for writing", syscall.Access("modes", 2), syscall.EACCES)
+	check("access for reading", syscall.Access("modes", 4), nil)
+	check("chmod of a folder", os.Chmod(".", 0o555), nil)
+	mode(".", fs.ModeDir|0o755)
+	check("access for writing to a folder", syscall.Access(".", 7), nil)
+	for _, owner := range [][2]int{{1, -1}, {-1, 1}, {1, 1}} {
+		check("chown", os.Chown("modes", owner[0], owner[1]), syscall.EPERM)
+		check("lchown", os.Lchown("modes", owner[0], owner[1]), syscall.EPERM)
+		check("fchown", f.Chown(owner[0], owner[1]), syscall.EPERM)
+	}
+	check("chown to root", errors.Join(os.Chown("modes", 0, 0), f.Chown(0, 0)), nil)
+	tty, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NONBLOCK, 0)
+	check("/dev/tty", err, nil)
+	for fd, wanted := range map[int]int{0: unix.O_RDWR, 1: unix.O_RDWR, 2: unix.O_RDWR, tty: unix.O_RDWR | unix.O_NONBLOCK} {
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags != wanted {
+			errs = append(errs, fmt.Errorf("descriptor %d has the flags %#x, want %#x: %v", fd, flags, wanted, err))
+		}
+	}
+	return errors.Join(append(errs, unix.Close(tty), f.Close(), os.Remove("modes"))...)
 }
 
 // directories: the working directory, and descriptors of directories.
@@ -673,8 +758,12 @@ func directories() error {
 	if err != nil || got != "/SPACE/outer" {
 		return fmt.Errorf("after Chdir: %s, %v", got, err)
 	}
-	if _, err := syscall.Getcwd(make([]byte, 5)); err != syscall.ERANGE {
-		return fmt.Errorf("a path in too small a buffer: %v", err)
+	b := bytes.Repeat([]byte{0xFF}, 20)
+	if _, err := syscall.Getcwd(b[:len(got)]); err != syscall.ERANGE || b[0] != 0xFF {
+		return fmt.Errorf("a path in a buffer that has no room for the zero: %v, %q", err, b)
+	}
+	if n, err := syscall.Getcwd(b[:len(got)+1]); err != nil || string(b[:n+1]) != got+"\x00\xFF" {
+		return fmt.Errorf("a path that just fits: %d, %v, %q", n, err, b)
 	}
 	_, err = d.Read(make([]byte, 1))
 	return errors.Join(
@@ -747,13 +836,16 @@ func records() error {
 		return err
 	}
 	defer d.Close()
+	if err := os.Mkdir("records/folder", 0o755); err != nil {
+		return err
+	}
 	b := bytes.Repeat([]byte{0xFF}, 8192)
 	n, err := syscall.ReadDirent(int(d.Fd()), b)
 	if err != nil {
 		return err
 	}
 	found := 0
-	for b = b[:n]; len(b) > 0; {
+	for b, all := b[:n], b[:n]; len(b) > 0; {
 		size := int(b[16]) | int(b[17])<<8
 		if size < 24 || size%8 != 0 || size > len(b) {
 			return fmt.Errorf("a record of %d bytes of %d", size, len(b))
@@ -762,15 +854,77 @@ func records() error {
 		if !ended || len(rest) > 7 {
 			return fmt.Errorf("a record of %d bytes for %q", size, name)
 		}
-		if name[0] == 'n' && b[18] == syscall.DT_REG {
+		if name[0] == 'n' && b[18] == syscall.DT_REG || string(name) == "folder" && b[18] == syscall.DT_DIR {
 			found++
+			info, err := os.Stat(path.Join("records", string(name)))
+			if inode := binary.LittleEndian.Uint64(b); err != nil || info.Sys().(*syscall.Stat_t).Ino != inode {
+				return fmt.Errorf("%s is listed as %d: %+v, %v", name, inode, info, err)
+			}
+		}
+		if end := binary.LittleEndian.Uint64(b[8:]); end != uint64(len(all)-len(b)+size) {
+			return fmt.Errorf("%s ends at %d", name, end)
 		}
 		b = b[size:]
 	}
-	if found != names {
-		return fmt.Errorf("%d of %d files are listed", found, names)
+	if found != names+1 {
+		return fmt.Errorf("%d of %d files are listed", found, names+1)
 	}
-	return os.RemoveAll("records")
+	return errors.Join(longest(), os.RemoveAll("records"))
+}
+
+// longest lists the longest name with the smallest buffer.
+func longest() error {
+	name := strings.Repeat("日", 255)
+	if err := os.WriteFile("/"+name, nil, 0o644); err != nil {
+		return err
+	}
+	defer os.Remove("/" + name)
+	d, err := os.Open("/")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	const least = 792 // for 19 bytes, three for each unit, a zero, in words
+	if _, err := syscall.ReadDirent(int(d.Fd()), make([]byte, least-1)); err != syscall.EINVAL {
+		return fmt.Errorf("a list in %d bytes: %v", least-1, err)
+	}
+	for {
+		b := bytes.Repeat([]byte{0xFF}, least+1)
+		n, err := syscall.ReadDirent(int(d.Fd()), b[:least])
+		if err != nil || n == 0 || b[least] != 0xFF {
+			return fmt.Errorf("the name is not listed: %d bytes, %v", n, err)
+		}
+		if n == least && string(b[19:least-7]) == name+"\x00" {
+			return nil
+		}
+	}
+}
+
+// crowded renames a folder in which more is open than metal can close and open again.
+func crowded() error {
+	name := "packed/" + strings.Repeat("n", 60)
+	if err := os.Mkdir("packed", 0o755); err != nil {
+		return err
+	}
+	var all []*os.File
+	for range 400 {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		all = append(all, f)
+	}
+	if err := os.Rename("packed", "moved"); !errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("a folder with %d open files is renamed: %v", len(all), err)
+	}
+	for _, f := range all {
+		if _, err := f.WriteString("x"); err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return errors.Join(sized(name, int64(len(all))), os.Rename("packed", "moved"), os.RemoveAll("moved"))
 }
 
 // volumes is started in the folder DIR of the shell's fs1:, which has a FILE, and works there. With an
@@ -806,6 +960,13 @@ func volumes(args []string) error {
 	check("a volume that is not there", err, syscall.ENODEV)
 	_, err = os.Stat("fs9:")
 	check("its root", err, syscall.ENODEV)
+	check("fs0: with no folder of its own", errors.Join(readable("fs0:EX.EFI"), readable("/fs0:EX.EFI"), readable(`fs0:\EX.EFI`)), nil)
+	check("the shell's folder has another name", os.Rename("/fs1:/DIR", "/fs1:/OTHER"), nil)
+	check("a file in that", readable("fs1:FILE"), syscall.ENOENT)
+	check("a file here", readable("FILE"), nil)
+	check("it has its name again", os.Rename("/fs1:/OTHER", "/fs1:/DIR"), nil)
+	check("a file in that", readable("fs1:FILE"), nil)
+	check("the firmware", unmapped(), nil)
 	check("a colon in a name", os.WriteFile("a:b", nil, 0o644), syscall.EINVAL)
 	_, err = os.Stat("/FILE")
 	check("a file that is there on the other volume", err, syscall.ENOENT)
@@ -836,6 +997,35 @@ func volumes(args []string) error {
 	check("os.Root", r.Close(), nil)
 	check("a removed file that is open", unlisted("/fs1:/"), nil)
 	check("in a folder", inFolder("/fs1:/SPACE", renames, opened, listing), nil)
+	return errors.Join(errs...)
+}
+
+// readable opens a file.
+func readable(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// unmapped looks for a volume that metal does not know yet where it cannot be had.
+func unmapped() error {
+	const name = "/fs1:/DIR/FILE"
+	services := firmwareTable().bootServices
+	var errs []error
+	check := func(what string, got, wanted error) { errs = append(errs, want(what, got, wanted)) }
+	shell, device, count := metalShell, metalVolumes[1].device, metalVolumeCount
+	metalShell = 0
+	check("without a shell", readable(name), syscall.ENODEV)
+	check("without a shell, a name with a colon", readable("fs1:FILE"), syscall.ENOENT)
+	metalShell = shell
+	const locateDevicePath, notFound = 184 / 8, 14 // in EFI_BOOT_SERVICES (UEFI 2.10, 4.4); appendix D
+	check("no device", whileFails(services[locateDevicePath], notFound, func() error { return readable(name) }), syscall.ENODEV)
+	metalVolumes[1].device, metalVolumeCount = 0, len(metalVolumes)
+	check("too many volumes", readable(name), syscall.EMFILE)
+	metalVolumes[1].device, metalVolumeCount = device, count
+	check("as before", readable(name), nil)
 	return errors.Join(errs...)
 }
 

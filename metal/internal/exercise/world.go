@@ -289,6 +289,9 @@ func names(dir, name string) error {
 // full writes a file until the volume is full. By the rule of this project it writes to a
 // temporary name, and removes that file if it cannot be completed.
 func full([]string) error {
+	if err := errors.Join(os.WriteFile("/OPEN.TXT", []byte("open"), 0o644), os.WriteFile("/EMPTY.TXT", nil, 0o644), os.WriteFile("/LARGE.TXT", make([]byte, 1<<20), 0o644)); err != nil {
+		return err
+	}
 	err := save("/BIG.BIN", 1<<40)
 	if !errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("writing without end: %v", err)
@@ -312,6 +315,11 @@ func save(name string, size int64) error {
 	for written := int64(0); written < size && err == nil; written += int64(len(block)) {
 		_, err = f.Write(block[:min(size-written, int64(len(block)))])
 	}
+	if errors.Is(err, syscall.ENOSPC) {
+		if failed := whenFull(f); failed != nil {
+			return failed
+		}
+	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(temporary, name)
 	}
@@ -321,6 +329,32 @@ func save(name string, size int64) error {
 	return nil
 }
 
+// whenFull changes names on a volume on which f takes what is left: what needs room for a name fails, and loses nothing.
+func whenFull(f *os.File) error {
+	fill := func() error {
+		for block := make([]byte, 256<<10); len(block) >= 512; block = block[:len(block)/2] {
+			for err := error(nil); err == nil; {
+				_, err = f.Write(block)
+			}
+		}
+		return nil
+	}
+	open, err := os.Open("/OPEN.TXT")
+	if err = errors.Join(err, fill()); err != nil {
+		return err
+	}
+	err = errors.Join(
+		want("rename on a full volume", os.Rename("/OPEN.TXT", "/NEW.TXT"), syscall.ENOSPC),
+		want("unlink of what is open", os.Remove("/OPEN.TXT"), syscall.ENOSPC),
+		want("rename to what is smaller than a name", os.Rename("/OPEN.TXT", "/EMPTY.TXT"), syscall.ENOSPC),
+		sized("/OPEN.TXT", 4), sized("/EMPTY.TXT", 0),
+		want("rename to what makes room", os.Rename("/OPEN.TXT", "/LARGE.TXT"), nil), sized("/LARGE.TXT", 4), open.Close())
+	if _, missing := os.Stat("/NEW.TXT"); !errors.Is(missing, fs.ErrNotExist) {
+		err = errors.Join(err, fmt.Errorf("renamed, but: %w", missing))
+	}
+	return err
+}
+
 // readOnly expects every change to a write-protected volume to be refused.
 func readOnly([]string) error {
 	for what, err := range map[string]error{
@@ -328,10 +362,18 @@ func readOnly([]string) error {
 		"mkdir":  os.Mkdir("/NEW", 0o755),
 		"remove": os.Remove("/STARTUP.NSH"),
 		"rename": os.Rename("/STARTUP.NSH", "/OTHER.NSH"),
+		"append": openAndClose("/STARTUP.NSH", syscall.O_WRONLY|syscall.O_APPEND),
+		"cut":    os.Truncate("/STARTUP.NSH", 0),
+		"date":   os.Chtimes("/STARTUP.NSH", time.Now(), time.Now()),
+		"chmod":  os.Chmod("/STARTUP.NSH", 0o444),
 	} {
 		if !errors.Is(err, syscall.EROFS) {
 			return fmt.Errorf("%s on a write-protected volume: %v", what, err)
 		}
+	}
+	var statfs syscall.Statfs_t
+	if err := syscall.Statfs("/", &statfs); err != nil || statfs.Flags != 1 { // ST_RDONLY
+		return fmt.Errorf("statfs of a write-protected volume: flags %d, %v", statfs.Flags, err)
 	}
 	_, err := os.ReadFile("/STARTUP.NSH")
 	return err
