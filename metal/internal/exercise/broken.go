@@ -158,13 +158,18 @@ func leaks([]string) error {
 				syscall.Chmod(name, 0o444)
 				syscall.Chmod(name, 0o644)
 				syscall.UtimesNano(name, times)
+				syscall.Chmod(name, 0o444)
+				syscall.UtimesNano(name, times)
+				syscall.Rename(name, "a/read-only")
+				syscall.Rename("a/read-only", name)
+				syscall.Chmod(name, 0o644)
 				if syscall.Chdir(name) == nil {
 					syscall.Getwd()
 					syscall.Chdir("/LEAKS")
 				}
 			}
 			for _, err := range []error{
-				syscall.Fchdir(folder), os.Chdir(".."), os.Rename("a", "A"), os.Rename("A", "other"), os.Rename("other", "a"), os.Rename("file", "a/b/file"),
+				touch(folder), touch(int(inside.Fd())), syscall.Fchdir(folder), os.Chdir(".."), os.Rename("a", "A"), os.Rename("A", "other"), os.Rename("other", "a"), os.Rename("file", "a/b/file"),
 				os.Rename("a/b/file", "FILE"), os.Rename("FILE", "file"), os.Mkdir("new", 0o777), syscall.Rename("new", "a/b/c"), unlinkOpen("new"),
 			} {
 				if err != nil {
@@ -267,6 +272,7 @@ func broken([]string) error {
 				return fmt.Errorf("after %s, status %d: %w", o.name, status, err)
 			}
 		}
+		whileFileFails(root, o.function, 1<<63|7, func() error { return again(o.call) })
 	}
 	if problems > 0 {
 		return fmt.Errorf("%d wrong errors", problems)
@@ -296,6 +302,7 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 	}
 	sync := func() error { return syscall.Fsync(f.reads) }
 	write := func() error { _, err := syscall.Pwrite(f.fd, []byte("whole"), 0); return err }
+	created := 0
 	for _, c := range []struct {
 		name     string
 		before   func() error
@@ -317,8 +324,13 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 		{"fsync after sync", func() error { err := write(); syscall.Sync(); return err }, fileFlush, deviceError, sync, nil},
 		{"grow beyond the volume", nil, fileWrite, deviceError, func() error { return syscall.Ftruncate(f.fd, 1<<30) }, syscall.ENOSPC}, // without a write
 		{"grow where nothing is written", nil, fileWrite, nothingDone, func() error { return syscall.Ftruncate(f.fd, 100) }, syscall.ENOSPC},
+		{"create", nil, fileGetInfo, deviceError, func() error {
+			created++
+			return openAndClose(fmt.Sprint(brokenFolder, "/NEW", created), syscall.O_RDWR|syscall.O_CREAT)
+		}, syscall.EIO},
 		{"unlink what cannot be deleted", nil, fileDelete, warnDeleteFailure, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EACCES},
 		{"unlink", nil, fileDelete, deviceError, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EIO},
+		{"stat above a folder", func() error { return os.Chdir(brokenFolder) }, fileGetInfo, deviceError, func() error { return syscall.Stat("..", &f.stat) }, syscall.ENOENT},
 		{"rmdir what cannot be deleted", nil, fileDelete, warnDeleteFailure, func() error { return syscall.Rmdir(brokenFolder) }, syscall.ENOTEMPTY},
 	} {
 		err := os.WriteFile(brokenFolder+"/CLOSED", nil, 0o666)
@@ -334,8 +346,17 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 		if err := asBefore(); err != nil {
 			return fmt.Errorf("after %s: %w", c.name, err)
 		}
+		whileFileFails(root, c.function, c.status, func() error { return again(c.call) })
 	}
-	return nil
+	return os.Chdir("/")
+}
+
+// again makes a call often enough that it is seen in the firmware's memory if each leaves something open.
+func again(call func() error) (err error) {
+	for range 25 {
+		err = call()
+	}
+	return err
 }
 
 // whileFails makes a call while a function of the firmware returns a status.
@@ -412,9 +433,9 @@ func (f *brokenFiles) renameFolder() error {
 }
 
 // touch sets the times of a descriptor.
-func (f *brokenFiles) touch() error {
+func touch(fd int) error {
 	var times [2]syscall.Timespec
-	if _, _, e := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(f.reads), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); e != 0 {
+	if _, _, e := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); e != 0 {
 		return e
 	}
 	return nil
@@ -459,6 +480,7 @@ func (f *brokenFiles) operations() []fileOperation {
 		{fileSetPosition, "list a folder from its beginning", f.list},
 		{fileGetInfo, "fstat", func() error { return syscall.Fstat(f.fd, &f.stat) }},
 		{fileGetInfo, "stat, of its information", func() error { return syscall.Stat(brokenName, &f.stat) }},
+		{fileGetInfo, "stat in a folder, of its information", func() error { return syscall.Stat(brokenFolder+"/INSIDE", &f.stat) }},
 		{fileGetInfo, "open, of its information", func() error { return openAndClose(brokenName, syscall.O_RDONLY) }},
 		{fileGetInfo, "unlink, of its information", func() error { return syscall.Unlink(brokenName) }},
 		{fileGetInfo, "rename, of its information", func() error { return syscall.Rename(brokenName, brokenOther) }},
@@ -474,9 +496,9 @@ func (f *brokenFiles) operations() []fileOperation {
 		{fileGetInfo, "write, of its information", func() error { _, err := syscall.Pwrite(f.fd, []byte("w"), 0); return err }},
 		{fileGetInfo, "access, of its information", func() error { return syscall.Access(brokenName, 0) }},
 		{fileGetInfo, "fchmod, of what it was", func() error { return syscall.Fchmod(f.fd, 0o444) }},
-		{fileGetInfo, "utimes of a descriptor, of what they were", f.touch},
+		{fileGetInfo, "utimes of a descriptor, of what they were", func() error { return touch(f.reads) }},
 		{fileSetInfo, "fchmod", func() error { return syscall.Fchmod(f.fd, 0o444) }},
-		{fileSetInfo, "utimes of a descriptor", f.touch},
+		{fileSetInfo, "utimes of a descriptor", func() error { return touch(f.reads) }},
 		{fileSetInfo, "open, of its size", func() error { return openAndClose(brokenName, syscall.O_RDWR|syscall.O_TRUNC) }},
 		{fileSetInfo, "rename, of a new name of a folder", f.renameFolder},
 		{fileSetInfo, "truncate by name", func() error { return syscall.Truncate(brokenName, 1) }},
