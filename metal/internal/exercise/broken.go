@@ -107,9 +107,10 @@ func ordinary([]string) error {
 	return nil
 }
 
-// leaks makes calls about files again and again, right and wrong ones: the firmware's memory afterwards shows whether what they
-// open is closed.
+// leaks makes calls about files again and again, right and wrong ones: whether what they open is closed shows at once, and in the
+// firmware's memory afterwards.
 func leaks([]string) error {
+	countHandles(*(**[11]uintptr)(unsafe.Pointer(&metalVolumes[0].root)))
 	return inFolder("/LEAKS", func() error {
 		if err := errors.Join(os.MkdirAll("a/b/c", 0o777), os.WriteFile("file", []byte("text"), 0o666), os.WriteFile("a/file", nil, 0o666)); err != nil {
 			return err
@@ -128,7 +129,11 @@ func leaks([]string) error {
 			return err
 		}
 		defer syscall.Close(folder)
-		for n := range 120 {
+		open := openHandles
+		for n := range 40 {
+			if openHandles != open {
+				return fmt.Errorf("after %d rounds, %d handles more are open", n, int(openHandles-open))
+			}
 			for _, name := range []string{"file", "a", "none", "a/b/c", "a/b/../file", "file/none", "none/none", "a/./b/", "file/", "..", ".", "/", "../../x", "a:b"} {
 				syscall.Stat(name, &stat)
 				syscall.Access(name, 1)
@@ -215,6 +220,7 @@ const brokenName, brokenOther, brokenFolder, brokenReadOnly = "/BROKEN", "/OTHER
 // broken makes the firmware's functions for files fail, one after the other with each status that the specification has for
 // them, and looks at what calls return. In between all is as before: what failed has left the file with its name and contents.
 func broken([]string) error {
+	root := countHandles(*(**[11]uintptr)(unsafe.Pointer(&metalVolumes[0].root)))
 	if err := os.WriteFile(brokenName, []byte("whole"), 0o666); err != nil {
 		return err
 	}
@@ -252,7 +258,6 @@ func broken([]string) error {
 		return err
 	}
 	f := &brokenFiles{fd: fd, through: through, appends: appends, directory: directory, reads: reads, inside: inside}
-	root := *(**[11]uintptr)(unsafe.Pointer(&metalVolumes[0].root))
 	problems := 0
 	for _, o := range f.operations() {
 		for status, want := range fileErrors {
@@ -264,15 +269,15 @@ func broken([]string) error {
 			case o.function == fileDelete:
 				want = syscall.EIO // the specification has no errors, only a warning
 			}
-			if err := whileFileFails(root, o.function, 1<<63|status, o.call); err != want {
+			before := openHandles
+			if err := whileFileFails(root, o.function, 1<<63|status, o.call); err != want || openHandles != before {
 				problems++
-				fmt.Printf("%s: status %d: %v, want %v\n", o.name, status, err, want)
+				fmt.Printf("%s: status %d: %v, want %v; %d handles more are open\n", o.name, status, err, want, int(openHandles-before))
 			}
 			if err := asBefore(); err != nil {
 				return fmt.Errorf("after %s, status %d: %w", o.name, status, err)
 			}
 		}
-		whileFileFails(root, o.function, 1<<63|7, func() error { return again(o.call) })
 	}
 	if problems > 0 {
 		return fmt.Errorf("%d wrong errors", problems)
@@ -302,7 +307,6 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 	}
 	sync := func() error { return syscall.Fsync(f.reads) }
 	write := func() error { _, err := syscall.Pwrite(f.fd, []byte("whole"), 0); return err }
-	created := 0
 	for _, c := range []struct {
 		name     string
 		before   func() error
@@ -325,8 +329,7 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 		{"grow beyond the volume", nil, fileWrite, deviceError, func() error { return syscall.Ftruncate(f.fd, 1<<30) }, syscall.ENOSPC}, // without a write
 		{"grow where nothing is written", nil, fileWrite, nothingDone, func() error { return syscall.Ftruncate(f.fd, 100) }, syscall.ENOSPC},
 		{"create", nil, fileGetInfo, deviceError, func() error {
-			created++
-			return openAndClose(fmt.Sprint(brokenFolder, "/NEW", created), syscall.O_RDWR|syscall.O_CREAT)
+			return openAndClose(brokenFolder+"/NEW", syscall.O_RDWR|syscall.O_CREAT)
 		}, syscall.EIO},
 		{"unlink what cannot be deleted", nil, fileDelete, warnDeleteFailure, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EACCES},
 		{"unlink", nil, fileDelete, deviceError, func() error { return syscall.Unlink(brokenFolder + "/CLOSED") }, syscall.EIO},
@@ -340,23 +343,15 @@ func (f *brokenFiles) special(root *[11]uintptr) error {
 		if err != nil {
 			return fmt.Errorf("before %s: %w", c.name, err)
 		}
-		if err := whileFileFails(root, c.function, c.status, c.call); err != c.want {
-			return fmt.Errorf("%s: %w, want %v", c.name, err, c.want)
+		open := openHandles
+		if err := whileFileFails(root, c.function, c.status, c.call); err != c.want || openHandles != open {
+			return fmt.Errorf("%s: %v, want %v; %d handles more are open", c.name, err, c.want, int(openHandles-open))
 		}
 		if err := asBefore(); err != nil {
 			return fmt.Errorf("after %s: %w", c.name, err)
 		}
-		whileFileFails(root, c.function, c.status, func() error { return again(c.call) })
 	}
 	return os.Chdir("/")
-}
-
-// again makes a call often enough that it is seen in the firmware's memory if each leaves something open.
-func again(call func() error) (err error) {
-	for range 25 {
-		err = call()
-	}
-	return err
 }
 
 // whileFails makes a call while a function of the firmware returns a status.

@@ -20,6 +20,20 @@ func floatControl() uint64
 func addAVX(sum, a, b *[8]float32)
 func handlerThatFaults() uintptr
 
+func fileHooks() (open, close, delete uintptr)
+
+// openHandles is how many handles of files metal has opened since countHandles, and not closed or deleted.
+var openHandles, hookedOpen, hookedClose, hookedDelete uintptr
+
+// countHandles counts handles from now on, if root is the only one that is open; it returns the firmware's functions of
+// EFI_FILE_PROTOCOL, which root no longer has.
+func countHandles(root *[11]uintptr) *[11]uintptr {
+	firmware := *root
+	hookedOpen, hookedClose, hookedDelete = firmware[fileOpen], firmware[fileClose], firmware[fileDelete]
+	root[fileOpen], _, _ = fileHooks() // closed when the program ends
+	return &firmware
+}
+
 // trapWithRegisters ends the program by a breakpoint; the runtime shows the registers then, each of which has a number of its
 // own, but for BP and R14, which the runtime needs.
 func trapWithRegisters()

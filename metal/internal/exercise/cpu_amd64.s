@@ -256,3 +256,46 @@ done:
 	MOVQ R9, 520(SI)
 	XORPS X15, X15
 	RET
+
+// func fileHooks() (open, close, delete uintptr)
+TEXT ·fileHooks(SB),NOSPLIT,$0-24
+	LEAQ ·openHook(SB), AX
+	MOVQ AX, open+0(FP)
+	LEAQ ·closeHook(SB), AX
+	MOVQ AX, close+8(FP)
+	LEAQ ·deleteHook(SB), AX
+	MOVQ AX, delete+16(FP)
+	RET
+
+// openHook is EFI_FILE_PROTOCOL.Open (UEFI 2.10, 13.5.2), called by metal: the handle that it opens has these functions, too.
+TEXT ·openHook(SB),NOSPLIT|NOFRAME,$0
+	SUBQ $56, SP
+	MOVQ DX, 40(SP)           // where the handle is stored
+	MOVQ 96(SP), AX           // the fifth argument
+	MOVQ AX, 32(SP)
+	MOVQ ·hookedOpen(SB), AX
+	CALL AX
+	TESTQ AX, AX
+	JNE failed
+	MOVQ 40(SP), DX
+	MOVQ (DX), DX
+	LEAQ ·openHook(SB), CX
+	MOVQ CX, 8(DX)
+	LEAQ ·closeHook(SB), CX
+	MOVQ CX, 16(DX)
+	LEAQ ·deleteHook(SB), CX
+	MOVQ CX, 24(DX)
+	INCQ ·openHandles(SB)
+failed:
+	ADDQ $56, SP
+	RET
+
+TEXT ·closeHook(SB),NOSPLIT|NOFRAME,$0
+	DECQ ·openHandles(SB)
+	MOVQ ·hookedClose(SB), AX
+	JMP AX
+
+TEXT ·deleteHook(SB),NOSPLIT|NOFRAME,$0
+	DECQ ·openHandles(SB)
+	MOVQ ·hookedDelete(SB), AX
+	JMP AX
