@@ -657,17 +657,34 @@ func times() error {
 	if info, err := os.Stat("times"); err != nil || time.Since(info.ModTime()).Abs() > time.Minute {
 		return fmt.Errorf("written to, and not closed: %v, %v", info, err)
 	}
-	for what, change := range map[string]func() error{
-		"made shorter":         func() error { return f.Truncate(0) },
-		"made longer":          func() error { return f.Truncate(9) },
-		"made shorter by name": func() error { return os.Truncate("times", 3) },
-		"set to now": func() error {
-			return unix.UtimesNanoAt(unix.AT_FDCWD, "times", []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}, 0)
-		},
+	long, now := time.Unix(1e9, 0), []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
+	byName, open := func() (fs.FileInfo, error) { return os.Stat("times") }, f.Stat
+	for _, c := range []struct {
+		what   string
+		change func() error
+		look   func() (fs.FileInfo, error)
+		recent bool
+	}{
+		{"made shorter", func() error { return f.Truncate(0) }, byName, true},
+		{"made shorter", func() error { return f.Truncate(0) }, open, true},
+		{"made longer", func() error { return f.Truncate(9) }, open, true},
+		{"made shorter by name", func() error { return os.Truncate("times", 3) }, byName, true},
+		{"written to", func() error { _, err := f.WriteAt([]byte("x"), 0); return err }, open, true},
+		{"set to now", func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, "times", now, 0) }, byName, true},
+		{"looked at", func() error { _, err := f.ReadAt(make([]byte, 1), 0); return err }, open, false},
+		{"written to, then set", func() error {
+			_, err := f.WriteAt([]byte("x"), 0)
+			return errors.Join(err, os.Chtimes("times", long, long), f.Sync())
+		}, byName, false},
+		{"written to, then set by descriptor", func() error {
+			_, err := f.WriteAt([]byte("x"), 0)
+			return errors.Join(err, unix.UtimesNanoAt(int(f.Fd()), "", []unix.Timespec{{Sec: 1e9}, {Sec: 1e9}}, unix.AT_EMPTY_PATH), f.Sync())
+		}, byName, false},
 	} {
-		err := errors.Join(f.Truncate(5), f.Sync(), os.Chtimes("times", time.Unix(1e9, 0), time.Unix(1e9, 0)), change())
-		if info, failed := os.Stat("times"); err != nil || failed != nil || time.Since(info.ModTime()).Abs() > time.Minute {
-			return fmt.Errorf("%s: %v, %v, %v", what, info, err, failed)
+		err := errors.Join(f.Truncate(5), f.Sync(), os.Chtimes("times", long, long), c.change())
+		info, failed := c.look()
+		if err = errors.Join(err, failed); err != nil || time.Since(info.ModTime()).Abs() < time.Minute != c.recent || !c.recent && !info.ModTime().Equal(long) {
+			return fmt.Errorf("%s: %v, %v", c.what, info, err)
 		}
 	}
 	if err := errors.Join(os.Mkdir("folder", 0o755), os.Chtimes("folder", time.Unix(1e9, 0), time.Unix(1e9, 0))); err != nil {
@@ -952,6 +969,14 @@ func volumes(args []string) error {
 	}
 	check("the shell's folder", in("/fs1:/DIR"), nil)
 	check("names", reads("FILE", "fs1:FILE", `fs1:\DIR\FILE`, "FS1:/dir/file", "/fs1:/DIR/FILE", "//fs1://DIR/./FILE", `\DIR\FILE`, "../DIR/FILE", `fs1:..\DIR\FILE`), nil)
+	for here, name := range map[string]string{".": "/fs1:/DIR", "FILE": "/fs1:/DIR/FILE", "fs1:FILE": "/fs1:/DIR/FILE", "fs1:": "/fs1:", "/fs0:": "/"} {
+		one, err1 := os.Stat(here)
+		two, err2 := os.Stat(name)
+		check("stat", errors.Join(err1, err2), nil)
+		if !os.SameFile(one, two) {
+			errs = append(errs, fmt.Errorf("%s is not %s", here, name))
+		}
+	}
 	check("the volume's root", errors.Join(os.Chdir(`fs1:\`), in("/fs1:"), reads("DIR/FILE", "../DIR/FILE", "fs1:FILE"), os.Chdir("DIR"), in("/fs1:/DIR")), nil)
 	check("the other volume", errors.Join(os.Chdir("fs0:/"), in("/"), reads("fs1:FILE"), os.Chdir("/fs1:/DIR/.."), in("/fs1:"), os.Chdir("DIR")), nil)
 	d, err := os.Open("/fs1:/")
