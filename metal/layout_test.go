@@ -134,6 +134,7 @@ func TestLayouts(t *testing.T) {
 		{"EFI_FILE_SYSTEM_INFO.VolumeSize", unsafe.Offsetof(volumeBuffer.volumeSize), 16},
 		{"EFI_FILE_SYSTEM_INFO.BlockSize", unsafe.Offsetof(volumeBuffer.blockSize), 32},
 		{"EFI_FILE_SYSTEM_INFO.VolumeLabel", unsafe.Offsetof(volumeBuffer.label), 36},
+		{"EFI_FILE_SYSTEM_INFO with 61 characters", unsafe.Sizeof(volumeBuffer), 36 + 62*2},
 		{"EFI_GUID", unsafe.Sizeof(guid{}), 16},
 
 		{"stack_t.ss_size", unsafe.Offsetof(altStack{}.size), 16},
@@ -160,6 +161,7 @@ func TestGUIDs(t *testing.T) {
 		"6302d008-7f9b-4f30-87ac-60c9fef5da4e": shellGUID,
 		"964e5b22-6459-11d2-8e39-00a0c969723b": simpleFileSystemGUID,
 		"09576e92-6d3f-11d2-8e39-00a0c969723b": fileInfoGUID,
+		"09576e93-6d3f-11d2-8e39-00a0c969723b": fileSystemInfoGUID,
 		"3152bca5-eade-433d-862e-c01cdc291f44": rngGUID,
 		"09576e91-6d3f-11d2-8e39-00a0c969723b": devicePathGUID,
 		"e9ca4775-8657-47fc-97e7-7ed65a084324": hiiFontGUID,
@@ -175,6 +177,45 @@ func TestGUIDs(t *testing.T) {
 	} {
 		if got := fmt.Sprintf("%08x-%04x-%04x-%x-%x", g.a, g.b, g.c, g.d[:2], g.d[2:]); got != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestFirmwareNumbers compares numbers with the specification (UEFI 2.10; PI 1.7 volume 2, 13.4).
+func TestFirmwareNumbers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		got, want uint64
+	}{
+		{"EfiLoaderData", efiLoaderData, 2},
+		{"EfiConventionalMemory", efiConventionalMemory, 7},
+		{"EFI_MEMORY_WB", efiMemoryWB, 0x8},
+		{"EFI_MEMORY_SP", efiMemorySP, 0x40000},
+		{"AllocateAddress", efiAllocateAddress, 2},
+		{"ByProtocol", efiByProtocol, 2},
+		{"MESSAGING_DEVICE_PATH", efiMessagingDevicePath, 3},
+		{"MSG_UART_DP", efiMessagingUART, 14},
+		{"EFI_UNSPECIFIED_TIMEZONE", efiUnspecifiedTimeZone, 0x7FF},
+		{"EFI_FILE_MODE_READ", efiFileModeRead, 1},
+		{"EFI_FILE_MODE_WRITE", efiFileModeWrite, 2},
+		{"EFI_FILE_MODE_CREATE", efiFileModeCreate, 0x8000000000000000},
+		{"EFI_FILE_READ_ONLY", efiFileReadOnly, 0x01},
+		{"EFI_FILE_DIRECTORY", efiFileDirectory, 0x10},
+		{"EVT_TIMER", efiEventTimer, 0x80000000},
+		{"TPL_CALLBACK", efiTPLCallback, 8},
+		{"TimerCancel", efiTimerCancel, 0},
+		{"TimerRelative", efiTimerRelative, 2},
+		{"PROCESSOR_AS_BSP_BIT", efiProcessorAsBSP, 1},
+		{"PROCESSOR_ENABLED_BIT", efiProcessorEnabled, 2},
+		{"PixelRedGreenBlueReserved8BitPerColor", efiPixelRGB, 0},
+		{"PixelBlueGreenRedReserved8BitPerColor", efiPixelBGR, 1},
+		{"PixelBitMask", efiPixelBitMask, 2},
+		{"EfiResetCold", efiResetCold, 0},
+		{"EfiResetShutdown", efiResetShutdown, 2},
+		{"the first status of a program's maker", efiOEM, 0xC000000000000000},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %#x, the specification says %#x", c.name, c.got, c.want)
 		}
 	}
 }
