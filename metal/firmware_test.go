@@ -1,0 +1,232 @@
+//go:build linux && amd64
+
+package metal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"reflect"
+	"runtime"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tests on the host call the kernel's functions with a firmware, or with processors, that are functions of the test: a jump is
+// written over the first instruction of what calls the real ones.
+
+// testFirmware are the tables of a firmware. The address of a service is its number in services.
+type testFirmware struct {
+	table     efiSystemTable
+	boot      efiBootServices
+	runtime   efiRuntimeServices
+	services  []func(args ...uintptr) uintptr
+	protocols map[uintptr]map[guid]uintptr // interfaces, by handle
+	pools     [][]uintptr                  // what is allocated
+	said      string                       // what the kernel writes
+	t         *testing.T
+}
+
+// newFirmware makes a firmware that has handles with protocols.
+func newFirmware(t *testing.T) *testFirmware {
+	f := &testFirmware{t: t, protocols: map[uintptr]map[guid]uintptr{}}
+	f.table.bootServices, f.table.runtimeServices = address(&f.boot), address(&f.runtime)
+	f.boot.openProtocol = f.service(func(a ...uintptr) uintptr {
+		const getProtocol = 2 // EFI_OPEN_PROTOCOL_GET_PROTOCOL (7.3.9)
+		if len(a) != 6 || a[2] != address(&firmwareResult) || a[3] != imageHandle || a[4] != 0 || a[5] != getProtocol {
+			t.Errorf("OpenProtocol%#x", a)
+		}
+		p, ok := f.protocols[a[0]][*at[guid](a[1])]
+		if !ok {
+			return efiUnsupported
+		}
+		firmwareResult = p
+		return efiSuccess
+	})
+	f.boot.locateHandleBuffer = f.service(func(a ...uintptr) uintptr {
+		if len(a) != 5 || a[0] != efiByProtocol || a[2] != 0 {
+			t.Errorf("LocateHandleBuffer%#x", a)
+		}
+		var found []uintptr
+		for handle, protocols := range f.protocols {
+			if _, ok := protocols[*at[guid](a[1])]; ok {
+				found = append(found, handle)
+			}
+		}
+		if len(found) == 0 {
+			return efiNotFound
+		}
+		slices.Sort(found)
+		*at[uintptr](a[3]), *at[uintptr](a[4]) = uintptr(len(found)), f.pool(found)
+		return efiSuccess
+	})
+	f.boot.freePool = f.service(func(a ...uintptr) uintptr {
+		before := len(f.pools)
+		f.pools = slices.DeleteFunc(f.pools, func(p []uintptr) bool { return address(&p[0]) == a[0] })
+		if len(f.pools) != before-1 {
+			t.Errorf("FreePool(%#x), which is not allocated", a)
+		}
+		return efiSuccess
+	})
+	set(t, &systemTableAddress, address(&f.table))
+	set(t, &imageHandle, 0x1A6E)
+	replace(t, firmware, func(fn uintptr, args ...uintptr) uintptr {
+		if fn == 0 || fn > uintptr(len(f.services)) {
+			t.Fatalf("the firmware has no function at %#x; arguments %#x", fn, args)
+		}
+		return f.services[fn-1](args...)
+	})
+	replace(t, consoleWrite, func(stream int, p, n uintptr) {
+		if stream != stderr {
+			t.Errorf("the kernel writes to %d", stream)
+		}
+		f.said += string(unsafe.Slice(at[byte](p), n))
+	})
+	t.Cleanup(func() {
+		if len(f.pools) != 0 {
+			t.Errorf("%d pools are allocated in the end", len(f.pools))
+		}
+	})
+	return f
+}
+
+// service adds a function and returns its address.
+func (f *testFirmware) service(do func(args ...uintptr) uintptr) uintptr {
+	f.services = append(f.services, do)
+	return uintptr(len(f.services))
+}
+
+// pool allocates words that the program has to free.
+func (f *testFirmware) pool(words []uintptr) uintptr {
+	f.pools = append(f.pools, words)
+	return address(&words[0])
+}
+
+// install puts a protocol on a handle.
+func (f *testFirmware) install(handle uintptr, id guid, protocol uintptr) {
+	if f.protocols[handle] == nil {
+		f.protocols[handle] = map[guid]uintptr{}
+	}
+	f.protocols[handle][id] = protocol
+}
+
+// set gives a variable of the kernel a value, until the test ends.
+func set[T any](t *testing.T, variable *T, value T) {
+	before := *variable
+	*variable = value
+	t.Cleanup(func() { *variable = before })
+}
+
+// fixed returns p, which points to something that has one address until the test ends.
+func fixed[T any](t *testing.T, p *T) *T {
+	t.Cleanup(func() { runtime.KeepAlive(p) })
+	return p
+}
+
+// giveMemory gives the kernel n pages, which are not zero, and a level 4 table, until the test ends.
+func giveMemory(t *testing.T, n int) {
+	memory := bytes.Repeat([]byte{0xFF}, (n+2)*pageSize)
+	base := (address(fixed(t, &memory[0])) + pageSize - 1) &^ (pageSize - 1)
+	set(t, &regions[0], region{base: base, size: uintptr(n+1) * pageSize, low: base, high: base + uintptr(n+1)*pageSize})
+	set(t, &regionCount, 1)
+	set(t, &memoryUse, Memory{})
+	set(t, &rootTable, allocPages(1))
+	memoryUse.Used = 0
+}
+
+// replace makes calls of a function calls of another one, until the test ends. The compiler must not have inlined it.
+func replace[F any](t *testing.T, function, with F) {
+	t.Helper()
+	patch(t, codeOf(function), jumpTo(t, with))
+}
+
+// replaceAssembly is replace for a function in assembly that has three words of arguments or less, and no result. They are on
+// the stack, where a function in Go has room for those that it gets in registers (Go internal ABI specification).
+func replaceAssembly[F any](t *testing.T, function, with F) {
+	t.Helper()
+	const load = "\x48\x8B\x44\x24\x08\x48\x8B\x5C\x24\x10\x48\x8B\x4C\x24\x18" // MOVQ 8(SP), AX; MOVQ 16(SP), BX; MOVQ 24(SP), CX
+	patch(t, assemblyOf(t, function), append([]byte(load), jumpTo(t, with)...))
+}
+
+// replaceResult makes a function in assembly without arguments return words, and counts its calls.
+func replaceResult[F any](t *testing.T, function F, words ...uint64) (calls *int) {
+	t.Helper()
+	calls = fixed(t, new(int))
+	code := binary.LittleEndian.AppendUint64([]byte("\x48\xB8"), uint64(address(calls))) // MOVQ calls, AX
+	code = append(code, "\x48\xFF\x00"...)                                               // INCQ (AX)
+	for i, w := range words {
+		code = binary.LittleEndian.AppendUint64(append(code, "\x48\xB8"...), w) // MOVQ w, AX
+		code = append(code, 0x48, 0x89, 0x44, 0x24, byte(8+8*i))                // MOVQ AX, 8+8*i(SP)
+	}
+	patch(t, assemblyOf(t, function), append(code, 0xC3)) // RET
+	return calls
+}
+
+// replaceCounter makes the counter count how often it is read.
+func replaceCounter(t *testing.T) (read *int) {
+	t.Helper()
+	read = fixed(t, new(int))
+	code := binary.LittleEndian.AppendUint64([]byte("\x48\xB8"), uint64(address(read))) // MOVQ read, AX
+	code = append(code, "\x48\xFF\x00\x48\x8B\x00\x48\x89\x44\x24\x08\xC3"...)          // INCQ (AX); MOVQ (AX), AX; MOVQ AX, 8(SP); RET
+	patch(t, assemblyOf(t, counter), code)
+	return read
+}
+
+// replacePorts makes inb read bytes from ports, and 0xFF from all others.
+func replacePorts(t *testing.T, ports map[uint16]byte) {
+	t.Helper()
+	table := bytes.Repeat([]byte{0xFF}, 1<<16)
+	for port, b := range ports {
+		table[port] = b
+	}
+	code := binary.LittleEndian.AppendUint64([]byte("\x0F\xB7\x44\x24\x08\x48\xB9"), uint64(address(fixed(t, &table[0])))) // MOVWLZX 8(SP), AX; MOVQ table, CX
+	code = append(code, "\x8A\x04\x01\x88\x44\x24\x10\xC3"...)                                                             // MOVB (CX)(AX*1), AX; MOVB AX, 16(SP); RET
+	patch(t, assemblyOf(t, inb), code)
+}
+
+// codeOf is where the first instruction of a function is.
+func codeOf[F any](function F) uintptr { return *at[uintptr](*at[uintptr](address(&function))) }
+
+// assemblyOf finds the function in assembly: what has its address in Go calls it.
+func assemblyOf[F any](t *testing.T, function F) uintptr {
+	t.Helper()
+	start := codeOf(function)
+	i := bytes.IndexByte(unsafe.Slice(at[byte](start), 64), 0xE8) // CALL
+	if i < 0 {
+		t.Fatalf("a function of type %v has no call", reflect.TypeOf(function))
+	}
+	call := start + uintptr(i)
+	return call + 5 + uintptr(*at[int32](call + 1))
+}
+
+// jumpTo is code that jumps to a function, with DX as a call of a value has it.
+func jumpTo[F any](t *testing.T, function F) []byte {
+	t.Cleanup(func() { runtime.KeepAlive(function) })
+	code := binary.LittleEndian.AppendUint64([]byte("\x48\xBA"), uint64(*at[uintptr](address(&function)))) // MOVQ function, DX
+	return append(code, "\xFF\x22"...)                                                                     // JMP (DX)
+}
+
+// patch makes the instructions at an address jump to code, until the test ends. A function has 32 bytes at least.
+func patch(t *testing.T, start uintptr, code []byte) {
+	t.Helper()
+	const all = unix.PROT_READ | unix.PROT_WRITE | unix.PROT_EXEC
+	page, err := unix.Mmap(-1, 0, pageSize, all, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(page, code)
+	jump := binary.LittleEndian.AppendUint64([]byte("\x49\xBC"), uint64(address(&page[0]))) // MOVQ page, R12
+	jump = append(jump, "\x41\xFF\xE4"...)                                                  // JMP R12
+	if err := unix.Mprotect(unsafe.Slice(at[byte](start&^(pageSize-1)), 2*pageSize), all); err != nil {
+		t.Fatal(err)
+	}
+	there := unsafe.Slice(at[byte](start), len(jump))
+	whole := bytes.Clone(there)
+	copy(there, jump)
+	t.Cleanup(func() {
+		copy(there, whole)
+		unix.Munmap(page)
+	})
+}
