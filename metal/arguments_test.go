@@ -5,6 +5,7 @@ package metal
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // imagePath is argv[0] of the tests.
@@ -245,5 +247,145 @@ func TestImageName(t *testing.T) {
 	p := initialStack{text: address(&text[0]), textEnd: address(&text[1023])}
 	if p.imageName(0); string(text[:4]) != "efi\x00" {
 		t.Errorf("no device path: %q", text[:4])
+	}
+}
+
+// shellWords makes what the shell has of a command line.
+func shellWords(t *testing.T, words ...string) (argv, argc uintptr) {
+	var pointers []uintptr
+	for _, w := range words {
+		units := append(utf16.Encode([]rune(w)), 0)
+		pointers = append(pointers, address(fixed(t, &units[0])))
+	}
+	return address(fixed(t, &append(pointers, 1)[0])), uintptr(len(words))
+}
+
+// TestStack compares the stack of the program with what Linux puts there (System V ABI for AMD64, 3.4.1).
+func TestStack(t *testing.T) {
+	f := newFirmware(t)
+	set(t, &rngProtocol, 0)
+	set(t, &memoryUse, Memory{Taken: 1234567890})
+	set(t, &startedByShell, true)
+	replace(t, leave, func(status uintptr, code uint64) { panic(fmt.Sprintf("%s, %d", statusName(status), code)) })
+	many := slices.Repeat([]string{"w"}, maxArguments)
+	long := strings.Repeat("x", argumentSpace-200)
+	for _, words := range [][]string{{"EX.EFI"}, {`FS0:\\EX.EFI`, "", "été 日本 🙂"}, many, {long}} {
+		parameters := fixed(t, &efiShellParameters{})
+		parameters.argv, parameters.argc = shellWords(t, words...)
+		f.install(imageHandle, shellParametersGUID, address(parameters))
+		stack := fixed(t, new([32 << 10]uint64)) // 256 KiB
+		top := address(stack)&^15 + 256<<10
+		sp := buildStack(top)
+		if sp%16 != 0 || sp < address(stack)+64<<10 {
+			t.Errorf("%d arguments: the stack begins at %#x", len(words), sp)
+		}
+		least := top
+		text := func() string {
+			p := *at[uintptr](sp)
+			sp += 8
+			least = min(least, p)
+			n := uintptr(0)
+			for *at[byte](p + n) != 0 && p+n < top-16 {
+				n++
+			}
+			return string(unsafe.Slice(at[byte](p), n))
+		}
+		word := func() uintptr { sp += 8; return *at[uintptr](sp - 8) }
+		var got, environment []string
+		for range word() {
+			got = append(got, text())
+		}
+		if end := word(); !slices.Equal(got, words) || end != 0 {
+			t.Errorf("arguments %q, %d; want %q", got, end, words)
+		}
+		for *at[uintptr](sp) != 0 {
+			environment = append(environment, text())
+		}
+		word()
+		if want := []string{"GODEBUG=asyncpreemptoff=1,profstackdepth=0", "GOMEMLIMIT=1111111101", "TERM=xterm-256color"}; !slices.Equal(environment, want) {
+			t.Errorf("environment %q, want %q", environment, want)
+		}
+		auxiliary := map[uintptr]uintptr{} // elf.h
+		for tag := word(); tag != 0; tag = word() {
+			auxiliary[tag] = word()
+		}
+		word()
+		const pageSz, secure, random = 6, 23, 25
+		if len(auxiliary) != 3 || auxiliary[pageSz] != 4096 || auxiliary[secure] != 0 || auxiliary[random] != top-16 {
+			t.Errorf("auxiliary vector %#x", auxiliary)
+		}
+		if a, b := *at[uint64](top - 16), *at[uint64](top - 8); a == b || a == 0 || b == 0 {
+			t.Errorf("random bytes %#x, %#x", a, b)
+		}
+		if sp > least {
+			t.Errorf("%d arguments: the words end at %#x, the strings begin at %#x", len(words), sp, least)
+		}
+	}
+	for want, words := range map[string][]string{
+		"metal: the shell has passed more than 255 arguments: EFI_INVALID_PARAMETER (0x8000000000000002)\n": append(many, "w"),
+		"metal: the arguments are too long: EFI_INVALID_PARAMETER (0x8000000000000002)\n":                   {long, strings.Repeat("x", 200)},
+	} {
+		old := fixed(t, &efiShellInterface{}) // of shells before 2.0
+		old.argv, old.argc = shellWords(t, words...)
+		f.protocols[imageHandle] = map[guid]uintptr{shellInterfaceGUID: address(old)}
+		f.said = ""
+		stack := fixed(t, new([32 << 10]uint64))
+		if got := ends(func() { buildStack(address(stack) + 256<<10) }); got != "EFI_INVALID_PARAMETER, 134" || f.said != want {
+			t.Errorf("%s; %q, want %q", got, f.said, want)
+		}
+	}
+	f.protocols[imageHandle] = nil
+	if argv, argc := shellArguments(); argv != 0 || argc != 0 {
+		t.Errorf("no shell: %#x, %d", argv, argc)
+	}
+}
+
+// TestOptionsOfImage: without a shell the arguments are the image's path and the words of its load options.
+func TestOptionsOfImage(t *testing.T) {
+	f := newFirmware(t)
+	set(t, &startedByShell, false)
+	path := append([]byte{4, 4, 16, 0}, ucs("A.EFI\x00")...)
+	path = append(path, 0x7F, 0xFF, 4, 0)
+	options := []byte("run \x01 now")
+	image := fixed(t, &efiLoadedImage{filePath: address(fixed(t, &path[0])), loadOptions: address(fixed(t, &options[0]))})
+	set(t, &loadedImage, address(image))
+	for size, want := range map[uint32]string{0: "A.EFI", 4: "A.EFI run", 10: "A.EFI"} {
+		image.loadOptionsSize, f.said = size, ""
+		vector, text := fixed(t, new([300]uint64)), fixed(t, new([argumentSpace]byte))
+		p := initialStack{word: address(vector), text: address(text), textEnd: address(text) + argumentSpace}
+		n := p.arguments()
+		var got []string
+		for _, at := range vector[:n] {
+			s, _, _ := strings.Cut(string(text[uintptr(at)-address(text):]), "\x00")
+			got = append(got, s)
+		}
+		said := ""
+		if size == 10 {
+			said = "metal: the load options (10 bytes) are no command line; they are ignored\n"
+		}
+		if strings.Join(got, " ") != want || f.said != said || p.word != address(&vector[n]) {
+			t.Errorf("%d bytes: %q, want %q; it said %q", size, got, want, f.said)
+		}
+	}
+	if !On() {
+		t.Error("with a firmware it is not on")
+	}
+	if systemTableAddress = 0; On() {
+		t.Error("without a firmware it is on")
+	}
+}
+
+// TestMemoryLimit: the limit is nine tenths of the memory, in decimal.
+func TestMemoryLimit(t *testing.T) {
+	defer func(use Memory) { memoryUse = use }(memoryUse)
+	for _, taken := range []uintptr{0, 9, 10, 19, 110, 111, 1110, 1120, 64 << 20, 4 << 30, 1 << 46, 999_999_999, 1_000_000_000, 1_111_111_111} {
+		memoryUse.Taken = taken
+		text := fixed(t, new([64]byte))
+		p := initialStack{text: address(text), textEnd: address(text) + 64}
+		start := uintptr(p.memoryLimit())
+		got, _, _ := strings.Cut(string(text[:]), "\x00")
+		if want := fmt.Sprint("GOMEMLIMIT=", taken/10*9); got != want || start != address(text) || p.text != start+uintptr(len(want))+1 {
+			t.Errorf("%d bytes: %q, want %q", taken, got, want)
+		}
 	}
 }

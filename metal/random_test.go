@@ -45,3 +45,83 @@ func TestNoRandom(t *testing.T) {
 		t.Errorf("seeds %x and %x", a, b)
 	}
 }
+
+// TestRandomSources: the processor is asked ten times at most, then the firmware; and a buffer gets as many bytes as it has.
+func TestRandomSources(t *testing.T) {
+	const words = "abcdefghijklmnopqrstuvwxyz123456"
+	f := newFirmware(t)
+	f.boot.locateProtocol = f.service(func(a ...uintptr) uintptr {
+		if len(a) != 3 || *at[guid](a[0]) != rngGUID || a[1] != 0 || a[2] != address(&firmwareResult) {
+			t.Errorf("LocateProtocol%#x", a)
+		}
+		firmwareResult = 0x66
+		return efiNotFound
+	})
+	set(t, &useHardwareRandom, !hasHardwareRandom())
+	set(t, &rngProtocol, 0)
+	set(t, &lastRandom, 0)
+	if initRandom(); rngProtocol != 0 || useHardwareRandom != hasHardwareRandom() {
+		t.Errorf("without EFI_RNG_PROTOCOL: %#x; the processor's instruction: %v", rngProtocol, useHardwareRandom)
+	}
+	rng := fixed(t, &efiRNG{})
+	f.boot.locateProtocol = f.service(func(a ...uintptr) uintptr { firmwareResult = address(rng); return efiSuccess })
+	if initRandom(); rngProtocol != address(rng) {
+		t.Errorf("EFI_RNG_PROTOCOL is at %#x, not %#x", rngProtocol, address(rng))
+	}
+	filled, status := 0, uintptr(efiSuccess)
+	rng.getRNG = f.service(func(a ...uintptr) uintptr {
+		if len(a) != 4 || a[0] != address(rng) || a[1] != 0 || a[2] != 32 || a[3] != address(&randomBytes) { // the algorithm is the firmware's choice (37.5)
+			t.Errorf("GetRNG%#x", a)
+		}
+		filled++
+		copy(randomBytes[:], words)
+		randomBytes[0] += byte(filled)
+		return status
+	})
+	first := uint64('a'+1) | 0x6867666564636200 // little-endian
+	for _, c := range []struct {
+		name         string
+		has          bool
+		value, ok    uint64 // of the processor
+		want         uint64
+		tries, asked int
+	}{
+		{"no instruction", false, 77, 1, first, 0, 1},
+		{"a word", true, 77, 1, 77, 1, 0},
+		{"it fails", true, 77, 0, first, 10, 1},
+		{"it is dead", true, 1<<64 - 1, 1, first, 10, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tries := replaceResult(t, hardwareRandom, c.value, c.ok)
+			useHardwareRandom, lastRandom, filled = c.has, 5, 0
+			if got, ok := randomWord(); got != c.want || !ok || *tries != c.tries || filled != c.asked {
+				t.Errorf("%#x, %v after %d tries, the firmware was asked %d times; want %#x, %d, %d", got, ok, *tries, filled, c.want, c.tries, c.asked)
+			}
+		})
+	}
+	useHardwareRandom, lastRandom, filled = false, 0, 0
+	buffer := fixed(t, new([24]byte))
+	if got := getrandom(address(&buffer[1]), 19); got != 19 || string(buffer[:]) != "\x00bbcdefghcbcdefghdbc\x00\x00\x00\x00" || filled != 3 {
+		t.Errorf("getrandom of 19 bytes: %d, %q", int64(got), buffer)
+	}
+	if got := getrandom(0, 0); got != 0 || filled != 3 {
+		t.Errorf("getrandom of nothing: %d", int64(got))
+	}
+	if got := seed(); got != first+3 {
+		t.Errorf("the seed is %#x, not of the source", got)
+	}
+	filled = 3 // the next word is the last one again
+	if got, ok := randomWord(); ok {
+		t.Errorf("a word that comes twice: %#x", got)
+	}
+	status = efiNotReady
+	if got := getrandom(address(buffer), 8); got != errno(enosys) {
+		t.Errorf("getrandom without a source: %d", int64(got))
+	}
+	rngProtocol = 0
+	for range 100 {
+		if got := seed(); got&1 == 0 {
+			t.Errorf("a seed that may be 0: %#x", got)
+		}
+	}
+}

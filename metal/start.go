@@ -67,15 +67,25 @@ func initFirstThread() {
 	if stack == 0 || !reserve(stack, stack+processStackSize) || !mapZeroed(stack, processStackSize) {
 		fail("no room for the program's stack", efiOutOfResources)
 	}
-	top := stack + processStackSize
+	sp := buildStack(stack + processStackSize)
+	if !initThreads() {
+		fail("no room for a table of threads", efiOutOfResources)
+	}
+	t := newThread() // the first one
+	t.state = stateRunning
+	t.begin(runtimeEntry(), sp)
+	bootCore.thread = address(t)
+}
+
+// buildStack makes the stack that ends at top, and returns the program's stack pointer.
+func buildStack(top uintptr) (sp uintptr) {
 	random := top - 16
 	*at[uint64](random), *at[uint64](random + 8) = seed(), seed()
 	p := initialStack{textEnd: random, text: random - argumentSpace}
 	p.word = p.text - (maxArguments+16)*8
-	sp := p.word
-	count := p.word
+	sp = p.word
 	p.push(0)
-	*at[uint64](count) = p.arguments()
+	*at[uint64](sp) = p.arguments()
 	p.push(0)
 	// asyncpreemptoff: without a timer interrupt a loop that makes no calls cannot be
 	// interrupted, and the signals of asynchronous preemption would never arrive.
@@ -94,14 +104,7 @@ func initFirstThread() {
 	p.push(uint64(random))
 	p.push(atNull)
 	p.push(0)
-
-	if !initThreads() {
-		fail("no room for a table of threads", efiOutOfResources)
-	}
-	t := newThread() // the first one
-	t.state = stateRunning
-	t.begin(runtimeEntry(), sp)
-	bootCore.thread = address(t)
+	return sp
 }
 
 // string stores a string with a zero at its end above the vectors and returns its address.
