@@ -486,6 +486,9 @@ func TestMakeCores(t *testing.T) {
 			}
 		}
 	}
+	if len(cores) != 256 { // an APIC ID has 8 bits (Intel SDM volume 3, 11.4.6)
+		t.Errorf("there is room for %d cores", len(cores))
+	}
 	if !bootCore.isBoot() || (&core{}).isBoot() {
 		t.Error("the boot processor is another one")
 	}
@@ -507,4 +510,41 @@ func TestDebugPorts(t *testing.T) {
 		debugWrite(channel, uintptr(channel), 7)
 	}
 	did.check(t, "written", "233 1 7", "235 3 7")
+}
+
+// TestFirmwareCall: a function of the firmware gets ten arguments, of which those that are not given are 0, while others know that
+// this processor is in the firmware.
+func TestFirmwareCall(t *testing.T) {
+	set(t, &inFirmware, 0)
+	set(t, &callArgs, [10]uintptr{})
+	var did noted
+	replace(t, awaitReach, func() { did.add("await", inFirmware) })
+	called := replaceFirmware(t, 99)
+	for _, args := range [][]uintptr{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {11, 12}, {}} {
+		var want [10]uintptr
+		copy(want[:], args)
+		*called = [3]uintptr{}
+		if got := firmware(0x77, args...); got != 99 || *called != [3]uintptr{1, 0x77, address(&callArgs)} || callArgs != want || inFirmware != 0 {
+			t.Errorf("%d: status %d, called with %#x, arguments %d; afterwards in the firmware: %d", args, got, *called, callArgs, inFirmware)
+		}
+		did.check(t, "before a call", "await 1")
+	}
+}
+
+// TestWatchdog: the firmware's timer is stopped; firmware without one is not mentioned.
+func TestWatchdog(t *testing.T) {
+	f := newFirmware(t)
+	for status, want := range map[uintptr]string{efiSuccess: "", efiUnsupported: "",
+		efiDeviceError: "metal: SetWatchdogTimer: the firmware may reset the machine after five minutes: EFI_DEVICE_ERROR (0x8000000000000007)\n"} {
+		f.said = ""
+		f.boot.setWatchdogTimer = f.service(func(a ...uintptr) uintptr {
+			if !slices.Equal(a, []uintptr{0, 0, 0, 0}) { // a timeout of 0 stops it (7.5.1)
+				t.Errorf("SetWatchdogTimer%d", a)
+			}
+			return status
+		})
+		if stopWatchdog(); f.said != want {
+			t.Errorf("status %#x: %q, want %q", status, f.said, want)
+		}
+	}
 }

@@ -186,6 +186,22 @@ func replacePorts(t *testing.T, ports map[uint16]byte) {
 	patch(t, assemblyOf(t, inb), code)
 }
 
+// replaceFirmware makes callFirmware return a status, and stores inFirmware and its arguments at a call.
+func replaceFirmware(t *testing.T, status uint64) (called *[3]uintptr) {
+	t.Helper()
+	called = fixed(t, new([3]uintptr))
+	var code []byte
+	store := func(load string, to *uintptr) {
+		code = binary.LittleEndian.AppendUint64(append(code, load+"\x48\xA3"...), uint64(address(to))) // load AX; MOVQ AX, to
+	}
+	store(string(binary.LittleEndian.AppendUint64([]byte("\x48\xA1"), uint64(address(&inFirmware)))), &called[0]) // MOVQ inFirmware, AX
+	store("\x48\x8B\x44\x24\x08", &called[1])                                                                     // MOVQ 8(SP), AX
+	store("\x48\x8B\x44\x24\x10", &called[2])                                                                     // MOVQ 16(SP), AX
+	code = binary.LittleEndian.AppendUint64(append(code, "\x48\xB8"...), status)                                  // MOVQ status, AX
+	patch(t, assemblyOf(t, callFirmware), append(code, "\x48\x89\x44\x24\x18\xC3"...))                            // MOVQ AX, 24(SP); RET
+	return called
+}
+
 // codeOf is where the first instruction of a function is.
 func codeOf[F any](function F) uintptr { return *at[uintptr](*at[uintptr](address(&function))) }
 

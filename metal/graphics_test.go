@@ -424,7 +424,7 @@ func TestDisplayModes(t *testing.T) {
 			}
 			edid := efiEDID{size: 128, data: address(block)}
 			f.install(0x10, edidActiveGUID, address(fixed(t, &edid)))
-			display.programMode, display.programModeSet, display.changed = uint32(c.set), c.set != 0, true
+			display.programMode, display.programModeSet, display.changed, display.firmwareMode = uint32(c.set), c.set != 0, true, 55
 			e := enterGraphics()
 			o.did(t, c.name, c.calls...)
 			if e != c.e || display.entered != (e == 0) || display.programModeSet != (e == 0) || display.changed != (len(c.calls) > 0) || display.firmwareMode != 0 {
@@ -523,6 +523,24 @@ func TestShadow(t *testing.T) {
 	use(32, 24, 5, false)
 	use(64, 49, 5+4+2, false) // elsewhere, for there is no room for another row
 	use(64, 49, 11, true)
+	pauses := 0
+	replaceAssembly(t, pause, func() { // what is in use by another core becomes free
+		pauses++
+		memoryLock = 0
+	})
+	info := outputMode(64, 60, efiPixelBltOnly)
+	black, _ := newPicture(&info, 0, 0)
+	info.pixelFormat = efiPixelBGR
+	linear, _ := newPicture(&info, 3<<30, 1<<30)
+	for what, do := range map[string]func(){
+		"a shadow": func() { makeShadow(&black) }, "tables": func() { usePicture(linear) }, "a mapping": func() { freeMapping() },
+	} {
+		giveMemory(t, 20)
+		memoryLock, pauses = 1, 0
+		if do(); memoryLock != 0 || pauses != 1 {
+			t.Errorf("%s: the lock of memory is %d, waited for %d times", what, memoryLock, pauses)
+		}
+	}
 	for pages := range 4 { // one for the picture, two for tables
 		freshDisplay(t)
 		giveMemory(t, pages)

@@ -156,6 +156,9 @@ func TestExercises(t *testing.T) {
 	if want := `["one" "two three" "é"]`; !strings.Contains(b.Out.String(), want) {
 		t.Errorf("the arguments are not %s", want)
 	}
+	if !strings.Contains(b.Out.String(), "random: from a hardware source\nrandom: ok\nsignals: ok") {
+		t.Error("there are no random numbers")
+	}
 	stamp, err := time.Parse(time.RFC3339, regexp.MustCompile(`time: (\S+),`).FindStringSubmatch(b.Out.String())[1])
 	if end := time.Now(); err != nil || stamp.Before(begin.Add(-5*time.Second)) || stamp.After(end.Add(5*time.Second)) {
 		t.Errorf("between %v and %v the machine's date was %v: %v", begin, end, stamp, err)

@@ -14,9 +14,7 @@ func startKernel() {
 	cores[0] = address(c)
 	initConsole()
 	initInput()
-	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
-		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
-	}
+	stopWatchdog()
 	if loadedImage = handleProtocol(imageHandle, &loadedImageGUID); loadedImage == 0 {
 		fail("this program has no EFI_LOADED_IMAGE_PROTOCOL", efiUnsupported)
 	}
@@ -34,6 +32,13 @@ func startKernel() {
 	initFiles()
 	initFirstThread()
 	startCores()
+}
+
+// stopWatchdog stops the timer with which the firmware resets a machine whose boot hangs (7.5).
+func stopWatchdog() {
+	if r := firmware(bootServices().setWatchdogTimer, 0, 0, 0, 0); r != efiSuccess && r != efiUnsupported {
+		warn("SetWatchdogTimer: the firmware may reset the machine after five minutes", r)
+	}
 }
 
 // On reports whether the program runs on the bare machine; it is false when the same
