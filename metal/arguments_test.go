@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -124,6 +125,7 @@ func TestLoadOptions(t *testing.T) {
 			t.Errorf("%q with a byte order mark: %q, %v", text, words, ok)
 		}
 	}
+	const space = 32<<10 - len(imagePath) - 1 - 256
 	for name, data := range map[string][]byte{
 		"EDK2's GUID of its own boot entries": {0x4E, 0xAC, 0x08, 0x81, 0x11, 0x9F, 0x59, 0x4D, 0x85, 0x0E, 0xE2, 0x1A, 0x52, 0x2C, 0x59, 0xB2},
 		"a device path":                       {0x02, 0x01, 0x0C, 0x00, 0xD0, 0x41, 0x03, 0x0A, 0, 0, 0, 0, 0x7F, 0xFF, 4, 0},
@@ -141,17 +143,17 @@ func TestLoadOptions(t *testing.T) {
 		"not a character":                     ucs("run \uFFFE"),
 		"64 KiB of noise":                     bytes.Repeat([]byte{'r', 0xA5, 0x5A}, 64<<10/3),
 		"64 KiB of text":                      bytes.Repeat([]byte("words "), 64<<10/6),
-		"text that fills the stack":           bytes.Repeat([]byte("w"), argumentSpace-len(imagePath)-1-environmentSpace),
-		"too many words":                      bytes.Repeat([]byte("w "), maxArguments),
+		"text that fills the stack":           bytes.Repeat([]byte("w"), space),
+		"too many words":                      bytes.Repeat([]byte("w "), 256),
 	} {
 		if words, ok := optionWords(t, data); ok || words != nil {
 			t.Errorf("%s: %q, %v; want nothing", name, words, ok)
 		}
 	}
-	if words, ok := optionWords(t, bytes.Repeat([]byte("w "), maxArguments-1)); !ok || len(words) != maxArguments-1 {
-		t.Errorf("%d words: %d, %v", maxArguments-1, len(words), ok)
+	if words, ok := optionWords(t, bytes.Repeat([]byte("w "), 255)); !ok || len(words) != 255 {
+		t.Errorf("255 words: %d, %v", len(words), ok)
 	}
-	if words, ok := optionWords(t, bytes.Repeat([]byte("w"), argumentSpace-len(imagePath)-1-environmentSpace-1)); !ok || len(words) != 1 {
+	if words, ok := optionWords(t, bytes.Repeat([]byte("w"), space-1)); !ok || len(words) != 1 {
 		t.Errorf("one long word: %d words, %v", len(words), ok)
 	}
 	if words, ok := optionWords(t, make([]byte, 64<<10)); !ok || words != nil {
@@ -165,11 +167,36 @@ func TestLoadOptions(t *testing.T) {
 		t.Errorf("a first word that is a name without an extension is taken for the program's: %d words, %v", n, ok)
 	}
 	runtime.KeepAlive([]any{vector, text, run})
+	for _, b := range [][]byte{{0xFF, 0xFE}, {0xEF, 0xBB, 0xBF}} { // a byte order mark, but for its last byte
+		if n, ok := p.loadOptions(address(fixed(t, &b[0])), uintptr(len(b)-1)); n != 0 || ok {
+			t.Errorf("half a byte order mark, % x: %d words, %v", b, n, ok)
+		}
+	}
 	if n, ok := p.loadOptions(0, 64<<10); n != 0 || !ok {
 		t.Errorf("a null pointer: %d words, %v", n, ok)
 	}
 	if n, ok := p.loadOptions(1, 0); n != 0 || !ok {
 		t.Errorf("no bytes: %d words, %v", n, ok)
+	}
+}
+
+// TestText: what can be in a command line, of all characters.
+func TestText(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		noCharacter := r&0xFFFE == 0xFFFE // the last two of each plane (Unicode 15.0, 23.7)
+		want := strings.ContainsRune(" \t\r\n", r) || !unicode.IsControl(r) && r != unicode.ReplacementChar && !noCharacter
+		if got := isText(uint32(r)); got != want {
+			t.Errorf("%U is text: %v", r, got)
+		}
+	}
+	for paths, want := range map[[2]string]bool{
+		{"x.y", "x.y"}: true, {`\b\X.Y`, "FS0:/a/x.y"}: true, {"x.y/", "x.y/"}: false, {"x", "x"}: false, {"x.y", "x.yz"}: false, {"x.yz", "x.y"}: false,
+		{"A.Z", "a.z"}: true, {"a.z", "A.Z"}: true, {"@.@", "`.`"}: false, {"[.[", "{.{"}: false, {"x.y", "y.y"}: false, {"x.y", ""}: false, {".", "."}: true,
+	} {
+		a, b := []byte(paths[0]+"\x00"), []byte(paths[1]+"\x00")
+		if got := sameFile(address(fixed(t, &a[0])), address(fixed(t, &b[0]))); got != want {
+			t.Errorf("%q are one file: %v", paths, got)
+		}
 	}
 }
 
@@ -229,18 +256,22 @@ func TestImageName(t *testing.T) {
 		{slices.Concat(node(4, 4, ucs("NOZERO.EFI")), end), "NOZERO.EFI"},
 		{slices.Concat(file(`\A\`), file("B.EFI"), end), `\A\B.EFI`},
 		{slices.Concat(node(4, 1, ucs("X")), file("Y"), end), "Y"},
-		{slices.Concat(bytes.Repeat(node(1, 1, nil), 100), file("Y"), end), "efi"},   // longer than any path
+		{slices.Concat(bytes.Repeat(node(1, 1, nil), 63), file("Y"), end), "Y"},
+		{slices.Concat(bytes.Repeat(node(1, 1, nil), 64), file("Y"), end), "efi"}, // longer than any path
+		{slices.Concat(node(0x7F, 1, nil), file("Y"), end), "efi"},                // the end of one of several paths
+		{slices.Concat(file("X"), node(0xFF, 0xFF, nil), file("Y"), end), "X"},    // an end as EFI 1.02 has it
+		{slices.Concat(file("X"), node(4, 5, ucs("Z")), node(3, 4, ucs("Z")), end), "X"},
 		{slices.Concat([]byte{3, 1, 2, 0, 8, 0, 0, 0, 0, 0}, file("Y"), end), "efi"}, // a size that cannot be
 		{end, "efi"},
 		{slices.Concat(node(3, 11, make([]byte, 33)), end), "efi"},
 		{[]byte{4, 4, 0, 0, 'x', 0}, "efi"}, // a size of 0 would be for ever
 	} {
-		text := make([]byte, 1024)
+		text := bytes.Repeat([]byte{0xA5}, 1024)
 		p := initialStack{text: address(&text[0]), textEnd: address(&text[1023])}
 		at := uintptr(p.imageName(address(&c.path[0]))) - address(&text[0])
 		runtime.KeepAlive(text)
-		if got, _, _ := strings.Cut(string(text[at:]), "\x00"); got != c.want {
-			t.Errorf("% x: %q, want %q", c.path, got, c.want)
+		if got, _, _ := strings.Cut(string(text[at:]), "\x00"); got != c.want || at != 0 || int(p.text-address(&text[0])) != len(got)+1 {
+			t.Errorf("% x: %q at %d, want %q", c.path, got, at, c.want)
 		}
 	}
 	text := make([]byte, 1024)
@@ -267,8 +298,8 @@ func TestStack(t *testing.T) {
 	set(t, &memoryUse, Memory{Taken: 1234567890})
 	set(t, &startedByShell, true)
 	replace(t, leave, func(status uintptr, code uint64) { panic(fmt.Sprintf("%s, %d", statusName(status), code)) })
-	many := slices.Repeat([]string{"w"}, maxArguments)
-	long := strings.Repeat("x", argumentSpace-200)
+	many := slices.Repeat([]string{"w"}, 256)
+	long := strings.Repeat("x", 32<<10-200)
 	for _, words := range [][]string{{"EX.EFI"}, {`FS0:\\EX.EFI`, "", "été 日本 🙂"}, many, {long}} {
 		parameters := fixed(t, &efiShellParameters{})
 		parameters.argv, parameters.argc = shellWords(t, words...)
