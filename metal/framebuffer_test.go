@@ -33,7 +33,7 @@ type display struct {
 func TestFramebuffer(t *testing.T) {
 	for _, d := range []display{
 		{"std", "none", []string{"VGA,vgamem_mb=64"}, []string{"cores", "cursor", "text", "edid 3840 2160", "edid 1600 1200", "edid 1601 1200", "edid 800 600", "write", "ioctl", "set 800 600", "panic", "cores"}, "1280x800"},
-		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"text", "write", "ioctl", "set 800 600", "panic"}, "1280x800"},
+		{"virtio", "none", []string{"virtio-gpu-pci"}, []string{"text", "write", "ioctl blt", "set 800 600", "panic"}, "1280x800"},
 		{"ramfb", "none", []string{"ramfb"}, []string{"map"}, "800x600"},
 		{"two", "std", []string{"bochs-display"}, []string{"map"}, "1280x800"},
 		{"none", "none", nil, []string{"none"}, ""},
@@ -97,7 +97,7 @@ func (m *session) watch(argument, size string) (status int) {
 		size = fields[1] + "x" + fields[2]
 	}
 	switch argument {
-	case "none", "ioctl", "cores":
+	case "none", "ioctl", "ioctl blt", "cores":
 		return 0
 	case "cursor":
 		m.await("fb: cursor\n")

@@ -78,6 +78,7 @@ func testPicture(x, y, seed int) uint32 {
 //	fb cursor     nothing: a screen that is the program's has no text cursor
 //	fb none       there is none
 //	fb ioctl      what the calls refuse
+//	fb ioctl blt  the same, on a display without framebuffer
 //
 // Each waits for a line on standard input, so that a test can look at the screen.
 func framebufferTest(args []string) error {
@@ -128,7 +129,7 @@ func framebufferTest(args []string) error {
 	}
 	fmt.Printf("fb: %q %dx%d, %d bytes a row, at %#x\n", (*[8]byte)(unsafe.Pointer(&b.fixed))[:], b.width(), b.height(), b.stride(), uint64(b.fixed[5])<<32|uint64(b.fixed[4]))
 	if args[0] == "ioctl" {
-		return b.refusals()
+		return errors.Join(b.unseen(len(args) > 1), b.refusals())
 	}
 	keyboard := bufio.NewReader(os.Stdin)
 	switch args[0] {
@@ -283,13 +284,14 @@ func setMonitor(width, height int) {
 var display struct {
 	searched bool
 	output   *struct {
-		queryMode uintptr
-		_         [2]uintptr
-		mode      *struct { // EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE (UEFI 2.10, 12.9.2)
+		queryMode, setMode, blt uintptr
+		mode                    *struct { // EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE (UEFI 2.10, 12.9.2)
 			_    [2]uint32
 			info *struct{ _, horizontalResolution uint32 }
 		}
 	}
+	handle           uintptr
+	entered, changed bool
 }
 
 // withoutMode opens a display of which the firmware says that it has no columns.
@@ -303,6 +305,27 @@ func withoutMode() error {
 	_, err := openFramebuffer()
 	info.horizontalResolution = before
 	return want("no columns", err, syscall.ENODEV)
+}
+
+// unseen writes while the firmware cannot copy to the screen, which only matters on a display without framebuffer.
+func (b *framebuffer) unseen(withoutFramebuffer bool) error {
+	const deviceError = 7
+	display.changed = false
+	_, err := b.WriteAt([]byte{1}, 0)
+	if err != nil || !display.changed {
+		return fmt.Errorf("a write: %w; the screen is said to have changed: %v", err, display.changed)
+	}
+	calls := map[string]func() error{
+		"write": func() error { _, err := b.WriteAt([]byte{2}, 0); return err },
+		"pan":   func() error { return b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable)) },
+		"fsync": b.Sync,
+	}
+	for name, call := range calls {
+		if err := whileFails(display.output.blt, deviceError, call); errors.Is(err, syscall.EIO) != withoutFramebuffer || !withoutFramebuffer && err != nil {
+			return fmt.Errorf("%s that cannot be seen: %w", name, err)
+		}
+	}
+	return calls["pan"]()
 }
 
 // refusals checks what the calls refuse, and what else a file does.
