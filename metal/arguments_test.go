@@ -420,3 +420,42 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstThread: thread 1 begins at the runtime's first instruction, on a stack of its own, or there is a line that says why not.
+func TestFirstThread(t *testing.T) {
+	f := newFirmware(t)
+	set(t, &bootCore.thread, 0)
+	set(t, &spanCount, 0)
+	replace(t, leave, func(status uintptr, code uint64) { panic(fmt.Sprintf("%s, %d", statusName(status), code)) })
+	var mapped, threads bool
+	replace(t, mapZeroed, func(start, n uintptr) bool {
+		if start != userBase+pageSize || n != 256<<10 {
+			t.Errorf("the stack is %d bytes at %#x", n, start)
+		}
+		return mapped
+	})
+	replace(t, buildStack, func(top uintptr) uintptr { return top - 1000 })
+	replace(t, initThreads, func() bool { return threads })
+	first := fixed(t, &thread{})
+	replace(t, newThread, func() *thread { return first })
+	for _, c := range []struct {
+		name            string
+		mapped, threads bool
+		want            string
+	}{
+		{"room for all", true, true, ""},
+		{"no memory", false, true, "metal: no room for the program's stack: EFI_OUT_OF_RESOURCES (0x8000000000000009)\n"},
+		{"no threads", true, false, "metal: no room for a table of threads: EFI_OUT_OF_RESOURCES (0x8000000000000009)\n"},
+	} {
+		mapped, threads, f.said, *first = c.mapped, c.threads, "", thread{}
+		spans[0], spanCount = span{userBase, userBase + pageSize}, 1 // the stack is behind it
+		ended := ends(initFirstThread)
+		if f.said != c.want || (ended == "EFI_OUT_OF_RESOURCES, 134") != (c.want != "") {
+			t.Errorf("%s: %q, %s", c.name, f.said, ended)
+		}
+		if stack := (span{userBase, userBase + pageSize + 256<<10}); c.want == "" && (spans[0] != stack || spanCount != 1 ||
+			first.state != stateRunning || uintptr(first.ip) != runtimeEntry() || uintptr(first.sp) != stack.end-1000 || bootCore.thread != address(first)) {
+			t.Errorf("the stack %x, thread %+v, which runs: %v", spans[0], first.registers, bootCore.thread == address(first))
+		}
+	}
+}
