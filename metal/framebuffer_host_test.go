@@ -87,7 +87,8 @@ func TestScreenInfo(t *testing.T) {
 	freshDisplay(t)
 	giveMemory(t, 40)
 	f := newFirmware(t)
-	o := newOutput(f, outputMode(64, 48, efiPixelBGR), outputMode(32, 24, efiPixelRGB), outputMode(24, 32, efiPixelBltOnly))
+	o := newOutput(f, outputMode(64, 48, efiPixelBGR), outputMode(32, 24, efiPixelRGB), outputMode(24, 32, efiPixelBltOnly), outputMode(8, 8, efiPixelBGR))
+	o.broken[3] = true
 	display.output, display.entered = address(&o.efiGraphicsOutput), true
 	display.picture = picture{width: 64, height: 48, red: 16, green: 8, stride: 512, base: 0x12_3456_7000, size: 512 * 48, linear: true}
 	want := [40]uint32{0: 64, 1: 48, 2: 64, 3: 48, 6: 32, 8: 16, 9: 8, 11: 8, 12: 8, 14: 0, 15: 8, 22: 1<<32 - 1, 23: 1<<32 - 1}
@@ -123,6 +124,7 @@ func TestScreenInfo(t *testing.T) {
 		{"a test, and flags", 0x4601, map[int]uint32{xres: 32, yres: 24, xresVirtual: 0, yresVirtual: 0, activate: 0xF0 | test}, 0, nil},
 		{"the mode that is set", 0x4601, nil, 0, nil},
 		{"another mode, not a test", 0x4601, map[int]uint32{xres: 32, yres: 24, xresVirtual: 0, yresVirtual: 0, activate: 3}, 0, []string{"mode 1"}},
+		{"a mode that is none", 0x4601, map[int]uint32{xres: 8, yres: 8, xresVirtual: 0, yresVirtual: 0}, einval, []string{"mode 3", "mode 1"}},
 		{"no request", 0x4603, nil, enotty, nil},
 	} {
 		*v = want
@@ -139,6 +141,9 @@ func TestScreenInfo(t *testing.T) {
 			t.Errorf("%s: the struct is %v, was %v", c.name, *v, before)
 		}
 		o.did(t, c.name, c.calls...)
+	}
+	if display.width != 32 || display.base != uintptr(o.base) || fbBase != uintptr(o.base) {
+		t.Errorf("the picture is %+v, mapped %#x; the framebuffer is at %#x", display.picture, fbBase, o.base)
 	}
 	display.entered = false
 	*v = want
@@ -185,9 +190,15 @@ func TestOpenFramebuffer(t *testing.T) {
 	if !display.entered {
 		t.Error("unmapped while it is open: the display is given back")
 	}
+	redrawn := 0
+	replace(t, redrawText, func() { redrawn++ })
 	closeFramebuffer()
-	if display.entered || display.programModeSet {
-		t.Error("closed: the display is not given back")
+	if display.entered || display.programModeSet || redrawn != 0 {
+		t.Errorf("closed: the display is not given back, or the text that is there was drawn %d times", redrawn)
+	}
+	display.entered, display.changed = true, true
+	if leaveFramebuffer(); redrawn != 1 {
+		t.Errorf("a picture is left: the text was drawn %d times", redrawn)
 	}
 	enterAgain()
 	if display.entered {

@@ -184,7 +184,7 @@ func enterGraphics() (e uint64) {
 		return enodev
 	}
 	display.firmwareMode = displayMode().mode
-	display.entered, display.changed = true, false
+	display.changed = false
 	e = einval
 	width, height := monitorSize()
 	switch {
@@ -193,8 +193,10 @@ func enterGraphics() (e uint64) {
 	case width > p.width || height > p.height:
 		e = setDisplaySize(width, height)
 	}
-	if e != 0 {
-		e = usePicture(p)
+	if e != 0 { // p is from before a mode was tried
+		if p, ok = currentPicture(display.output); ok {
+			e = usePicture(p)
+		}
 	}
 	display.entered, display.programModeSet = e == 0, e == 0
 	return e

@@ -204,7 +204,7 @@ func TestPreferredSize(t *testing.T) {
 	}
 }
 
-// testOutput is a graphics output of a firmware. Its framebuffer is at 3 GiB.
+// testOutput is a graphics output of a firmware. Its framebuffer is at 3 GiB, and 16 MiB higher after each SetMode.
 type testOutput struct {
 	efiGraphicsOutput
 	now    efiGraphicsOutputMode
@@ -213,18 +213,19 @@ type testOutput struct {
 	broken map[uint32]bool // SetMode sets it, but to no size
 	bltEnd []uintptr       // statuses that Blt returns
 	calls  []string        // of SetMode and Blt
+	base   uint64          // of the framebuffer
 }
 
 // newOutput makes an output that is in the first of its modes.
 func newOutput(f *testFirmware, modes ...efiGraphicsOutputModeInformation) *testOutput {
-	o := &testOutput{modes: modes, hidden: map[uint32]bool{}, broken: map[uint32]bool{}}
+	o := &testOutput{modes: modes, hidden: map[uint32]bool{}, broken: map[uint32]bool{}, base: 3 << 30}
 	own := func(a []uintptr) {
 		if a[0] != address(&o.efiGraphicsOutput) {
 			f.t.Errorf("another output: %#x", a)
 		}
 	}
 	show := func(n uint32) {
-		o.now.mode, o.now.info, o.now.sizeOfInfo, o.now.frameBufferBase, o.now.frameBufferSize = n, address(&o.modes[n]), 36, 3<<30, 1<<30
+		o.now.mode, o.now.info, o.now.sizeOfInfo, o.now.frameBufferBase, o.now.frameBufferSize = n, address(&o.modes[n]), 36, o.base, 16<<20
 		if o.broken[n] {
 			o.now.info = address(fixed(f.t, &efiGraphicsOutputModeInformation{}))
 		}
@@ -249,6 +250,7 @@ func newOutput(f *testFirmware, modes ...efiGraphicsOutputModeInformation) *test
 		if int(a[1]) >= len(o.modes) {
 			return efiUnsupported
 		}
+		o.base += 16 << 20
 		show(uint32(a[1]))
 		return efiSuccess
 	})
@@ -367,7 +369,7 @@ func TestDisplayModes(t *testing.T) {
 	freshDisplay(t)
 	f := newFirmware(t)
 	o := newOutput(f, outputMode(64, 48, efiPixelBGR), outputMode(128, 96, efiPixelBltOnly), outputMode(128, 96, efiPixelRGB), outputMode(32, 24, efiPixelBGR),
-		outputMode(100, 50, efiPixelBltOnly), outputMode(64, 96, efiPixelBGR), outputMode(128, 48, efiPixelBGR), outputMode(256, 192, efiPixelBGR), outputMode(512, 8, efiPixelBGR))
+		outputMode(100, 50, efiPixelBltOnly), outputMode(64, 96, efiPixelBGR), outputMode(128, 48, efiPixelBGR), outputMode(256, 192, efiPixelBGR), outputMode(512, 8, efiPixelBGR), outputMode(128, 96, efiPixelRGB))
 	o.broken[7], o.hidden[8] = true, true
 	display.output, display.handle = address(&o.efiGraphicsOutput), 0x10
 
@@ -456,7 +458,11 @@ func TestDisplayModes(t *testing.T) {
 			o.did(t, "leave twice")
 		})
 	}
-	o.broken[0], o.now.info = true, 0
+	o.broken[0], o.broken[2], display.programModeSet = true, true, false
+	if e := enterGraphics(); e != einval || display.entered { // for the monitor of the last case
+		t.Errorf("modes of which none shows anything: %d", e)
+	}
+	o.now.info = 0
 	if e := enterGraphics(); e != enodev || display.entered {
 		t.Errorf("a display that shows nothing: %d", e)
 	}
