@@ -340,7 +340,9 @@ func TestStack(t *testing.T) {
 		for tag := word(); tag != 0; tag = word() {
 			auxiliary[tag] = word()
 		}
-		word()
+		if end := word(); end != 0 {
+			t.Errorf("the auxiliary vector ends with %#x", end)
+		}
 		const pageSz, secure, random = 6, 23, 25
 		if len(auxiliary) != 3 || auxiliary[pageSz] != 4096 || auxiliary[secure] != 0 || auxiliary[random] != top-16 {
 			t.Errorf("auxiliary vector %#x", auxiliary)
