@@ -557,13 +557,19 @@ func TestShadow(t *testing.T) {
 
 // TestShow: what has changed is copied to the screen, and nothing else; what could not be copied is, the next time.
 func TestShow(t *testing.T) {
+	for _, width := range []int{7, 8} { // rows of half a word more, and of whole words
+		showRows(t, width)
+	}
+}
+
+func showRows(t *testing.T, width int) {
 	freshDisplay(t)
 	f := newFirmware(t)
-	o := newOutput(f, outputMode(7, 6, efiPixelBltOnly))
-	pixels := fixed(t, new([42]uint32)) // 7 by 6
+	o := newOutput(f, outputMode(uint32(width), 6, efiPixelBltOnly))
+	pixels, stride := fixed(t, new([48]uint32)), 4*width
 	display.output, display.entered, display.changed = address(&o.efiGraphicsOutput), true, false
-	display.picture = picture{width: 7, height: 6, stride: 28, size: 168, base: address(pixels)}
-	pixel := func(x, y int) *uint32 { return at[uint32](display.base + uintptr(28*y+4*x)) }
+	display.picture = picture{width: uint32(width), height: 6, stride: uintptr(stride), size: uintptr(6 * stride), base: address(pixels)}
+	pixel := func(x, y int) *uint32 { return at[uint32](display.base + uintptr(stride*y+4*x)) }
 	show := func(what string, want uint64, calls ...string) {
 		t.Helper()
 		if e := showPicture(); e != want {
@@ -571,29 +577,31 @@ func TestShow(t *testing.T) {
 		}
 		o.did(t, what, calls...)
 	}
-	const all = "blt [2 0 0 0 0 7 6 28]" // EfiBltBufferToVideo, from and to 0, 0 (12.9.2.3)
-	show("at first", 0, all)
+	blt := func(y, rows int) string { // EfiBltBufferToVideo, from and to 0 and y (12.9.2.3)
+		return fmt.Sprintf("blt [2 0 %d 0 %[1]d %d %d %d]", y, width, rows, stride)
+	}
+	show("at first", 0, blt(0, 6))
 	if !display.changed {
 		t.Error("what was on the screen is not said to be gone")
 	}
 	show("nothing", 0)
 	*pixel(0, 1), *pixel(6, 2), *pixel(3, 5) = 1, 1, 1
-	show("some rows", 0, "blt [2 0 1 0 1 7 2 28]", "blt [2 0 5 0 5 7 1 28]")
+	show("some rows", 0, blt(1, 2), blt(5, 1))
 	for y := range 6 {
-		for x := range 7 {
+		for x := range width {
 			for bit := range 32 {
 				*pixel(x, y) ^= 1 << bit
-				show(fmt.Sprintf("bit %d of %d, %d", bit, x, y), 0, fmt.Sprintf("blt [2 0 %d 0 %[1]d 7 1 28]", y))
+				show(fmt.Sprintf("bit %d of %d, %d", bit, x, y), 0, blt(y, 1))
 			}
 		}
 	}
 	*pixel(1, 3) ^= 1 << 31 // the highest bits of two words, which only add to something else
 	*pixel(3, 3) ^= 1 << 31
-	show("two pixels", 0, "blt [2 0 3 0 3 7 1 28]")
+	show("two pixels", 0, blt(3, 1))
 	o.bltEnd = []uintptr{efiDeviceError}
 	*pixel(0, 0), *pixel(0, 2) = 77, 77
-	show("a failure", eio, "blt [2 0 0 0 0 7 1 28]", "blt [2 0 2 0 2 7 1 28]")
-	show("after a failure", 0, all)
+	show("a failure", eio, blt(0, 1), blt(2, 1))
+	show("after a failure", 0, blt(0, 6))
 	*pixel(0, 0) = 78
 	display.entered = false
 	show("not entered", 0)

@@ -315,17 +315,15 @@ func (b *framebuffer) unseen(withoutFramebuffer bool) error {
 	if err != nil || !display.changed {
 		return fmt.Errorf("a write: %w; the screen is said to have changed: %v", err, display.changed)
 	}
-	calls := map[string]func() error{
-		"write": func() error { _, err := b.WriteAt([]byte{2}, 0); return err },
-		"pan":   func() error { return b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable)) },
-		"fsync": b.Sync,
-	}
-	for name, call := range calls {
+	pan := func() error { return b.ioctl(fbioPanDisplay, unsafe.Pointer(&b.variable)) }
+	for i, call := range []func() error{ // what the first has not shown the others show
+		func() error { _, err := b.WriteAt([]byte{2}, 0); return err }, pan, b.Sync,
+	} {
 		if err := whileFails(display.output.blt, deviceError, call); errors.Is(err, syscall.EIO) != withoutFramebuffer || !withoutFramebuffer && err != nil {
-			return fmt.Errorf("%s that cannot be seen: %w", name, err)
+			return fmt.Errorf("call %d, when nothing can be shown: %w", i, err)
 		}
 	}
-	return calls["pan"]()
+	return pan()
 }
 
 // refusals checks what the calls refuse, and what else a file does.
