@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,62 +121,66 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// features are pairs of metadata that a model may have, and what comes of them.
+var features = []struct {
+	extra []gengguf.Pair
+	want  string // "": no error; "!": a warning
+}{
+	{pairs("llama.rope.scaling.type", "linear"), `llama.rope.scaling.type: is "linear", which is not implemented: take`},
+	{pairs("llama.rope.scaling.type", "yarn", "llama.rope.scaling.factor", float32(4)), `llama.rope.scaling.type: is "yarn"`},
+	{pairs("llama.rope.scaling.type", "none", "llama.rope.scaling.factor", float32(1)), ""},
+	{pairs("llama.rope.scaling.factor", float32(8)), "llama.rope.scaling.factor: is 8"},
+	{pairs("llama.rope.scale_linear", float32(2)), "llama.rope.scale_linear: is 2"},
+	{pairs("llama.attention.sliding_window", uint32(4096)), "llama.attention.sliding_window: is 4096"},
+	{pairs("llama.attention.sliding_window", uint32(0)), ""},
+	{pairs("llama.expert_count", uint32(8)), "llama.expert_count: is 8, which is not implemented: take another model"},
+	{pairs("llama.expert_count", uint32(0), "llama.expert_used_count", uint32(0)), ""},
+	{pairs("llama.attention.causal", false), "llama.attention.causal: is false"},
+	{pairs("llama.attention.causal", true), ""},
+	{pairs("llama.logit_scale", float32(0.5)), "llama.logit_scale: is 0.5"},
+	{pairs("llama.rope.dimension_sections", []int32{1, 2}), "llama.rope.dimension_sections: is an array"},
+	{pairs("llama.attention.head_count_kv", []int32{1, 1}), "llama.attention.head_count_kv: is an array"},
+	{pairs("llama.feed_forward_length", []int32{512, 512}), "llama.feed_forward_length: is an array"},
+	{pairs("llama.attention.key_length", uint32(32)), "llama.rope.dimension_count: is 64, where heads have 32"},
+	{pairs("llama.attention.value_length", uint32(32)), "llama.attention.value_length: is 32, where heads have 64"},
+	{pairs("llama.rope.dimension_count", uint32(32)), "llama.rope.dimension_count: is 32, where heads have 64"},
+	{pairs("llama.attention.key_length", uint32(63)), "llama.attention.key_length: makes heads of 63"},
+	{pairs("llama.attention.head_count", uint32(64), "llama.attention.head_count_kv", uint32(64)), "llama.attention.head_count: makes heads of 3"},
+	{pairs("llama.attention.head_count", uint32(5), "llama.attention.head_count_kv", uint32(5)), "llama.attention.head_count: is 5, which does not divide the embedding_length 192"},
+	{pairs("llama.rope.freq_base", float32(0)), "llama.rope.freq_base: is 0"},
+	{pairs("general.architecture", "qwen3moe"), `general.architecture: is "qwen3moe", which is not implemented: take a model whose architecture is llama, qwen2 or qwen3`},
+	{pairs("general.type", "adapter"), `general.type: is "adapter"`},
+	{pairs("general.type", "model"), ""},
+	{pairs("general.quantization_version", uint32(1)), "general.quantization_version: is 1"},
+	{pairs("general.alignment", uint32(4096)), "its data are said to begin at 768 of the tensors' data, where those before it end at 4096"},
+	{pairs("llama.context_length", uint32(1<<20)), ""},
+	{pairs("llama.context_length", nil), "llama.context_length: is missing"},
+	{pairs("llama.block_count", uint32(1)), "tensor blk.1.attn_norm.weight: is of layer 1, where the model has 1"},
+	{pairs("llama.vocab_size", nil), "llama.vocab_size: is missing"},
+	{pairs("llama.vocab_size", uint32(511)), "token_embd.weight: (512, 192) in layer 0, where the model has (511, 192)"},
+	{pairs("tokenizer.ggml.model", "bert", "tokenizer.ggml.tokens", make([]string, 512)), `tokenizer.ggml.model: is "bert"`},
+	{pairs("tokenizer.ggml.model", "gpt2"), "tokenizer.ggml.tokens: is missing"},
+	{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.pre", "tekken"), `tokenizer.ggml.pre: is "tekken"`},
+	{pairs("tokenizer.ggml.model", "llama", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.add_eos_token", true), "tokenizer.ggml.add_eos_token: is true"},
+	{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", []string{}), "tokenizer.ggml.tokens: has no element"},
+	{pairs("llama.new_thing", uint32(1)), "!llama.new_thing is not known"},
+	{pairs("llama.new thing", uint32(1)), `!"llama.new thing" is not known`},
+	{pairs("other.new_thing", uint32(1)), ""},
+	{pairs("split.count", uint16(1), "split.no", uint16(0)), ""},
+	{pairs("split.count", uint32(1)), "split.count: is of type u32, must be u16"},
+}
+
+func pairs(v ...any) (p []gengguf.Pair) {
+	for i := 0; i < len(v); i += 2 {
+		p = append(p, gengguf.Pair{Key: v[i].(string), Value: v[i+1]})
+	}
+	return p
+}
+
 // What is not implemented and would change the result is refused by name; what would not is not, and of what is unknown a
 // person is told.
 func TestFeatures(t *testing.T) {
-	pairs := func(v ...any) (p []gengguf.Pair) {
-		for i := 0; i < len(v); i += 2 {
-			p = append(p, gengguf.Pair{Key: v[i].(string), Value: v[i+1]})
-		}
-		return p
-	}
-	for _, c := range []struct {
-		extra []gengguf.Pair
-		want  string // "": no error; "!": a warning
-	}{
-		{pairs("llama.rope.scaling.type", "linear"), `llama.rope.scaling.type: is "linear", which is not implemented: take`},
-		{pairs("llama.rope.scaling.type", "yarn", "llama.rope.scaling.factor", float32(4)), `llama.rope.scaling.type: is "yarn"`},
-		{pairs("llama.rope.scaling.type", "none", "llama.rope.scaling.factor", float32(1)), ""},
-		{pairs("llama.rope.scaling.factor", float32(8)), "llama.rope.scaling.factor: is 8"},
-		{pairs("llama.rope.scale_linear", float32(2)), "llama.rope.scale_linear: is 2"},
-		{pairs("llama.attention.sliding_window", uint32(4096)), "llama.attention.sliding_window: is 4096"},
-		{pairs("llama.attention.sliding_window", uint32(0)), ""},
-		{pairs("llama.expert_count", uint32(8)), "llama.expert_count: is 8, which is not implemented: take another model"},
-		{pairs("llama.expert_count", uint32(0), "llama.expert_used_count", uint32(0)), ""},
-		{pairs("llama.attention.causal", false), "llama.attention.causal: is false"},
-		{pairs("llama.attention.causal", true), ""},
-		{pairs("llama.logit_scale", float32(0.5)), "llama.logit_scale: is 0.5"},
-		{pairs("llama.rope.dimension_sections", []int32{1, 2}), "llama.rope.dimension_sections: is an array"},
-		{pairs("llama.attention.head_count_kv", []int32{1, 1}), "llama.attention.head_count_kv: is an array"},
-		{pairs("llama.feed_forward_length", []int32{512, 512}), "llama.feed_forward_length: is an array"},
-		{pairs("llama.attention.key_length", uint32(32)), "llama.rope.dimension_count: is 64, where heads have 32"},
-		{pairs("llama.attention.value_length", uint32(32)), "llama.attention.value_length: is 32, where heads have 64"},
-		{pairs("llama.rope.dimension_count", uint32(32)), "llama.rope.dimension_count: is 32, where heads have 64"},
-		{pairs("llama.attention.key_length", uint32(63)), "llama.attention.key_length: makes heads of 63"},
-		{pairs("llama.attention.head_count", uint32(64), "llama.attention.head_count_kv", uint32(64)), "llama.attention.head_count: makes heads of 3"},
-		{pairs("llama.attention.head_count", uint32(5), "llama.attention.head_count_kv", uint32(5)), "llama.attention.head_count: is 5, which does not divide the embedding_length 192"},
-		{pairs("llama.rope.freq_base", float32(0)), "llama.rope.freq_base: is 0"},
-		{pairs("general.architecture", "qwen3moe"), `general.architecture: is "qwen3moe", which is not implemented: take a model whose architecture is llama, qwen2 or qwen3`},
-		{pairs("general.type", "adapter"), `general.type: is "adapter"`},
-		{pairs("general.type", "model"), ""},
-		{pairs("general.quantization_version", uint32(1)), "general.quantization_version: is 1"},
-		{pairs("general.alignment", uint32(4096)), "its data are said to begin at 768 of the tensors' data, where those before it end at 4096"},
-		{pairs("llama.context_length", uint32(1<<20)), ""},
-		{pairs("llama.context_length", nil), "llama.context_length: is missing"},
-		{pairs("llama.block_count", uint32(1)), "tensor blk.1.attn_norm.weight: is of layer 1, where the model has 1"},
-		{pairs("llama.vocab_size", nil), "llama.vocab_size: is missing"},
-		{pairs("llama.vocab_size", uint32(511)), "token_embd.weight: (512, 192) in layer 0, where the model has (511, 192)"},
-		{pairs("tokenizer.ggml.model", "bert", "tokenizer.ggml.tokens", make([]string, 512)), `tokenizer.ggml.model: is "bert"`},
-		{pairs("tokenizer.ggml.model", "gpt2"), "tokenizer.ggml.tokens: is missing"},
-		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.pre", "tekken"), `tokenizer.ggml.pre: is "tekken"`},
-		{pairs("tokenizer.ggml.model", "llama", "tokenizer.ggml.tokens", make([]string, 512), "tokenizer.ggml.add_eos_token", true), "tokenizer.ggml.add_eos_token: is true"},
-		{pairs("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.tokens", []string{}), "tokenizer.ggml.tokens: has no element"},
-		{pairs("llama.new_thing", uint32(1)), "!llama.new_thing is not known"},
-		{pairs("llama.new thing", uint32(1)), `!"llama.new thing" is not known`},
-		{pairs("other.new_thing", uint32(1)), ""},
-		{pairs("split.count", uint16(1), "split.no", uint16(0)), ""},
-		{pairs("split.count", uint32(1)), "split.count: is of type u32, must be u16"},
-	} {
+	for _, c := range features {
 		f := gengguf.New("tiny-smollm", "Q4_0")
 		f.Extra = c.extra
 		h, err := load("m.gguf", made(t, f))
@@ -558,8 +563,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// kinds are small models of each structure and each type, for the fuzzers to begin with. Matrices whose columns are no multiple of
-// 256 have another type than the file's: ffn_down has it.
+// kinds are small models of each structure, each type and each feature, for the fuzzers to begin with. Matrices whose columns
+// are no multiple of 256 have another type than the file's: ffn_down has it.
 func kinds() (files []gengguf.File) {
 	add := func(shape, typ string) {
 		c := gengguf.New(shape, typ)
@@ -574,6 +579,30 @@ func kinds() (files []gengguf.File) {
 	for _, typ := range gengguf.Types {
 		add("tiny-qwen3", typ)
 	}
+	for _, c := range features {
+		f := tiny()
+		f.Extra = c.extra
+		files = append(files, f)
+	}
+	return files
+}
+
+// tiny is a model of 2 KiB.
+func tiny() gengguf.File {
+	f := gengguf.New("tiny-smollm", "F32")
+	f.Vocab, f.Dim, f.FF, f.Layers, f.Heads, f.KVHeads, f.HeadDim = 8, 8, 8, 1, 2, 1, 4
+	return f
+}
+
+// typed are files of that model, one of whose tensors has each type of ggml, those included that are gone or none.
+func typed(t testing.TB) (files [][]byte) {
+	const name = "output_norm.weight"
+	for typ := range uint32(41) {
+		b := made(t, tiny())
+		at := bytes.Index(b, []byte(name)) + len(name) + 4 + 8 // behind the count of dimensions and the only one
+		binary.LittleEndian.PutUint32(b[at:], typ)
+		files = append(files, b)
+	}
 	return files
 }
 
@@ -584,6 +613,9 @@ func FuzzRead(f *testing.F) {
 	}
 	for _, c := range kinds() {
 		f.Add(made(f, c))
+	}
+	for _, b := range typed(f) {
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		readAny(t, "m.gguf", b, none)
@@ -632,6 +664,9 @@ func FuzzSplit(f *testing.F) {
 	}
 	for _, b := range gengguf.Faults() {
 		f.Add(b.Data, b.Data)
+	}
+	for _, b := range typed(f) {
+		f.Add(b, b)
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		readAny(t, "m-00001-of-00002.gguf", first, func(name string) (io.ReadCloser, int64, error) {
