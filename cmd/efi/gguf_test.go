@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"bootllama/internal/gengguf"
@@ -72,8 +73,8 @@ func TestTypesOnMetal(t *testing.T) {
 			b := vmtest.New(t, append(slices.Clone(s.files), app), 0, s.lines...)
 			b.CPU, b.CPUs = c.cpu, c.cores
 			b.WantStatuses(t, make([]int, len(s.lines))...)
-			if got := b.Out.String(); got != s.want {
-				t.Errorf("%d files: bare metal printed\n%q\nthe host\n%q", len(s.lines), got, s.want)
+			if got, want := b.Out.String(), strings.Join(s.wants, ""); got != want {
+				t.Errorf("%d files: bare metal printed\n%q\nthe host\n%q", len(s.lines), got, want)
 			}
 		})
 	}
