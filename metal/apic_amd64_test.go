@@ -98,6 +98,12 @@ func TestMakeCores(t *testing.T) {
 			}
 		}
 	}
+	if len(cores) != 256 { // an APIC ID has 8 bits (Intel SDM volume 3, 11.4.6)
+		t.Errorf("there is room for %d cores", len(cores))
+	}
+	if !bootCore.isBoot() || (&core{}).isBoot() {
+		t.Error("the boot processor is another one")
+	}
 }
 
 // TestPrepareInterrupt: a core gets an area for the vector registers of its thread, aligned and of its own, until there are no more; one

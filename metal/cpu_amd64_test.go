@@ -28,7 +28,7 @@ func (s *simulated) call(f any, results int, args ...uint64) []byte {
 		s.store(sp+8+uint64(8*i), 8, v)
 	}
 	kept := s.reg[simBP]
-	s.run(codeOf(f))
+	s.run(assemblyOf(f))
 	if s.reg[simSP] != sp+8 || s.reg[simBP] != kept {
 		s.t.Errorf("SP %#x, BP %#x; before %#x, %#x", s.reg[simSP], s.reg[simBP], sp, kept)
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unsafe"
 )
 
 // noted collects what happens in the order in which it does.
@@ -454,43 +453,6 @@ func TestLocks(t *testing.T) {
 	release(&lock)
 	if acquire(&lock); lock != 1 {
 		t.Error("a free lock at the end is not taken")
-	}
-}
-
-// TestMakeCores: states of cores do not overlap, and there are as many as memory is for.
-func TestMakeCores(t *testing.T) {
-	size := 0
-	for n := range 5 {
-		for i := range cores {
-			set(t, &cores[i], 0)
-		}
-		set(t, &coreLimit, 0)
-		giveMemory(t, n*size+size/2)
-		if size == 0 {
-			giveMemory(t, 100)
-		}
-		makeCores(4)
-		if size == 0 {
-			size = int(cores[2]-cores[1]) / pageSize
-			if first := (&core{}); uintptr(size*pageSize) < unsafe.Sizeof(*first) || uintptr(size*pageSize) >= unsafe.Sizeof(*first)+pageSize {
-				t.Fatalf("a core of %d bytes has %d pages", unsafe.Sizeof(*first), size)
-			}
-			continue
-		}
-		if coreLimit != min(n+1, 4) || int(memoryUse.Used) != min(n, 3)*size*pageSize || cores[coreLimit] != 0 {
-			t.Errorf("memory for %d: below %d; %d bytes are used", n, coreLimit, memoryUse.Used)
-		}
-		for i := 1; i < coreLimit; i++ {
-			if coreNumber(i) == nil || i > 1 && int(cores[i]-cores[i-1]) != size*pageSize {
-				t.Errorf("cores %#x", cores[:4])
-			}
-		}
-	}
-	if len(cores) != 256 { // an APIC ID has 8 bits (Intel SDM volume 3, 11.4.6)
-		t.Errorf("there is room for %d cores", len(cores))
-	}
-	if !bootCore.isBoot() || (&core{}).isBoot() {
-		t.Error("the boot processor is another one")
 	}
 }
 

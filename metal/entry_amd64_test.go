@@ -373,9 +373,9 @@ const (
 	theirFunction = 0x8000_0000_0030 // where the firmware's function is
 )
 
-// newFirmware makes one that is about to call the kernel: with vector instructions on or off, and DF set,
+// newSimulatedFirmware makes one that is about to call the kernel: with vector instructions on or off, and DF set,
 // which the convention forbids.
-func newFirmware(t *testing.T, random *rand.Rand, c *core) *simulatedFirmware {
+func newSimulatedFirmware(t *testing.T, random *rand.Rand, c *core) *simulatedFirmware {
 	f := &simulatedFirmware{simulated: newSimulated(t, random), core: c, returnAddress: firmwareIP}
 	s := f.simulated
 	lend(s, c)
@@ -478,7 +478,7 @@ func (f *simulatedFirmware) enter(ip uintptr, name string, random *rand.Rand, re
 		f.reg[simSP] = sp
 		f.store(sp+8, 8, uint64(c.self))
 		f.store(sp+16, 8, 0x8000_0000_0000_0015)
-		f.ip = uint64(codeOf(leaveTo))
+		f.ip = uint64(assemblyOf(leaveTo))
 	}
 	f.stopAt(programIP)
 	f.run(ip)
@@ -496,8 +496,8 @@ func (f *simulatedFirmware) enter(ip uintptr, name string, random *rand.Rand, re
 	}
 }
 
-// codeOf returns where the assembly of a function is, which Go code calls by way of another.
-func codeOf(f any) uintptr {
+// assemblyOf returns where the assembly of a function is, which Go code calls by way of another.
+func assemblyOf(f any) uintptr {
 	for p := reflect.ValueOf(f).Pointer(); ; {
 		i, err := x86asm.Decode(unsafe.Slice(at[byte](p), 15), 64)
 		if err != nil {
@@ -516,13 +516,13 @@ func TestEntry(t *testing.T) {
 	defer func() { bootCore, imageHandle, systemTableAddress = core{}, 0, 0 }()
 	for n := range 8 {
 		random := seeded(n)
-		f := newFirmware(t, random, &bootCore)
+		f := newSimulatedFirmware(t, random, &bootCore)
 		bootCore = core{}
 		if n&1 == 0 {
 			f.flags |= simIF
 		}
 		f.reg[simCX], f.reg[simDX] = 0x1122_3344_5566, uint64(address(&f.system))
-		f.enter(codeOf(entry), "startKernel", random, n >= 4)
+		f.enter(assemblyOf(entry), "startKernel", random, n >= 4)
 		if imageHandle != 0x1122_3344_5566 || systemTableAddress != address(&f.system) {
 			t.Errorf("image %#x, system table %#x", imageHandle, systemTableAddress)
 		}
@@ -539,7 +539,7 @@ func TestOtherProcessors(t *testing.T) {
 		room    bool
 	}{{0, 1, true}, {0, 1, false}, {4, 5, true}, {maxCores - 2, maxCores - 1, true}, {maxCores - 1, 0, false}, {maxCores, 0, false}} {
 		random := seeded(c.number)
-		f := newFirmware(t, random, new(core))
+		f := newSimulatedFirmware(t, random, new(core))
 		arrivals, cores = c.arrived, [maxCores]uintptr{}
 		if c.room {
 			cores[c.number] = address(f.core)
@@ -570,7 +570,7 @@ func TestRefused(t *testing.T) {
 		{1, 4, true}, {1, 8, true}, {1, 15, true}, {1, 24, true}, {1, 25, true}, {1, 26, true}, // TSC, CX8, CMOV, FXSR, SSE, SSE2
 		{0x8000_0001, 11, true}, {0x8000_0001, 11, false}, {1, 26, false}, // SYSCALL
 	} {
-		f := newFirmware(t, seeded(c.bit), new(core))
+		f := newSimulatedFirmware(t, seeded(c.bit), new(core))
 		with := f.cpuid
 		f.cpuid = func(leaf, subleaf uint64) [4]uint64 {
 			v := with(leaf, subleaf)
@@ -598,7 +598,7 @@ func TestRefused(t *testing.T) {
 		want.ip, want.reg[simSP] = firmwareIP, f.stack
 		f.reg[simDX] = uint64(address(&f.system))
 		cr := f.cr
-		f.run(codeOf(entry))
+		f.run(assemblyOf(entry))
 		if got := f.protected(); got != want || f.cr != cr || f.reg[simAX] != 0x8000_0000_0000_0003 || c.console != (said == line) {
 			t.Errorf("without bit %d of leaf %#x: status %#x, %q; the firmware has %x, had %x", c.bit, c.leaf, f.reg[simAX], said, got, want)
 		}
@@ -706,7 +706,7 @@ func callSimulated(t *testing.T, n int, open, changes bool) {
 	s.store(kernel+8, 8, theirFunction)
 	s.store(kernel+16, 8, uint64(address(args)))
 	s.flags = 2
-	s.run(codeOf(callFirmware))
+	s.run(assemblyOf(callFirmware))
 	if s.world() != ours || s.reg[simSP] != kernel+8 || s.load(kernel+24, 8) != 0x8000_0000_0000_1234 || s.flags&(simIF|simDF) != 0 ||
 		s.mxcsr != 0x1F80 || s.fcw != 0x37F || [16]byte(s.vector[15][:]) != [16]byte{} {
 		t.Errorf("the kernel has %+v, want %+v; SP %#x, status %#x, flags %#x", s.world(), ours, s.reg[simSP], s.load(kernel+24, 8), s.flags)

@@ -5,7 +5,6 @@ package metal
 import (
 	"bytes"
 	"encoding/binary"
-	"reflect"
 	"runtime"
 	"slices"
 	"testing"
@@ -147,7 +146,7 @@ func replace[F any](t *testing.T, function, with F) {
 func replaceAssembly[F any](t *testing.T, function, with F) {
 	t.Helper()
 	const load = "\x48\x8B\x44\x24\x08\x48\x8B\x5C\x24\x10\x48\x8B\x4C\x24\x18" // MOVQ 8(SP), AX; MOVQ 16(SP), BX; MOVQ 24(SP), CX
-	patch(t, assemblyOf(t, function), append([]byte(load), jumpTo(t, with)...))
+	patch(t, assemblyOf(function), append([]byte(load), jumpTo(t, with)...))
 }
 
 // replaceResult makes a function in assembly without arguments return words, and counts its calls.
@@ -160,7 +159,7 @@ func replaceResult[F any](t *testing.T, function F, words ...uint64) (calls *int
 		code = binary.LittleEndian.AppendUint64(append(code, "\x48\xB8"...), w) // MOVQ w, AX
 		code = append(code, 0x48, 0x89, 0x44, 0x24, byte(8+8*i))                // MOVQ AX, 8+8*i(SP)
 	}
-	patch(t, assemblyOf(t, function), append(code, 0xC3)) // RET
+	patch(t, assemblyOf(function), append(code, 0xC3)) // RET
 	return calls
 }
 
@@ -170,7 +169,7 @@ func replaceCounter(t *testing.T) (read *int) {
 	read = fixed(t, new(int))
 	code := binary.LittleEndian.AppendUint64([]byte("\x48\xB8"), uint64(address(read))) // MOVQ read, AX
 	code = append(code, "\x48\xFF\x00\x48\x8B\x00\x48\x89\x44\x24\x08\xC3"...)          // INCQ (AX); MOVQ (AX), AX; MOVQ AX, 8(SP); RET
-	patch(t, assemblyOf(t, counter), code)
+	patch(t, assemblyOf(counter), code)
 	return read
 }
 
@@ -183,7 +182,7 @@ func replacePorts(t *testing.T, ports map[uint16]byte) {
 	}
 	code := binary.LittleEndian.AppendUint64([]byte("\x0F\xB7\x44\x24\x08\x48\xB9"), uint64(address(fixed(t, &table[0])))) // MOVWLZX 8(SP), AX; MOVQ table, CX
 	code = append(code, "\x8A\x04\x01\x88\x44\x24\x10\xC3"...)                                                             // MOVB (CX)(AX*1), AX; MOVB AX, 16(SP); RET
-	patch(t, assemblyOf(t, inb), code)
+	patch(t, assemblyOf(inb), code)
 }
 
 // replaceFirmware makes callFirmware return a status, and stores inFirmware and its arguments at a call.
@@ -198,24 +197,12 @@ func replaceFirmware(t *testing.T, status uint64) (called *[3]uintptr) {
 	store("\x48\x8B\x44\x24\x08", &called[1])                                                                     // MOVQ 8(SP), AX
 	store("\x48\x8B\x44\x24\x10", &called[2])                                                                     // MOVQ 16(SP), AX
 	code = binary.LittleEndian.AppendUint64(append(code, "\x48\xB8"...), status)                                  // MOVQ status, AX
-	patch(t, assemblyOf(t, callFirmware), append(code, "\x48\x89\x44\x24\x18\xC3"...))                            // MOVQ AX, 24(SP); RET
+	patch(t, assemblyOf(callFirmware), append(code, "\x48\x89\x44\x24\x18\xC3"...))                               // MOVQ AX, 24(SP); RET
 	return called
 }
 
 // codeOf is where the first instruction of a function is.
 func codeOf[F any](function F) uintptr { return *at[uintptr](*at[uintptr](address(&function))) }
-
-// assemblyOf finds the function in assembly: what has its address in Go calls it.
-func assemblyOf[F any](t *testing.T, function F) uintptr {
-	t.Helper()
-	start := codeOf(function)
-	i := bytes.IndexByte(unsafe.Slice(at[byte](start), 64), 0xE8) // CALL
-	if i < 0 {
-		t.Fatalf("a function of type %v has no call", reflect.TypeOf(function))
-	}
-	call := start + uintptr(i)
-	return call + 5 + uintptr(*at[int32](call + 1))
-}
 
 // jumpTo is code that jumps to a function, with DX as a call of a value has it.
 func jumpTo[F any](t *testing.T, function F) []byte {
