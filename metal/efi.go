@@ -401,6 +401,7 @@ var (
 	worldEntered       bool    // enterKernelWorld has run: callFirmware must change worlds
 	inFirmware         uint64  // 1 during a call
 	callArgs           [10]uintptr
+	callService        = callFirmware // a test has a firmware of its own
 )
 
 // firmware calls a firmware function, on the boot processor. What the function reads or
@@ -416,7 +417,7 @@ func firmware(fn uintptr, args ...uintptr) (status uintptr) {
 	}
 	swap(&inFirmware, 1)
 	awaitReach()
-	status = callFirmware(fn, &callArgs)
+	status = callService(fn, &callArgs)
 	store(&inFirmware, 0)
 	return status
 }

@@ -21,8 +21,9 @@ var kernelMayCall = map[string]bool{
 	"runtime.panicdivide":      true,
 }
 
-// callsFirmware are the functions that call an address which they got as a value.
-var callsFirmware = []string{"bootllama/metal.callFirmware", "bootllama/metal.refuse"}
+// callsFirmware are the functions that call an address which they got as a value, and the one that calls callFirmware by a
+// variable.
+var callsFirmware = []string{"bootllama/metal.callFirmware", "bootllama/metal.refuse", "bootllama/metal.firmware"}
 
 // instruction is what TestKernelCalls needs to know of an instruction. decode, in
 // lint_amd64_test.go, reads one.

@@ -269,10 +269,11 @@ func drawRow(y, first, end int) {
 	}
 }
 
-// moveText moves to a column and a row: by writing what is between, by a new line, or by
-// SetCursorPosition.
+// moveText moves to a column and a row, or as near as the console has: by writing what is
+// between, by a new line, or by SetCursorPosition.
 func moveText(x, y int) {
 	const near = 8
+	x, y = min(x, textColumns-1), min(y, textRows-1)
 	switch {
 	case x == penX && y == penY:
 		return
