@@ -27,6 +27,8 @@ func resetInput(t testing.TB) {
 		keyDecoder = utf16Decoder{}
 		terminal.Resize(200, 24)
 		terminal.Write('\r')
+		for ok := true; ok; _, ok = terminal.Reply() {
+		}
 	}
 	reset()
 	t.Cleanup(reset)
