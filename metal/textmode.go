@@ -279,7 +279,7 @@ func moveText(x, y int) {
 		return
 	case penX == textColumns:
 		setPen(x, y)
-	case y == penY && x > penX && x-penX <= near && x < textColumns-1 && rewrite(x):
+	case y == penY && x > penX && x-penX <= near && rewrite(x):
 		return
 	case x == 0 && y == penY:
 		putUnit('\r')
