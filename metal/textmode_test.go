@@ -183,10 +183,12 @@ func (c *fakeConsole) enableCursor(a *[10]uintptr) uintptr {
 	return efiSuccess
 }
 
+var printed []byte // by printText: no text on the stack, which may move
+
 // printText writes to the terminal as a program does.
 func printText(s string) {
-	b := append([]byte(s), 0)
-	consoleWrite(stdout, address(&b[0]), uintptr(len(s)))
+	printed = append(append(printed[:0], s...), 0)
+	consoleWrite(stdout, address(&printed[0]), uintptr(len(s)))
 }
 
 // wantShown compares the console's screen with the terminal's cells. The last cell of all stays empty.
