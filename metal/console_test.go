@@ -268,27 +268,29 @@ func TestOutputQueue(t *testing.T) {
 	drainOutput()
 	f.wantLog("nothing")
 	random := rand.New(rand.NewPCG(3, 9))
-	text := make([]byte, len(outputQueue)+1)
+	text := make([]byte, len(outputQueue)+2)
 	for i := range text {
 		text[i] = byte('a' + random.IntN(26))
 	}
+	source := string(text)
 	for range 20 {
 		l.got = nil
 		want, used := "", 0
 		for range 30 {
 			n := random.IntN(1000)
 			if random.IntN(3) == 0 {
-				n = random.IntN(len(text))
+				n = random.IntN(len(outputQueue))
 			}
 			if random.IntN(10) == 0 {
 				n = max(0, len(outputQueue)-used-outputHeader+random.IntN(2))
 			}
 			fits := used+outputHeader+n <= len(outputQueue)
-			if got := queueOutput(stdout, address(&text[0]), uintptr(n)); got != fits {
+			first := random.IntN(len(text) - n)
+			if got := queueOutput(stdout, address(&text[first]), uintptr(n)); got != fits {
 				t.Fatalf("%d bytes, where %d of %d are used: %v", n, used, len(outputQueue), got)
 			}
 			if fits {
-				want, used = want+string(text[:n]), used+outputHeader+n
+				want, used = want+source[first:first+n], used+outputHeader+n
 			}
 		}
 		if drainOutput(); string(l.got) != want || queuedSize != 0 || queuedWritten != 0 {

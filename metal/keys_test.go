@@ -265,7 +265,7 @@ func TestCharacterKeys(t *testing.T) {
 			case alt:
 				want = "\x1b" + want
 			}
-			typeKey(&efiKeyData{efiInputKey{0, uint16(c)}, shiftStateValid | state, 0, [3]byte{}}, 0)
+			typeKey(&efiKeyData{efiInputKey{0, uint16(c)}, 1<<31 | state, 0, [3]byte{}}, 0)
 			wantReceived(t, fmt.Sprintf("%q with %#x", c, state), want)
 		}
 	}
@@ -360,4 +360,89 @@ func TestPartialTime(t *testing.T) {
 		agePartial(start + 100e9)
 		wantReceived(t, "one more", c.want[:2])
 	}
+}
+
+// typeText types a text on a terminal, whose firmware makes SCAN_ESC of ESC.
+func typeText(text string, now int64) {
+	for _, b := range []byte(text) {
+		key := efiKeyData{efiInputKey: efiInputKey{unicodeChar: uint16(b)}}
+		if b == 0x1B {
+			key.efiInputKey = efiInputKey{scanCode: scanEsc}
+		}
+		typeKey(&key, now)
+	}
+}
+
+// TestSizeReport: a terminal's size resizes the screen, and is no key; what only begins so is.
+func TestSizeReport(t *testing.T) {
+	resetInput(t)
+	for _, start := range []uint32{0, receivedSize - 5, 1<<32 - 5} { // where the ring begins anew
+		for _, c := range []struct {
+			text, want string
+			columns    int // 0: as before
+			rows       int
+		}{
+			{"a\x1b[8;33;101tb", "ab", 101, 33}, {"\x1b[8;1;2t", "", 2, 1}, {"\x1b[8;090;0007t", "", 7, 90}, {"\x1b[8;10;99999t", "", 1024, 10},
+			{"\x1b[8;0;0t", "", 0, 0}, {"\x1b[8;0;7t", "", 0, 0}, {"\x1b[8;7;0t", "", 0, 0}, {"\x1b[8;;t", "", 0, 0}, {"\x1b\x1b[8;20;30t\x1b", "\x1b\x1b", 30, 20},
+			{"\x1b[8;33t", "\x1b[8;33t", 0, 0}, {"\x1b[9;33;7t", "\x1b[9;33;7t", 0, 0}, {"\x1b[18;33;7t", "\x1b[18;33;7t", 0, 0}, {"8;33;7t", "8;33;7t", 0, 0},
+			{"[8;33;7t", "[8;33;7t", 0, 0}, {"O[8;33;7t", "O[8;33;7t", 0, 0}, {"\x1b[8;33;7;1t", "\x1b[8;33;7;1t", 0, 0}, {"\x1b[8;3.3;7t", "\x1b[8;3.3;7t", 0, 0},
+			{"\x1b8;33;7t", "\x1b8;33;7t", 0, 0}, {"\x1b[;33;7t", "\x1b[;33;7t", 0, 0}, {"\x1b[33;7t", "\x1b[33;7t", 0, 0}, {"\x1b[8;33;7T", "\x1b[8;33;7T", 0, 0},
+			{"\x1b[8;99999999;7t", "\x1b[8;99999999;7t", 0, 0}, {"\x1b[8;7;99999999t", "\x1b[8;7;99999999t", 0, 0}, {"t", "t", 0, 0},
+		} {
+			receivedHead, receivedEnd = start, start
+			terminal.Resize(80, 24)
+			typeText(c.text, 0)
+			wantReceived(t, fmt.Sprintf("%q", c.text), c.want)
+			columns, rows := terminal.Size()
+			if c.columns == 0 {
+				c.columns, c.rows = 80, 24
+			}
+			if columns != c.columns || rows != c.rows {
+				t.Errorf("after %q the terminal has %d by %d, want %d by %d", c.text, columns, rows, c.columns, c.rows)
+			}
+		}
+		for text, may := range map[string]bool{
+			"": false, "\x1b": false, "\x1b[": false, "\x1b[8": true, "x\x1b[8;": true, "\x1b[8;3": true, "\x1b[8;33;101": true, "\x1b[8;1234;123": true, "\x1b[8;1234;12345": false,
+			"[8;3": false, "x[8;3": false, "\x1b[9;3": false, "\x1b[;8": false, "\x1b[8;3x": false, "\x1b[8;3\x1b": false, "\x1b8;3": false, "8;3": false, "\x1b[8/3": false, "\x1b[8:3": false,
+		} {
+			receivedHead, receivedEnd = start, start
+			receiveString(text)
+			if got := isSizeReport(); got != may {
+				t.Errorf("%q: may become a report: %v", text, got)
+			}
+		}
+	}
+	receivedHead = receivedEnd
+	textOut = 1 // a person looks at a screen
+	defer func() { textOut = 0 }()
+	typeText("\x1b[8;33;101t", 0)
+	wantReceived(t, "beside a screen", "\x1b[8;33;101t")
+}
+
+// TestHalfReport: the beginning of a report waits for its rest a second long, from the last key on.
+func TestHalfReport(t *testing.T) {
+	resetInput(t)
+	defer func() { lastTyped, lastKeyPoll = 0, 0 }()
+	settings.local = 0
+	const second = int64(1e9)
+	typed := func(want string) {
+		t.Helper()
+		if got, _ := readTyped(100); got != want {
+			t.Errorf("typed are %q, want %q", got, want)
+		}
+	}
+	typeText("ab\x1b[8;3", 5*second)
+	pollKeys(6*second - 1)
+	typed("")
+	typeText("3;101t", 6*second-1)
+	pollKeys(6*second - 1)
+	typed("ab")
+	if columns, rows := terminal.Size(); columns != 101 || rows != 33 {
+		t.Errorf("the terminal has %d by %d", columns, rows)
+	}
+	typeText("\x1b[8;3", 10*second)
+	if pollKeys(11 * second); lastKeyPoll != 11*second {
+		t.Errorf("the keys were polled at %d", lastKeyPoll)
+	}
+	typed("\x1b[8;3")
 }

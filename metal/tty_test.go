@@ -338,6 +338,36 @@ func TestTerminalRequests(t *testing.T) {
 	}
 }
 
+// TestLinuxTerminal: the settings are Linux's at the start, and they and the requests have Linux's numbers.
+func TestLinuxTerminal(t *testing.T) {
+	want := termios{
+		input: unix.ICRNL | unix.IXON | unix.IUTF8, output: unix.OPOST | unix.ONLCR, control: unix.B38400 | unix.CS8 | unix.CREAD,
+		local: unix.ISIG | unix.ICANON | unix.ECHO | unix.ECHOE | unix.ECHOK | unix.ECHOCTL | unix.ECHOKE | unix.IEXTEN,
+	}
+	for i, c := range map[int]byte{ // INIT_C_CC of asm-generic/termios.h
+		unix.VINTR: 3, unix.VQUIT: 034, unix.VERASE: 0177, unix.VKILL: 025, unix.VEOF: 4, unix.VMIN: 1, unix.VSTART: 021, unix.VSTOP: 023,
+		unix.VSUSP: 032, unix.VREPRINT: 022, unix.VDISCARD: 017, unix.VWERASE: 027, unix.VLNEXT: 026,
+	} {
+		want.chars[i] = c
+	}
+	if settings != want {
+		t.Errorf("the settings are %+v, Linux's %+v", settings, want)
+	}
+	for name, pair := range map[string][2]int{
+		"INLCR": {inputINLCR, unix.INLCR}, "IGNCR": {inputIGNCR, unix.IGNCR}, "ISTRIP": {inputISTRIP, unix.ISTRIP}, "ECHONL": {localECHONL, unix.ECHONL}, "NOFLSH": {localNOFLSH, unix.NOFLSH},
+		"VTIME": {charVTIME, unix.VTIME}, "VEOL": {charVEOL, unix.VEOL}, "VEOL2": {charVEOL2, unix.VEOL2},
+		"TCGETS": {requestTCGETS, unix.TCGETS}, "TCSETS": {requestTCSETS, unix.TCSETS}, "TCSETSW": {requestTCSETSW, unix.TCSETSW}, "TCSETSF": {requestTCSETSF, unix.TCSETSF},
+		"TCSBRK": {requestTCSBRK, unix.TCSBRK}, "TCXONC": {requestTCXONC, unix.TCXONC}, "TCFLSH": {requestTCFLSH, unix.TCFLSH}, "TIOCSCTTY": {requestTIOCSCTTY, unix.TIOCSCTTY},
+		"TIOCGPGRP": {requestTIOCGPGRP, unix.TIOCGPGRP}, "TIOCSPGRP": {requestTIOCSPGRP, unix.TIOCSPGRP}, "TIOCOUTQ": {requestTIOCOUTQ, unix.TIOCOUTQ}, "TIOCINQ": {requestFIONREAD, unix.TIOCINQ},
+		"FIONBIO": {requestFIONBIO, 0x5421}, "TIOCGSID": {requestTIOCGSID, unix.TIOCGSID}, "KDGKBTYPE": {requestKDGKBTYPE, 0x4B33}, "KDGKBENT": {requestKDGKBENT, 0x4B46},
+		"KDSKBENT": {requestKDSKBENT, 0x4B47}, "KDSKBDIACRUC": {requestKDSKBDIACR, 0x4BFB}, // linux/kd.h
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s is %#x, Linux's %#x", name, pair[0], pair[1])
+		}
+	}
+}
+
 // echoed returns what the terminal has shown: all that comes before a byte that the program writes then. The kernel may bring
 // it to the person's side late, but in this order.
 func (l *linuxTerminal) echoed() (string, error) {
@@ -417,6 +447,52 @@ func TestTypeAhead(t *testing.T) {
 	}
 	if got, _ := readTyped(100); got != "kept\n" {
 		t.Errorf("after an interrupt %q", got)
+	}
+}
+
+// TestSignalKeys: Ctrl-C, Ctrl-\ and what else is set for VINTR and VQUIT send their signals, and drop what has been typed unless
+// NOFLSH is set; Ctrl-Z is only taken. Without ISIG, and for the character 0, there are none.
+func TestSignalKeys(t *testing.T) {
+	none := func(s *termios) {}
+	for _, c := range []struct {
+		name   string
+		set    func(s *termios)
+		typed  string
+		signal uint64
+		echo   string
+		left   string
+	}{
+		{"VINTR", none, "ab\x03", sigINT, "ab^C\n", ""},
+		{"VQUIT", none, "ab\x1c", sigQUIT, "ab^\\\n", ""},
+		{"VSUSP", none, "ab\x1ac\n", 0, "abc\n", "abc\n"},
+		{"lines before", none, "ab\ncd\x03e\n", sigINT, "ab\ncd^C\ne\n", "e\n"},
+		{"behind VLNEXT", none, "\x16\x03\n", 0, "^\b^C\n", "\x03\n"},
+		{"VLNEXT is forgotten", func(s *termios) { s.local |= localNOFLSH }, "\x03\x16\x03\n", sigINT, "^C\n^\b^C\n", "\x03\n"},
+		{"NOFLSH", func(s *termios) { s.local |= localNOFLSH }, "ab\x03c\n", sigINT, "ab^C\nc\n", "abc\n"},
+		{"no ISIG", func(s *termios) { s.local &^= localISIG }, "a\x03\x1a\n", 0, "a^C^Z\n", "a\x03\x1a\n"},
+		{"no ECHO", func(s *termios) { s.local &^= localECHO }, "a\x03", sigINT, "", ""},
+		{"raw", func(s *termios) { s.local &^= localICANON }, "a\x03b", sigINT, "a^Cb", "b"},
+		{"another character", func(s *termios) { s.chars[charVINTR] = 'x' }, "a\x03x", sigINT, "a^Cx\n", ""},
+		{"no character", func(s *termios) { s.chars[charVINTR], s.chars[charVSUSP] = 0, 0 }, "a\x00\n", 0, "a^@\n", "a\x00\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resetInput(t)
+			l := newLine(newFirmware(t))
+			serialLines[0], serialCount = address(&l.protocol), 1
+			c.set(&settings)
+			typeBytes([]byte(c.typed))
+			echo, want := strings.ReplaceAll(string(l.got), "\r\n", "\n"), uint64(0)
+			if c.signal > 0 {
+				want = 1 << (c.signal - 1)
+			}
+			left := ""
+			for text, ok := readTyped(100); ok && text != ""; text, ok = readTyped(100) {
+				left += text
+			}
+			if pendingSignals != want || left != c.left || echo != c.echo {
+				t.Errorf("signals %#x, echo %q, then %q is read; want %#x, %q, %q", pendingSignals, echo, left, want, c.echo, c.left)
+			}
+		})
 	}
 }
 
@@ -505,36 +581,6 @@ func TestFloods(t *testing.T) {
 	n, enough := takeInput(address(&buffer[0]), typedSize, false)
 	if want := strings.Repeat("x", typedSize-2) + "\n"; !enough || string(buffer[:n]) != want {
 		t.Errorf("a line of %d bytes, %v, want %d", n, enough, len(want))
-	}
-}
-
-// TestSizeReport: a terminal's size resizes the screen, and is no key; what only begins so is.
-func TestSizeReport(t *testing.T) {
-	resetInput(t)
-	enter := func(text string) {
-		for _, b := range []byte(text) {
-			key := efiKeyData{efiInputKey: efiInputKey{unicodeChar: uint16(b)}}
-			if b == 0x1B {
-				key.efiInputKey = efiInputKey{scanCode: scanEsc}
-			}
-			typeKey(&key, 0)
-		}
-	}
-	for text, want := range map[string]string{
-		"a\x1b[8;33;101tb": "ab", "\x1b[8;0;0t": "", "\x1b[8;33t": "\x1b[8;33t", "\x1b[9;33;7t": "\x1b[9;33;7t", "8;33;7t": "8;33;7t",
-		"\x1b[8;99999999;7t": "\x1b[8;99999999;7t", "\x1b[8;3": "\x1b[8;3",
-	} {
-		receivedHead = receivedEnd
-		enter(text)
-		if got := string(received[receivedHead:receivedEnd]); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
-		if got := isSizeReport(); got != (text == "\x1b[8;3") {
-			t.Errorf("%q: may become a report: %v", text, got)
-		}
-	}
-	if columns, rows := terminal.Size(); columns != 101 || rows != 33 {
-		t.Errorf("the terminal has %d by %d", columns, rows)
 	}
 }
 
@@ -631,7 +677,7 @@ func TestXtermKeys(t *testing.T) {
 				want = "\x1b"
 			}
 			receivedHead = receivedEnd
-			typeKey(&efiKeyData{efiInputKey{code, 0}, shiftStateValid | state, 0, [3]byte{}}, 0)
+			typeKey(&efiKeyData{efiInputKey{code, 0}, 1<<31 | state, 0, [3]byte{}}, 0)
 			if got := string(received[receivedHead:receivedEnd]); got != want {
 				t.Errorf("scan code %#x with %#x: %q, want %q", code, state, got, want)
 			}
@@ -717,7 +763,7 @@ func TestLayout(t *testing.T) {
 	}{
 		{[]key{{'q', ""}, {'Q', "s"}, {'q', "g"}, {'q', "ac"}}, "aA@@"},
 		{[]key{{'Q', "l"}, {'q', "ls"}, {'{', "ls"}, {'[', "l"}}, "AaüÜ"},
-		{[]key{{'q', "a"}, {'q', "c"}}, "\x1ba\x01"},
+		{[]key{{'q', "a"}, {'q', "c"}, {0x11, "c"}}, "\x1ba\x01\x01"}, // firmware may make the control character
 		{[]key{{'w', ""}, {'W', "s"}, {'w', "g"}, {'\\', ""}}, ""},    // keys without a symbol
 		{[]key{{'é', ""}, {'É', "l"}, {'ÿ', ""}, {'÷', "l"}}, "éÉÿ÷"}, // no key of a US keyboard
 		{[]key{{'e', ""}, {'r', ""}}, "ê"},
@@ -729,7 +775,7 @@ func TestLayout(t *testing.T) {
 	} {
 		receivedHead, deadTyped = receivedEnd, 0
 		for _, k := range c.keys {
-			e := efiKeyData{efiInputKey{0, uint16(k.c)}, shiftStateValid, toggleStateValid, [3]byte{}}
+			e := efiKeyData{efiInputKey{0, uint16(k.c)}, 1 << 31, 0x80, [3]byte{}} // both states are valid (12.2.3)
 			for _, held := range k.held {
 				switch held {
 				case 's':
@@ -741,7 +787,7 @@ func TestLayout(t *testing.T) {
 				case 'c':
 					e.shiftState |= shiftLeftCtrl
 				case 'l':
-					e.toggleState |= toggleCapsLock
+					e.toggleState |= 0x04
 				}
 			}
 			typeKey(&e, 0)
