@@ -102,6 +102,33 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+// TestMeasuredRate: the counter's rate is that of the shortest stall. The test knows how long each took at least and at most: its
+// own time, and that from the end of the one before to the beginning of the next.
+func TestMeasuredRate(t *testing.T) {
+	f := newFirmware(t)
+	var begins, ends []uint64
+	f.boot.stall = f.service(func(a *[10]uintptr) uintptr {
+		begin := counter()
+		if begins = append(begins, begin); a[0] != 10_000 {
+			t.Errorf("a stall of %d µs", a[0])
+		}
+		for ticks := uint64(50_000 + len(begins)*7%5*10_000); counter()-begin < ticks; {
+		}
+		ends = append(ends, counter())
+		return efiSuccess
+	})
+	ends = append(ends, counter())
+	got := measuredRate()
+	begins = append(begins, counter())
+	least, most := ^uint64(0), ^uint64(0)
+	for i := range begins[1:] {
+		least, most = min(least, ends[i+1]-begins[i]), min(most, begins[i+1]-ends[i])
+	}
+	if len(begins) != 6 || got < least*100 || got > most*100 { // 10 ms are a hundredth of a second
+		t.Errorf("%d ticks a second after %d stalls, want %d to %d", got, len(begins)-1, least*100, most*100)
+	}
+}
+
 // TestClocks: Linux's clocks 0 to 11 (linux/time.h). CLOCK_REALTIME and its coarse kind tell the date, others count from the start.
 func TestClocks(t *testing.T) {
 	defer func() { ticksPerSecond, firstTick, bootTime, lastNanotime = 0, 0, 0, 0 }()

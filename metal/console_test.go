@@ -59,7 +59,7 @@ func newLine(f *fakeFirmware) *fakeLine {
 // TestWriteSerial: what a line does not take in time is tried again from the byte behind the one that its driver keeps, for about
 // a second; then the text is lost, and each next one tried once.
 func TestWriteSerial(t *testing.T) {
-	const text = "0123456789"
+	const text, most = "0123456789abcdefghij", 15
 	timeout := func(taken int) lineAnswer { return lineAnswer{taken, efiTimeout} }
 	never := slices.Repeat([]lineAnswer{timeout(0)}, 40)
 	for _, c := range []struct {
@@ -73,15 +73,15 @@ func TestWriteSerial(t *testing.T) {
 		{"at once", 3, nil, text, nil, 0},
 		{"in parts", 0, []lineAnswer{{3, efiSuccess}, {2, efiSuccess}}, text, nil, 0},
 		{"more than there was", 0, []lineAnswer{{99, efiSuccess}}, text, nil, 0},
-		{"with a time-out", 0, []lineAnswer{timeout(3)}, "012" + "456789", []uintptr{2000}, 0},
-		{"with several", 0, []lineAnswer{timeout(0), timeout(0), timeout(0), timeout(2)}, "34" + "6789", []uintptr{2000, 4000, 8000, 2000}, 0},
-		{"with one behind the last byte", 0, []lineAnswer{timeout(10)}, text, []uintptr{2000}, 1},
-		{"with one at the last byte", 0, []lineAnswer{timeout(9)}, "012345678", []uintptr{2000}, 1},
+		{"with a time-out", 0, []lineAnswer{timeout(3)}, "012" + text[4:], []uintptr{2000}, 0},
+		{"with several", 0, []lineAnswer{timeout(0), timeout(0), timeout(0), timeout(2)}, "34" + text[6:], []uintptr{2000, 4000, 8000, 2000}, 0},
+		{"with one behind the last byte", 0, []lineAnswer{timeout(20)}, text, []uintptr{2000}, 1},
+		{"with one at the last byte", 0, []lineAnswer{timeout(19)}, text[:19], []uintptr{2000}, 1},
 		{"another error", 0, []lineAnswer{{4, efiDeviceError}}, "0123", nil, 0},
-		{"never", 0, never, "", []uintptr{2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000, 64000, 64000}, 10},
-		{"never any more", maxSerialFailures - 1, never, "", []uintptr{64000}, maxSerialFailures},
-		{"given up", maxSerialFailures, never, "", nil, maxSerialFailures},
-		{"given up, and back", maxSerialFailures, []lineAnswer{timeout(5)}, "01234" + "6789", []uintptr{2000}, 0},
+		{"never", 0, never, "", append([]uintptr{2000, 4000, 8000, 16000, 32000}, slices.Repeat([]uintptr{64000}, 10)...), most},
+		{"never any more", most - 1, never, "", []uintptr{64000}, most},
+		{"given up", most, never, "", nil, most},
+		{"given up, and back", most, []lineAnswer{timeout(5)}, "01234" + text[6:], []uintptr{2000}, 0},
 	} {
 		f := newFirmware(t)
 		l := newLine(f)
@@ -167,6 +167,7 @@ func TestFindConsoles(t *testing.T) {
 	}{
 		"": {0, "all"}, "s": {0, "all"}, "ss": {0, "all"}, "l": {1, ""}, "ll": {2, ""}, "sl": {1, "0"}, "ls": {1, "1"}, "lsl": {2, "1"}, "ssl": {0, "all"}, "lss": {0, "all"},
 		"b": {0, "all"}, "bl": {1, "0"}, "psl": {1, "1"}, "csl": {1, "1"}, "llll": {4, ""}, "lllll": {4, "4"}, "lllls": {4, "4"}, "llllsl": {0, "all"},
+		strings.Repeat("p", 63) + "l": {1, ""}, strings.Repeat("p", 64) + "l": {0, "all"}, // there is room for 64
 	} {
 		f := newFirmware(t)
 		all := newConsole(f, [2]uintptr{80, 25})

@@ -755,7 +755,7 @@ func TestLayout(t *testing.T) {
 	setComposeTable(address(&table[0]))
 	type key struct {
 		c    rune
-		held string // s Shift, a Alt, g AltGr, c Control, l Caps Lock
+		held string // s Shift, a Alt, g AltGr, c Control, l Caps Lock, v: whose state is not valid
 	}
 	for _, c := range []struct {
 		keys []key
@@ -763,6 +763,7 @@ func TestLayout(t *testing.T) {
 	}{
 		{[]key{{'q', ""}, {'Q', "s"}, {'q', "g"}, {'q', "ac"}}, "aA@@"},
 		{[]key{{'Q', "l"}, {'q', "ls"}, {'{', "ls"}, {'[', "l"}}, "AaüÜ"},
+		{[]key{{'{', "lsv"}}, "Ü"},
 		{[]key{{'q', "a"}, {'q', "c"}, {0x11, "c"}}, "\x1ba\x01\x01"}, // firmware may make the control character
 		{[]key{{'w', ""}, {'W', "s"}, {'w', "g"}, {'\\', ""}}, ""},    // keys without a symbol
 		{[]key{{'é', ""}, {'É', "l"}, {'ÿ', ""}, {'÷', "l"}}, "éÉÿ÷"}, // no key of a US keyboard
@@ -788,6 +789,8 @@ func TestLayout(t *testing.T) {
 					e.shiftState |= shiftLeftCtrl
 				case 'l':
 					e.toggleState |= 0x04
+				case 'v':
+					e.toggleState &^= 0x80
 				}
 			}
 			typeKey(&e, 0)
