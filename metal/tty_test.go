@@ -129,7 +129,7 @@ func TestLineDiscipline(t *testing.T) {
 				settings.local |= flag
 			}
 		}
-		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR)
+		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR) | someOf(random, 9, inputISTRIP)
 		settings.input &^= inputINLCR // or nothing ends a line
 		if random.IntN(2) == 0 {
 			settings.chars[charVEOL], settings.chars[charVEOL2] = '!', '%'
@@ -184,7 +184,7 @@ func TestRaw(t *testing.T) {
 				settings.local |= flag
 			}
 		}
-		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR)
+		settings.input = inputIUTF8 | someOf(random, 3, inputICRNL, inputINLCR, inputIGNCR, inputISTRIP)
 		settings.chars[charVMIN], settings.chars[charVTIME] = 1, 0
 		linux.set(unix.TCSETSF)
 		var text strings.Builder
@@ -493,6 +493,136 @@ func TestSignalKeys(t *testing.T) {
 				t.Errorf("signals %#x, echo %q, then %q is read; want %#x, %q, %q", pendingSignals, echo, left, want, c.echo, c.left)
 			}
 		})
+	}
+}
+
+// TestErasedLine: a line that is killed, or erased character by character, leaves the screen as it was before, whatever was in it:
+// characters of any width, tabs, control characters.
+func TestErasedLine(t *testing.T) {
+	resetInput(t)
+	defer printText("\r\x1b[J")
+	random := rand.New(rand.NewPCG(12, 8))
+	characters := []string{"a", "é", "日", "\t", "🙂", "\u0301", "\x16\x01", "\x16\x7f", "word ", "\x16\x02"}
+	row := func() (s string) {
+		x, y, _ := terminal.Cursor()
+		for _, c := range terminal.Row(y) {
+			s += string(c.Rune)
+		}
+		return fmt.Sprintf("%d, %d: %q", x, y, strings.TrimRight(s, " "))
+	}
+	for round := range 500 {
+		settings.local |= localECHOCTL
+		if round%4 == 0 {
+			settings.local &^= localECHOCTL
+		}
+		printText("\r\x1b[J" + strings.Repeat("> ", random.IntN(9)) + []string{"", "x", "日"}[random.IntN(3)])
+		before, typed, n := row(), "", random.IntN(12)
+		for range n {
+			typed += characters[random.IntN(len(characters))]
+		}
+		typeBytes([]byte(typed))
+		if round%2 == 0 {
+			typeBytes([]byte{0x15})
+		} else {
+			typeBytes([]byte(strings.Repeat("\x7f", 5*n+1)))
+		}
+		if after := row(); after != before || typedEnd != typedLine {
+			t.Fatalf("round %d: %q was typed and erased behind %s, and left %s", round, typed, before, after)
+		}
+	}
+}
+
+// TestErasedBytes: without IUTF8, each byte is a character of one column.
+func TestErasedBytes(t *testing.T) {
+	for typed, want := range map[string][2]string{
+		"é\x7f\n": {"é\b \b\n", "\xC3\n"}, "ß\x7f\x7f\n": {"ß\b \b\b \b\n", "\n"}, "日\t\x7f\n": {"日\t" + strings.Repeat("\b", 5) + "\n", "日\n"},
+	} {
+		resetInput(t)
+		settings.input &^= inputIUTF8
+		echo := typeBytes([]byte(typed))
+		if got, _ := readTyped(100); echo != want[0] || got != want[1] {
+			t.Errorf("%q: echo %q, read %q, want %q", typed, echo, got, want)
+		}
+		settings.input |= inputIUTF8
+	}
+}
+
+// TestSettingsAfterOutput: what has been written before the settings change has the old ones, and TCSETSF drops what was typed.
+func TestSettingsAfterOutput(t *testing.T) {
+	for request, typed := range map[uintptr]string{requestTCSETS: "typed", requestTCSETSW: "typed", requestTCSETSF: "", requestTCSBRK: "typed"} {
+		t.Run(fmt.Sprintf("%#x", request), func(t *testing.T) {
+			resetInput(t)
+			l := newLine(newFirmware(t))
+			serialLines[0], serialCount = address(&l.protocol), 1
+			t.Cleanup(func() { outputNewLine = true })
+			typeBytes([]byte("typed"))
+			l.got, printed = nil, []byte("old\n")
+			queueOutput(stdout, address(&printed[0]), 4)
+			set := new(termios)
+			*set = settings
+			set.output, set.control, set.local, set.chars[charVMIN] = 0, 0, settings.local&^localICANON, 1
+			if e := ttyIoctl(&file{}, request, address(set)); e != 0 || string(l.got) != "old\r\n" {
+				t.Errorf("%d; %q was written", e, l.got)
+			}
+			if request == requestTCSBRK {
+				settings.local &^= localICANON
+			} else {
+				set.control = 0xBF // B38400 | CS8 | CREAD: this terminal has no other
+				if settings != *set {
+					t.Errorf("the settings are %+v, want %+v", settings, *set)
+				}
+			}
+			if got, _ := readTyped(100); got != typed {
+				t.Errorf("%q can be read", got)
+			}
+		})
+	}
+	resetInput(t)
+	for output, want := range map[uint32]bool{0: false, outputOPOST: false, outputONLCR: false, outputOPOST | outputONLCR: true, outputOPOST | outputONLCR | 0x10: true} {
+		s := settings
+		s.output = output
+		if setSettings(&s); outputNewLine != want {
+			t.Errorf("c_oflag %#x: a line feed begins a new line: %v", output, outputNewLine)
+		}
+	}
+	outputNewLine = true
+}
+
+// TestSettingsEndReads: a read that waits for the end of a line has what there is of it when lines matter no more.
+func TestSettingsEndReads(t *testing.T) {
+	resetInput(t)
+	withThreads(t, 1)
+	ticksPerSecond = 1e9
+	defer func() { ticksPerSecond, inputReady, lastKeyPoll = 0, false, 0 }()
+	reader, buffer := newThread(), make([]byte, 100)
+	reader.state = stateRunning
+	typeBytes([]byte("half"))
+	consoleRead(reader, &file{kind: kindConsole}, address(&buffer[0]), 100)
+	serveReaders()
+	if reader.state != stateConsole {
+		t.Fatal("half a line was read")
+	}
+	s := settings
+	s.local &^= localICANON
+	setSettings(&s)
+	if reader.state != stateRunnable || reader.result() != 4 || string(buffer[:4]) != "half" {
+		t.Errorf("state %d, %d bytes, %q", reader.state, int64(reader.result()), buffer[:4])
+	}
+}
+
+// TestBells: a bell for what was dropped, not one for each key.
+func TestBells(t *testing.T) {
+	resetInput(t)
+	l := newLine(newFirmware(t))
+	serialLines[0], serialCount = address(&l.protocol), 1
+	defer func() { lastKeyPoll = 0 }()
+	settings.local &^= localECHO
+	for round := range 3 {
+		receiveString(strings.Repeat("x", receivedSize+5))
+		pollKeys(0)
+		if got := string(l.got); got != strings.Repeat("\a", round+1) {
+			t.Errorf("round %d: the line got %q", round, got)
+		}
 	}
 }
 
