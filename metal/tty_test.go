@@ -368,6 +368,31 @@ func TestLinuxTerminal(t *testing.T) {
 	}
 }
 
+// TestIoctl: which requests a descriptor takes. The request has 32 bits, as in Linux.
+func TestIoctl(t *testing.T) {
+	resetInput(t)
+	defer func() { files[20] = file{} }()
+	buffer := make([]byte, 200)
+	for kind, want := range map[uint64][3]uint64{ // TCGETS, TIOCGWINSZ, FBIOGET_FSCREENINFO
+		kindConsole: {0, 0, enotty}, kindVCS: {enotty, 0, enotty}, kindFramebuffer: {enotty, enotty, 0}, kindEvent: {enotty, enotty, enotty}, kindClosed: {ebadf, ebadf, ebadf},
+	} {
+		files[20] = file{kind: kind}
+		for i, request := range []uintptr{unix.TCGETS, unix.TIOCGWINSZ, 0x4602} {
+			if want[i] != 0 {
+				want[i] = errno(want[i])
+			}
+			for _, high := range []uintptr{0, 1 << 32} {
+				if got := ioctl(20, high|request, address(&buffer[0])); got != want[i] {
+					t.Errorf("request %#x for a descriptor of the kind %d: %d, want %d", high|request, kind, int64(got), int64(want[i]))
+				}
+			}
+		}
+	}
+	if got := ioctl(maxFiles, unix.TCGETS, address(&buffer[0])); got != errno(ebadf) {
+		t.Errorf("no descriptor: %d", int64(got))
+	}
+}
+
 // echoed returns what the terminal has shown: all that comes before a byte that the program writes then. The kernel may bring
 // it to the person's side late, but in this order.
 func (l *linuxTerminal) echoed() (string, error) {
