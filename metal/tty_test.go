@@ -843,13 +843,16 @@ func TestXtermKeys(t *testing.T) {
 // TestKeyEntries: KDSKBENT and KDGKBENT take the entries that there are and refuse all others, and what is set is read back.
 func TestKeyEntries(t *testing.T) {
 	resetInput(t)
+	ask := func(request, argument uintptr) uint64 { return ttyIoctl(&file{}, request, argument) }
+	set := func(e *keyEntry) uint64 { return ask(0x4B47, address(e)) } // KDSKBENT, KDGKBENT of linux/kd.h
+	get := func(e *keyEntry) uint64 { return ask(0x4B46, address(e)) }
 	// Without a layout, the keys of a US keyboard, by their numbers in linux/input-event-codes.h.
 	for first, rows := range map[byte][2]string{
 		2: {"1234567890-=", "!@#$%^&*()_+"}, 16: {"qwertyuiop[]", "QWERTYUIOP{}"}, 30: {"asdfghjkl;'`", "ASDFGHJKL:\"~"}, 43: {"\\zxcvbnm,./", "|ZXCVBNM<>?"},
 	} {
 		for table, row := range rows {
 			for i, want := range row {
-				if e := (keyEntry{table: byte(table), key: first + byte(i)}); getKeyEntry(&e) != 0 || e.value != uint16(want)^unicodeFlip {
+				if e := (keyEntry{table: byte(table), key: first + byte(i)}); get(&e) != 0 || e.value != uint16(want)^unicodeFlip {
 					t.Errorf("table %d, key %d is %#x, want %c", table, e.key, e.value, want)
 				}
 			}
@@ -871,11 +874,11 @@ func TestKeyEntries(t *testing.T) {
 					}
 				}
 				e := keyEntry{byte(table), byte(key), c.set}
-				if got := setKeyEntry(&e); got != wantSet {
+				if got := set(&e); got != wantSet {
 					t.Fatalf("setting %#x, table %d, key %d: %d, want %d", c.set, table, key, int64(got), int64(wantSet))
 				}
 				e.value = 0xABCD
-				got := getKeyEntry(&e)
+				got := get(&e)
 				if got != wantGot || !there && e.value != 0xABCD || there && c.want != 0 && e.value != c.want {
 					t.Fatalf("reading table %d, key %d after %#x: %d, want %d; %#x", table, key, c.set, int64(got), int64(wantGot), e.value)
 				}
@@ -887,7 +890,7 @@ func TestKeyEntries(t *testing.T) {
 	for _, n := range []uint32{most, most + 1, 1<<32 - 1, 0} {
 		tables[0] = n
 		composedCount = 7
-		if got := setComposeTable(address(&tables[0])); n <= most && (got != 0 || composedCount != n) || n > most && (got != errno(einval) || composedCount != 7) {
+		if got := ask(0x4BFB, address(&tables[0])); n <= most && (got != 0 || composedCount != n) || n > most && (got != errno(einval) || composedCount != 7) {
 			t.Errorf("%d composed characters: %d, now %d", n, int64(got), composedCount)
 		}
 	}
