@@ -135,7 +135,7 @@ func TestClocks(t *testing.T) {
 	ticksPerSecond, bootTime, lastNanotime = 1e9, 1_700_000_000_123_456_789, 0
 	firstTick = counter() - 12345e9
 	for clock := range uintptr(20) {
-		got := &timespec{-1, -1}
+		got := keep(&timespec{-1, -1})
 		before := nanotime()
 		e := clockGettime(clock, address(got))
 		after := nanotime()

@@ -147,14 +147,13 @@ func TestSerialOutput(t *testing.T) {
 }
 
 // path is a device path with, perhaps, the node of a serial line.
-func (f *fakeFirmware) path(uart bool) uintptr {
+func path(uart bool) uintptr {
 	b := []byte("\x02\x01\x0c\x00........")
 	if uart {
 		b = append(b, "\x03\x0e\x13\x00..............."...)
 	}
 	b = append(b, "\x7f\xff\x04\x00"...)
-	f.t.Cleanup(func() { clear(b) })
-	return address(&b[0])
+	return address(keep(&b[0]))
 }
 
 // TestFindConsoles: the devices of ConOut that are serial lines get the program's bytes; one screen is drawn on itself, and several
@@ -183,7 +182,7 @@ func TestFindConsoles(t *testing.T) {
 			return efiSuccess
 		})
 		for i, kind := range devices {
-			handle, out, where := uintptr(100+i), uintptr(300+i), f.path(strings.ContainsRune("lb", kind))
+			handle, out, where := uintptr(100+i), uintptr(300+i), path(strings.ContainsRune("lb", kind))
 			f.install(handle, consoleOutDeviceGUID, 0)
 			f.install(handle, simpleTextOutputGUID, out)
 			found[out] = i
@@ -229,13 +228,75 @@ func TestFindConsoles(t *testing.T) {
 	})
 	f.install(100, consoleOutDeviceGUID, 0)
 	f.install(100, simpleTextOutputGUID, 5)
-	f.install(100, devicePathGUID, f.path(true))
+	f.install(100, devicePathGUID, path(true))
 	if findConsoles(); serialCount != 0 || textOut != conOut {
 		t.Errorf("a line without its protocol: %d lines", serialCount)
 	}
 	conOut = 0
 	if findConsoles(); serialCount != 0 || textOut != 0 {
 		t.Errorf("no console: %d lines", serialCount)
+	}
+}
+
+// TestInitConsole: at a machine's boot the console is cleared, on screens and lines; below a shell's text it goes on.
+func TestInitConsole(t *testing.T) {
+	for _, c := range []struct {
+		devices             string // s: a screen, l: a line
+		shell               bool
+		size                [2]int
+		x, y                int
+		log                 []string
+		line                string
+		wantLines           int
+		wantScreen, wantOut bool
+	}{
+		{"s", true, [2]int{100, 30}, 3, 7, nil, "", 0, true, true},
+		{"s", false, [2]int{100, 30}, 0, 0, []string{"clear"}, "", 0, true, true},
+		{"sl", false, [2]int{100, 30}, 0, 0, []string{"clear"}, "\x1b[0m\x1b[2J\x1b[H", 1, true, true},
+		{"sl", true, [2]int{100, 30}, 3, 7, nil, "", 1, true, true},
+		{"l", false, [2]int{80, 24}, 0, 0, nil, "\x1b[0m\x1b[2J\x1b[H", 1, false, true},
+		{"l", true, [2]int{80, 24}, 3, 7, nil, "", 1, false, true},
+		{"", false, [2]int{80, 24}, 0, 0, nil, "", 0, false, false},
+		{"", true, [2]int{80, 24}, 0, 0, nil, "", 0, false, false},
+	} {
+		t.Run(fmt.Sprintf("%q, shell %v", c.devices, c.shell), func(t *testing.T) {
+			f := newFirmware(t)
+			l := newLine(f)
+			all := newConsole(f, [2]uintptr{100, 30}) // of which the screen is a part, with the same functions
+			screen := keep(&efiSimpleTextOutput{})
+			*screen = all.protocol
+			all.mode.cursorColumn, all.mode.cursorRow = 3, 7
+			f.boot.locateDevicePath = f.service(func(a *[10]uintptr) uintptr {
+				*at[uintptr](a[2]) = 9
+				return efiSuccess
+			})
+			f.install(9, serialIOGUID, address(&l.protocol))
+			for i, kind := range c.devices {
+				handle := uintptr(20 + i)
+				f.install(handle, consoleOutDeviceGUID, 0)
+				f.install(handle, simpleTextOutputGUID, address(screen))
+				f.install(handle, devicePathGUID, path(kind == 'l'))
+			}
+			all.other = address(screen)
+			shell := keep(&efiShellParameters{argc: 1})
+			if c.shell {
+				f.install(imageHandle, shellParametersGUID, address(shell))
+			}
+			if !c.wantOut {
+				f.system.conOut = 0
+			}
+			conOut, textOut, startedByShell = 1, 1, !c.shell
+			initConsole()
+			f.wantLog("the start", c.log...)
+			columns, rows := terminal.Size()
+			x, y, _ := terminal.Cursor()
+			if [2]int{columns, rows} != c.size || x != c.x || y != c.y || startedByShell != c.shell || conOut != f.system.conOut {
+				t.Errorf("%d by %d cells, the cursor at %d, %d, a shell: %v", columns, rows, x, y, startedByShell)
+			}
+			if string(l.got) != c.line || serialCount != c.wantLines || (textOut != 0) != c.wantScreen {
+				t.Errorf("%d lines, which got %q; the screen is %#x", serialCount, l.got, textOut)
+			}
+		})
 	}
 }
 
@@ -274,6 +335,7 @@ func TestOutputQueue(t *testing.T) {
 		text[i] = byte('a' + random.IntN(26))
 	}
 	source := string(text)
+	keep(&text[0])
 	for range 20 {
 		l.got = nil
 		want, used := "", 0
@@ -309,7 +371,7 @@ func TestDisplayRequests(t *testing.T) {
 	f := newFirmware(t)
 	newConsole(f, [2]uintptr{80, 25})
 	initText()
-	size := &winsize{1, 1, 1, 1}
+	size := keep(&winsize{1, 1, 1, 1})
 	if e := displayIoctl(0x5413, address(size)); e != 0 || *size != (winsize{rows: 25, columns: 80}) { // TIOCGWINSZ
 		t.Errorf("%d, size %+v", e, *size)
 	}
@@ -320,7 +382,7 @@ func TestDisplayRequests(t *testing.T) {
 		{winsize{rows: 30, columns: 90, xPixels: 7}, winsize{rows: 30, columns: 90}, 0}, {winsize{rows: 0, columns: 50}, winsize{rows: 30, columns: 90}, errno(einval)},
 		{winsize{rows: 50}, winsize{rows: 30, columns: 90}, errno(einval)}, {winsize{rows: 1, columns: 1}, winsize{rows: 1, columns: 1}, 0},
 	} {
-		set := &c.set
+		set := keep(&c.set)
 		if e := displayIoctl(0x5414, address(set)); e != c.e { // TIOCSWINSZ
 			t.Errorf("%+v: %d", c.set, int64(e))
 		}
@@ -328,7 +390,7 @@ func TestDisplayRequests(t *testing.T) {
 			t.Errorf("after %+v: %+v, want %+v", c.set, *size, c.want)
 		}
 	}
-	mode := new(uint32)
+	mode := keep(new(uint32))
 	for _, c := range []struct {
 		set  uintptr
 		e    uint64

@@ -122,3 +122,11 @@ func (f *fakeFirmware) locateProtocol(a *[10]uintptr) uintptr {
 	*at[uintptr](a[2]) = 0
 	return efiNotFound
 }
+
+// kept is what tests have given the kernel by its address: neither collected, nor on a stack, which may move.
+var kept []any
+
+func keep[T any](p *T) *T {
+	kept = append(kept, p)
+	return p
+}

@@ -373,6 +373,7 @@ func TestIoctl(t *testing.T) {
 	resetInput(t)
 	defer func() { files[20] = file{} }()
 	buffer := make([]byte, 200)
+	keep(&buffer[0])
 	for kind, want := range map[uint64][3]uint64{ // TCGETS, TIOCGWINSZ, FBIOGET_FSCREENINFO
 		kindConsole: {0, 0, enotty}, kindVCS: {enotty, 0, enotty}, kindFramebuffer: {enotty, enotty, 0}, kindEvent: {enotty, enotty, enotty}, kindClosed: {ebadf, ebadf, ebadf},
 	} {
@@ -583,7 +584,7 @@ func TestSettingsAfterOutput(t *testing.T) {
 			typeBytes([]byte("typed"))
 			l.got, printed = nil, []byte("old\n")
 			queueOutput(stdout, address(&printed[0]), 4)
-			set := new(termios)
+			set := keep(new(termios))
 			*set = settings
 			set.output, set.control, set.local, set.chars[charVMIN] = 0, 0, settings.local&^localICANON, 1
 			if e := ttyIoctl(&file{}, request, address(set)); e != 0 || string(l.got) != "old\r\n" {
@@ -620,6 +621,7 @@ func TestSettingsEndReads(t *testing.T) {
 	ticksPerSecond = 1e9
 	defer func() { ticksPerSecond, inputReady, lastKeyPoll = 0, false, 0 }()
 	reader, buffer := newThread(), make([]byte, 100)
+	keep(&buffer[0])
 	reader.state = stateRunning
 	typeBytes([]byte("half"))
 	consoleRead(reader, &file{kind: kindConsole}, address(&buffer[0]), 100)
