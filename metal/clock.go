@@ -15,18 +15,11 @@ var (
 )
 
 // initClock determines the rate of the counter: the processor's own figure if there is
-// one, else by the firmware's Stall. The shortest of several stalls counts, as every
-// disturbance makes a stall longer. Then it reads the date, once.
+// one, else by the firmware's Stall. Then it reads the date, once.
 func initClock() {
 	ticksPerSecond = counterRate()
 	if ticksPerSecond == 0 {
-		best := ^uint64(0)
-		for range 5 {
-			t := counter()
-			firmware(bootServices().stall, stallTime)
-			best = min(best, counter()-t)
-		}
-		ticksPerSecond = best * (1e6 / stallTime)
+		ticksPerSecond = measuredRate()
 	}
 	if ticksPerSecond < 1e6 || ticksPerSecond > 1e11 {
 		fail("the time-stamp counter does not count", efiUnsupported)
@@ -38,6 +31,18 @@ func initClock() {
 		return
 	}
 	bootTime = unixTime(&firmwareDate) * 1e9
+}
+
+// measuredRate measures the rate of the counter. The shortest of several stalls counts, as
+// every disturbance makes a stall longer.
+func measuredRate() uint64 {
+	best := ^uint64(0)
+	for range 5 {
+		t := counter()
+		firmware(bootServices().stall, stallTime)
+		best = min(best, counter()-t)
+	}
+	return best * (1e6 / stallTime)
 }
 
 // unixTime converts a date of the firmware to Unix seconds; one without a time zone counts

@@ -28,12 +28,11 @@ var (
 	graphics      = false // KD_GRAPHICS: the program draws the screen
 )
 
-// initConsole finds the devices that are the firmware's console and, in a virtual machine,
-// the debug channels. What stood on the screen before goes, unless the UEFI shell has started
-// the program: then the program's text stands below the shell's.
+// initConsole finds the devices that are the firmware's console. What stood on the screen
+// before goes, unless the UEFI shell has started the program: then the program's text stands
+// below the shell's.
 func initConsole() {
 	conOut = systemTable().conOut
-	findDebugChannels()
 	findConsoles()
 	_, argc := shellArguments()
 	startedByShell = argc > 0

@@ -5,6 +5,7 @@ package metal
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -25,11 +26,24 @@ type testFirmware struct {
 	protocols map[uintptr]map[guid]uintptr // interfaces, by handle
 	pools     [][]uintptr                  // what is allocated
 	said      string                       // what the kernel writes
+	log       []string                     // what services have noted
 	t         *testing.T
 }
 
-// newFirmware makes a firmware that has handles with protocols.
+// newFirmware makes a firmware that has handles with protocols, and a kernel whose console is the test's.
 func newFirmware(t *testing.T) *testFirmware {
+	f := newServices(t)
+	replace(t, consoleWrite, func(stream int, p, n uintptr) {
+		if stream != stderr {
+			t.Errorf("the kernel writes to %d", stream)
+		}
+		f.said += string(unsafe.Slice(at[byte](p), n))
+	})
+	return f
+}
+
+// newServices makes a firmware that has handles with protocols.
+func newServices(t *testing.T) *testFirmware {
 	f := &testFirmware{t: t, protocols: map[uintptr]map[guid]uintptr{}}
 	f.table.bootServices, f.table.runtimeServices = address(&f.boot), address(&f.runtime)
 	f.boot.openProtocol = f.service(func(a ...uintptr) uintptr {
@@ -48,19 +62,15 @@ func newFirmware(t *testing.T) *testFirmware {
 		if len(a) != 5 || a[0] != efiByProtocol || a[2] != 0 {
 			t.Errorf("LocateHandleBuffer%#x", a)
 		}
-		var found []uintptr
-		for handle, protocols := range f.protocols {
-			if _, ok := protocols[*at[guid](a[1])]; ok {
-				found = append(found, handle)
-			}
-		}
+		found := f.with(*at[guid](a[1]))
 		if len(found) == 0 {
 			return efiNotFound
 		}
-		slices.Sort(found)
 		*at[uintptr](a[3]), *at[uintptr](a[4]) = uintptr(len(found)), f.pool(found)
 		return efiSuccess
 	})
+	f.boot.locateHandle = f.service(f.locateHandle)
+	f.boot.locateProtocol = f.service(f.locateProtocol)
 	f.boot.freePool = f.service(func(a ...uintptr) uintptr {
 		before := len(f.pools)
 		f.pools = slices.DeleteFunc(f.pools, func(p []uintptr) bool { return address(&p[0]) == a[0] })
@@ -77,18 +87,68 @@ func newFirmware(t *testing.T) *testFirmware {
 		}
 		return f.services[fn-1](args...)
 	})
-	replace(t, consoleWrite, func(stream int, p, n uintptr) {
-		if stream != stderr {
-			t.Errorf("the kernel writes to %d", stream)
-		}
-		f.said += string(unsafe.Slice(at[byte](p), n))
-	})
 	t.Cleanup(func() {
 		if len(f.pools) != 0 {
 			t.Errorf("%d pools are allocated in the end", len(f.pools))
 		}
 	})
 	return f
+}
+
+// with returns the handles that have a protocol, in order.
+func (f *testFirmware) with(id guid) (handles []uintptr) {
+	for handle, protocols := range f.protocols {
+		if _, ok := protocols[id]; ok {
+			handles = append(handles, handle)
+		}
+	}
+	slices.Sort(handles)
+	return handles
+}
+
+// locateHandle is EFI_BOOT_SERVICES.LocateHandle (7.3.15) by a protocol.
+func (f *testFirmware) locateHandle(a ...uintptr) uintptr {
+	if a[0] != efiByProtocol || a[2] != 0 {
+		f.t.Errorf("LocateHandle%#x", a)
+	}
+	found := f.with(*at[guid](a[1]))
+	n, room := uintptr(len(found)), *at[uintptr](a[3])/8
+	*at[uintptr](a[3]) = n * 8
+	for i, handle := range found[:min(n, room)] {
+		*at[uintptr](a[4] + uintptr(i)*8) = handle
+	}
+	switch {
+	case n == 0:
+		return efiNotFound
+	case n > room:
+		return efiBufferTooSmall
+	}
+	return efiSuccess
+}
+
+// locateProtocol is EFI_BOOT_SERVICES.LocateProtocol (7.3.16).
+func (f *testFirmware) locateProtocol(a ...uintptr) uintptr {
+	found := f.with(*at[guid](a[0]))
+	if len(found) == 0 {
+		*at[uintptr](a[2]) = 0
+		return efiNotFound
+	}
+	*at[uintptr](a[2]) = f.protocols[found[0]][*at[guid](a[0])]
+	return efiSuccess
+}
+
+// note notes what a service was asked.
+func (f *testFirmware) note(format string, args ...any) {
+	f.log = append(f.log, fmt.Sprintf(format, args...))
+}
+
+// wantLog compares what services have noted, and forgets it.
+func (f *testFirmware) wantLog(what string, want ...string) {
+	f.t.Helper()
+	if !slices.Equal(f.log, want) {
+		f.t.Errorf("%s: the firmware's services got\n%q, want\n%q", what, f.log, want)
+	}
+	f.log = nil
 }
 
 // service adds a function and returns its address.

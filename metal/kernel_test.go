@@ -9,9 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -132,45 +130,6 @@ func TestMmapArguments(t *testing.T) {
 	}
 }
 
-// TestUnicode compares the decoders, which get one byte or unit at a time, with the
-// standard library's.
-func TestUnicode(t *testing.T) {
-	inputs := []string{"plain", "é日本🙂", "\xff", "a\xc3", "a\xc3b", "\xc3\xa9\xe6\x97", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "é\x80é"}
-	for _, s := range inputs {
-		var d utf8Decoder
-		var got []rune
-		for i := range len(s) {
-			for again := true; again; {
-				var r uint32
-				if r, again = d.decode(s[i]); r != noRune {
-					got = append(got, rune(r))
-				}
-			}
-		}
-		if utf8.ValidString(s) && string(got) != s {
-			t.Errorf("%q decoded as %q", s, string(got))
-		}
-		if d.need == 0 && !utf8.ValidString(s) && !slices.Contains(got, replacementRune) {
-			t.Errorf("%q decoded as %q, without a sign that it is wrong", s, string(got))
-		}
-	}
-	for _, s := range inputs[:2] {
-		var d utf16Decoder
-		var got []byte
-		for _, u := range utf16.Encode([]rune(s)) {
-			n := d.decode(u)
-			got = append(got, d.utf8[:n]...)
-		}
-		if string(got) != s {
-			t.Errorf("%q went through UTF-16 as %q", s, got)
-		}
-	}
-	var d utf16Decoder
-	if n := d.decode(0xDC00); string(d.utf8[:n]) != "\uFFFD" {
-		t.Error("a lone low surrogate is not replaced")
-	}
-}
-
 // TestConsoleCells: what the firmware's console shows of a cell.
 func TestConsoleCells(t *testing.T) {
 	for _, c := range []struct {
@@ -193,6 +152,17 @@ func TestConsoleCells(t *testing.T) {
 		{vt.Cell{Rune: 'a', Fg: 8, Bg: 7}, 'a', 0x78},
 		{vt.Cell{Rune: 'a', Fg: 2, Bg: 10}, 'a', 0x27},
 		{vt.Cell{Rune: 'a', Fg: 0, Bg: 0}, 'a', 0x00},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: 7}, 'a', 0x70},
+		{vt.Cell{Rune: 'a', Fg: vt.Default, Bg: vt.Default, Attr: vt.Italic | vt.Underline | vt.Strike}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 0, Bg: vt.Default}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 0, Bg: 8}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 7, Bg: 7}, 'a', 0x77},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: 8}, 'a', 0x07},
+		{vt.Cell{Rune: 'a', Fg: 15, Bg: 15}, 'a', 0x7F},
+		{vt.Cell{Rune: 'a', Fg: 8, Bg: 4}, 'a', 0x18},
+		{vt.Cell{Rune: 'a', Fg: 1, Bg: vt.Default, Attr: vt.Bold}, 'a', 0x0C},
+		{vt.Cell{Rune: 'a', Fg: 9, Bg: vt.Default, Attr: vt.Bold | vt.Dim}, 'a', 0x04},
+		{vt.Cell{Rune: 'a', Fg: 1, Bg: 4, Attr: vt.Bold | vt.Reverse}, 'a', 0x41},
 		{vt.Cell{Rune: 'a', Fg: 16, Bg: 231}, 'a', 0x70},
 		{vt.Cell{Rune: 'a', Fg: 196, Bg: 21}, 'a', 0x1C},
 		{vt.Cell{Rune: 'a', Fg: 255, Bg: 232}, 'a', 0x0F},
@@ -414,57 +384,5 @@ func TestInodes(t *testing.T) {
 	}
 	if inodeAt(a) != a {
 		t.Error("the oldest entry of a full table is still there")
-	}
-}
-
-func TestUnixTime(t *testing.T) {
-	for year := 1970; year < 2200; year++ {
-		for month := time.January; month <= time.December; month++ {
-			for _, day := range []int{1, 28} {
-				want := time.Date(year, month, day, 23, 59, 58, 0, time.UTC)
-				got := unixTime(&efiTime{year: uint16(year), month: byte(month), day: byte(day), hour: 23, minute: 59, second: 58, timeZone: efiUnspecifiedTimeZone})
-				if got != want.Unix() {
-					t.Fatalf("%v: %d, want %d", want, got, want.Unix())
-				}
-			}
-		}
-	}
-	// 8.3: Localtime = UTC - TimeZone, so noon at -60 is 11:00 UTC.
-	noon := efiTime{year: 2000, month: 1, day: 1, hour: 12, timeZone: -60}
-	if got, want := unixTime(&noon), time.Date(2000, 1, 1, 11, 0, 0, 0, time.UTC).Unix(); got != want {
-		t.Errorf("a time zone of -60: %d, want %d", got, want)
-	}
-}
-
-// TestDates converts times to the firmware's and back.
-func TestDates(t *testing.T) {
-	first, last := time.Date(1981, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(2107, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
-	for seconds := first; seconds <= last; seconds += 40271 {
-		d := efiDate(seconds)
-		if got := unixTime(&d); got != seconds {
-			t.Fatalf("%d became %+v, which is %d", seconds, d, got)
-		}
-		before := d
-		if clampDate(&d); d != before {
-			t.Fatalf("%+v is not valid: %+v", before, d)
-		}
-	}
-	for _, c := range [][2]int64{{0, first}, {-1 << 40, first}, {last, last}, {1 << 40, last}} {
-		d := efiDate(c[0])
-		if got := unixTime(&d); got != c[1] {
-			t.Errorf("%d is stored as %d, want %d", c[0], got, c[1])
-		}
-	}
-	for _, c := range []struct{ date, want efiTime }{
-		{efiTime{year: 1980}, efiTime{year: 1980, month: 1, day: 1}},
-		{efiTime{year: 2001, month: 15, day: 31, hour: 31, minute: 63, second: 62}, efiTime{year: 2001, month: 12, day: 31, hour: 23, minute: 59, second: 58}},
-		{efiTime{year: 2100, month: 2, day: 29}, efiTime{year: 2100, month: 2, day: 28}},
-		{efiTime{year: 2000, month: 2, day: 30}, efiTime{year: 2000, month: 2, day: 29}},
-		{efiTime{year: 2000, month: 6, day: 31}, efiTime{year: 2000, month: 6, day: 30}},
-	} {
-		d := c.date
-		if clampDate(&d); d != c.want {
-			t.Errorf("%+v became %+v, want %+v", c.date, d, c.want)
-		}
 	}
 }

@@ -387,8 +387,8 @@ func fromEnd(i uint32) byte {
 // takeSizeReport takes the report that has just been completed, if it is one.
 func takeSizeReport() {
 	var numbers [3]int // columns, rows, 8
-	n, unit, i := 0, 1, uint32(1)
-	for ; n < len(numbers) && unit < 1e6; i++ {
+	n, unit := 0, 1
+	for i := uint32(1); unit < 1e6; i++ {
 		b := fromEnd(i)
 		switch {
 		case b >= '0' && b <= '9':

@@ -12,6 +12,7 @@ var loadedImage uintptr // *efiLoadedImage
 func startKernel() {
 	c := getCore()
 	cores[0] = address(c)
+	findDebugChannels()
 	initConsole()
 	initInput()
 	stopWatchdog()

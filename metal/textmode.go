@@ -269,16 +269,17 @@ func drawRow(y, first, end int) {
 	}
 }
 
-// moveText moves to a column and a row: by writing what is between, by a new line, or by
-// SetCursorPosition.
+// moveText moves to a column and a row, or as near as the console has: by writing what is
+// between, by a new line, or by SetCursorPosition.
 func moveText(x, y int) {
 	const near = 8
+	x, y = min(x, textColumns-1), min(y, textRows-1)
 	switch {
 	case x == penX && y == penY:
 		return
 	case penX == textColumns:
 		setPen(x, y)
-	case y == penY && x > penX && x-penX <= near && x < textColumns-1 && rewrite(x):
+	case y == penY && x > penX && x-penX <= near && rewrite(x):
 		return
 	case x == 0 && y == penY:
 		putUnit('\r')

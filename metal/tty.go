@@ -66,7 +66,7 @@ func pollKeys(now int64) {
 		if hearsSize() && isSizeReport() && now-lastTyped < reportTime {
 			break // the rest comes with the next keys
 		}
-		for receivedHead != receivedEnd && (echoedCount < echoSize-echoReserve || received[receivedHead%receivedSize]&0xC0 == 0x80) {
+		for receivedHead != receivedEnd && echoedCount < echoSize-echoReserve {
 			b := received[receivedHead%receivedSize]
 			receivedHead++
 			discipline(b)
@@ -230,42 +230,49 @@ func eraseCharacter(visibly bool) {
 		return
 	}
 	r, shift := uint32(0), uint(0)
-	for {
+	for more := true; more; {
 		b := lastByte()
 		typedEnd--
-		if settings.input&inputIUTF8 == 0 || b < 0x80 || typedEnd == typedLine {
-			r = uint32(b)
-			break
-		}
-		if b&0xC0 != 0x80 {
+		switch {
+		case settings.input&inputIUTF8 == 0 || b < 0x80:
+			r, more = uint32(b), false
+		case b&0xC0 == 0x80:
+			r |= uint32(b&0x3F) << (shift & 31)
+			shift += 6
+			more = typedEnd != typedLine
+		default:
 			r |= uint32(b) & (0x7F >> (uint(utf8Length(b)) & 7)) << (shift & 31)
-			break
+			more = false
 		}
-		r |= uint32(b&0x3F) << (shift & 31)
-		shift += 6
 	}
 	if visibly && settings.local&localECHO != 0 {
 		eraseEcho(r)
 	}
 }
 
+// echoWidth is how many columns the echo of a character takes that is no tab.
+func echoWidth(r uint32) int {
+	switch {
+	case r < ' ' || r == 0x7F:
+		if settings.local&localECHOCTL != 0 {
+			return 2
+		}
+		return 0
+	case settings.input&inputIUTF8 == 0: // it is a byte
+		return 1
+	}
+	return vt.Width(rune(r))
+}
+
 // eraseEcho erases a character on the screen.
 func eraseEcho(r uint32) {
-	n := vt.Width(rune(r))
-	switch {
-	case r == '\t':
-		n = 8 - typedColumn()%8
-		for ; n > 0; n-- {
+	if r == '\t' {
+		for n := 8 - typedColumn()%8; n > 0; n-- {
 			echo('\b')
 		}
 		return
-	case r < ' ' || r == 0x7F:
-		n = 0
-		if settings.local&localECHOCTL != 0 {
-			n = 2
-		}
 	}
-	for ; n > 0; n-- {
+	for n := echoWidth(r); n > 0; n-- {
 		echo('\b')
 		echo(' ')
 		echo('\b')
@@ -277,19 +284,18 @@ func typedColumn() int {
 	column := lineColumn
 	var d utf8Decoder
 	for i := typedLine; i != typedEnd; i++ {
-		r, _ := d.decode(byte(typed[i%typedSize]))
+		r := uint32(byte(typed[i%typedSize]))
+		if settings.input&inputIUTF8 != 0 {
+			r, _ = d.decode(byte(r))
+		}
 		switch {
 		case r == noRune:
 		case r == '\t':
 			column = column&^7 + 8
-		case r < ' ' || r == 0x7F:
-			if settings.local&localECHOCTL != 0 {
-				column += 2
-			} else if r == '\r' {
-				column = 0
-			}
+		case r == '\r' && settings.local&localECHOCTL == 0:
+			column = 0
 		default:
-			column += vt.Width(rune(r))
+			column += echoWidth(r)
 		}
 	}
 	return column

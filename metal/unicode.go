@@ -63,7 +63,8 @@ type utf16Decoder struct {
 }
 
 // decode takes a unit and returns how many bytes of utf8 hold the character that it
-// completes. A surrogate without its pair becomes the replacement character.
+// completes. A low surrogate without its pair becomes the replacement character; a high one is
+// dropped.
 func (d *utf16Decoder) decode(u uint16) int {
 	r := uint32(u)
 	switch {
