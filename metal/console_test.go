@@ -75,6 +75,7 @@ func TestWriteSerial(t *testing.T) {
 		{"more than there was", 0, []lineAnswer{{99, efiSuccess}}, text, nil, 0},
 		{"with a time-out", 0, []lineAnswer{timeout(3)}, "012" + text[4:], []uintptr{2000}, 0},
 		{"with several", 0, []lineAnswer{timeout(0), timeout(0), timeout(0), timeout(2)}, "34" + text[6:], []uintptr{2000, 4000, 8000, 2000}, 0},
+		{"with one byte", 5, []lineAnswer{timeout(1)}, "0" + text[2:], []uintptr{2000}, 0},
 		{"with one behind the last byte", 0, []lineAnswer{timeout(20)}, text, []uintptr{2000}, 1},
 		{"with one at the last byte", 0, []lineAnswer{timeout(19)}, text[:19], []uintptr{2000}, 1},
 		{"another error", 0, []lineAnswer{{4, efiDeviceError}}, "0123", nil, 0},
