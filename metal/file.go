@@ -277,6 +277,7 @@ func closeFile(fd uintptr) uint64 {
 	if f.handle != 0 {
 		e = statusErrno(firmware(at[efiFile](f.handle).close, f.handle))
 	}
+	forgetWatches(fd)
 	kind := f.kind
 	if kind == kindPipe {
 		closePipe(f)
@@ -285,7 +286,6 @@ func closeFile(fd uintptr) uint64 {
 	if kind == kindFramebuffer {
 		closeFramebuffer()
 	}
-	forgetWatches(fd)
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--

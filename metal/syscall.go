@@ -193,11 +193,11 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		}
 		return pollCall(t, 0), true
 	case sysPpoll:
-		return pollCall(t, timeoutAt(c, 1)), true
+		return pollUntil(t, c, 1), true
 	case sysSelect:
-		return pollCall(t, timeoutAt(e, 1000)), true
+		return pollUntil(t, e, 1000), true
 	case sysPselect6:
-		return pollCall(t, timeoutAt(e, 1)), true
+		return pollUntil(t, e, 1), true
 	case sysRead:
 		if isEvent(a) {
 			return readEvent(a, b, c), true
