@@ -560,6 +560,8 @@ func (w *twins) run(n int) {
 	lowestFree = 0
 }
 
+var watchedFor epollEvent
+
 // TestManyWatches: an epoll set has room for so many descriptors, and again when one has left it.
 func TestManyWatches(t *testing.T) {
 	withThreads(t, 1)
@@ -570,8 +572,8 @@ func TestManyWatches(t *testing.T) {
 		return result
 	}
 	put := func(ep, op, fd uintptr) uint64 {
-		event := &epollEvent{events: epollIn}
-		return call(sysEpollCtl, ep, op, fd, address(event))
+		watchedFor = epollEvent{events: epollIn}
+		return call(sysEpollCtl, ep, op, fd, address(&watchedFor))
 	}
 	ep := uintptr(call(sysEpollCreate1))
 	for fd := ep + 1; fd <= maxWatches+ep; fd++ {
