@@ -364,7 +364,7 @@ func (w *twins) waitForSet(i int) {
 
 // milliseconds are a time to wait, or -1 for ever, with anything in the upper half.
 func (w *twins) milliseconds() (argument any, time int64) {
-	n := []int64{-1, -7, 1, 1000, 1<<31 - 1}[w.random.IntN(5)]
+	n := []int64{-1, -7, 1e6, 1e7 + 1, 1<<31 - 1}[w.random.IntN(5)] // none that may pass meanwhile
 	argument = uintptr(uint32(n)) | uintptr(w.random.Uint32())<<32
 	if n < 0 {
 		return argument, never
@@ -377,7 +377,7 @@ func (w *twins) timeout(i int, unit int64) (argument any, time int64) {
 	if w.random.IntN(4) == 0 {
 		return 0, never
 	}
-	at := put(w, i, timeSpace+16, timespec{int64(w.random.IntN(3)), w.random.Int64N(1e9/unit-1) + 1})
+	at := put(w, i, timeSpace+16, timespec{1000 + int64(w.random.IntN(3)), w.random.Int64N(1e9/unit-1) + 1})
 	v := *(*timespec)(unsafe.Pointer(&twinMemory[1][i*twinSpace+int(at)]))
 	return at, v.sec*1e9 + v.nsec*unit
 }
