@@ -322,8 +322,7 @@ func stopPolling(c *core) (again bool) {
 
 // idleBoot polls for work of the other cores, and the clock. When all other cores have
 // halted, only a key or a deadline can end the wait, and the firmware halts this core,
-// too. It measures time in ticks of some 10 ms; so the last two before a deadline are
-// spent polling the clock.
+// too.
 func idleBoot(c *core) (overdue bool) {
 	for start := ticktime(); ; pause() {
 		now := ticktime()
@@ -335,12 +334,22 @@ func idleBoot(c *core) (overdue bool) {
 			return false
 		case readyCount > 0 && now-start > notifyLimit:
 			return true
-		case othersHalted && earliestDeadline-now > 2*firmwareTick:
-			waitForKey(earliestDeadline - now - firmwareTick)
+		case othersHalted && haltTime(now) > 0:
+			waitForKey(haltTime(now))
 			pollKeys(ticktime())
 			return false
 		}
 	}
+}
+
+// haltTime is for how long the firmware may halt the boot processor; 0 if it may not. It
+// measures time in ticks of some 10 ms; so the last two before a deadline are spent polling
+// the clock.
+func haltTime(now int64) int64 {
+	if left := earliestDeadline - now; left > 2*firmwareTick {
+		return left - firmwareTick
+	}
+	return 0
 }
 
 // allHalted says whether all cores other than the boot processor have halted.

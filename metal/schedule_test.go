@@ -354,6 +354,19 @@ func TestIdleEnds(t *testing.T) {
 	}
 }
 
+// TestHaltTime: the firmware, whose timers tick every 10 ms, halts the boot processor up to a tick before the next deadline, if
+// that is more than a tick away.
+func TestHaltTime(t *testing.T) {
+	defer func() { earliestDeadline = never }()
+	const now, tick = 5000, 10e6
+	for left, want := range map[int64]int64{0: 0, tick: 0, 2 * tick: 0, 2*tick + 1: tick + 1, 1e9: 1e9 - tick, never - now: never - now - tick} {
+		earliestDeadline = now + left
+		if got := haltTime(now); got != want {
+			t.Errorf("%d ns before a deadline it may halt for %d, want %d", left, got, want)
+		}
+	}
+}
+
 // TestCarryOut makes a call of a thread on the boot processor and on another core, and looks who runs there then.
 func TestCarryOut(t *testing.T) {
 	for _, c := range []struct {
