@@ -284,6 +284,7 @@ func closeFile(fd uintptr) uint64 {
 	if f.handle != 0 {
 		closeHandle(f.handle)
 	}
+	forgetWatches(fd)
 	kind := f.kind
 	if kind == kindPipe {
 		closePipe(f)
@@ -292,7 +293,6 @@ func closeFile(fd uintptr) uint64 {
 	if kind == kindFramebuffer {
 		closeFramebuffer()
 	}
-	forgetWatches(fd)
 	lowestFree = min(lowestFree, int(fd))
 	for filesEnd > 0 && files[filesEnd-1].handle == 0 {
 		filesEnd--

@@ -94,7 +94,8 @@ func checkFree(t *testing.T, taken []bool, n int) {
 
 // TestSpansFull fills the table: then it must refuse another span and keep those it has.
 func TestSpansFull(t *testing.T) {
-	defer func() { spanCount = 0 }()
+	defer func() { spanCount, identityEnd = 0, 0 }()
+	identityEnd = 1 << 40
 	for i := range uintptr(maxSpans) {
 		if !reserve(userBase+i*2*pageSize, userBase+(i*2+1)*pageSize) {
 			t.Fatalf("span %d was refused", i)
@@ -106,6 +107,12 @@ func TestSpansFull(t *testing.T) {
 	}
 	if !reserve(userBase+pageSize, userBase+2*pageSize) || spanCount != maxSpans-1 {
 		t.Fatalf("a span that closes a gap was refused; %d spans", spanCount)
+	}
+	if !reserve(far, far+pageSize) || munmap(userBase+pageSize, pageSize) != errno(enomem) || spanCount != maxSpans || !overlaps(userBase+pageSize, pageSize) {
+		t.Fatalf("a full table has room for both sides of a gap; %d spans", spanCount)
+	}
+	if munmap(userBase, pageSize) != 0 || munmap(userBase+2*pageSize, pageSize) != 0 || spans[0] != (span{userBase + pageSize, userBase + 2*pageSize}) {
+		t.Fatalf("of a span, what is left of both ends that are taken away is %#x", spans[0])
 	}
 }
 

@@ -61,6 +61,46 @@ func TestEveryCharacter(t *testing.T) {
 	}
 }
 
+// TestDocumentedLimits: the package's text tells these numbers.
+func TestDocumentedLimits(t *testing.T) {
+	for what, n := range map[string]struct{ got, want int64 }{
+		"pipes":                        {maxPipes, 16},
+		"bytes of a pipe":              {pipeSize, 4096},
+		"threads":                      {maxThreads, 32_768},
+		"cores":                        {maxCores, 256},
+		"calls that wait":              {maxBootCalls, 32},
+		"queued text":                  {int64(len(outputQueue)), 8 << 10},
+		"a time slice":                 {timeSlice, 10e6},
+		"polling before a halt":        {pollTime, 50e3},
+		"a tick of EDK2's timer":       {firmwareTick, 10e6},
+		"before another core takes it": {notifyLimit, 1e6},
+		"MiB left to the firmware":     {firmwareReserve >> 20, 32},
+		"MiB that a program needs":     {leastMemory >> 20, 48},
+	} {
+		if n.got != n.want {
+			t.Errorf("%s: %d, and the text says %d", what, n.got, n.want)
+		}
+	}
+}
+
+// TestIdentity: the program is process 1, and root; it cannot have any other group, or another mask of modes.
+func TestIdentity(t *testing.T) {
+	program := &thread{id: 7}
+	for number, want := range map[uint64]uint64{sysGettid: 7, sysGetpid: 1, sysGetppid: 0, sysGetuid: 0, sysGeteuid: 0, sysGetgid: 0, sysGetegid: 0, sysGetgroups: 0, sysUmask: 0o022,
+		sysSchedYield: 0, sysPrctl: errno(einval), 500: errno(enosys)} {
+		if got, _ := makeCall(program, number, 0, 0); got != want {
+			t.Errorf("call %d: %d, want %d", number, int64(got), int64(want))
+		}
+	}
+	const setFS = 0x1002 // asm/prctl.h
+	if got, _ := makeCall(program, sysArchPrctl, setFS, 0x1234); got != 0 || program.fs != 0x1234 {
+		t.Errorf("arch_prctl: %d, FS %#x", int64(got), program.fs)
+	}
+	if got, _ := makeCall(program, sysArchPrctl, setFS+1, 0x5678); got != errno(einval) || program.fs != 0x1234 {
+		t.Errorf("arch_prctl of another: %d, FS %#x", int64(got), program.fs)
+	}
+}
+
 // TestMunmapArguments: what mmap cannot have given is refused.
 func TestMunmapArguments(t *testing.T) {
 	for _, c := range []struct {

@@ -59,7 +59,32 @@ func initMemory() {
 	if mapStride < unsafe.Sizeof(efiMemoryDescriptor{}) || mapSize > uintptr(len(memoryMap)) {
 		fail("the memory map has descriptors of an impossible size", efiInvalidParameter)
 	}
-	free, largest, largestSize := uintptr(0), uintptr(0), uintptr(0)
+	from, room := surveyMemory()
+	for i := range mapSize / mapStride {
+		d := memoryDescriptor(i)
+		if !usable(d) {
+			continue
+		}
+		size := d.size()
+		if d.start() == from {
+			size -= room
+		}
+		takeRange(d.start(), size)
+	}
+	if memoryUse.Taken < leastMemory {
+		say("metal: a Go program needs ")
+		sayNumber(leastMemory >> 20)
+		say(" MiB of memory, and the firmware leaves it ")
+		sayNumber(uint64(memoryUse.Taken >> 20))
+		say(" MiB\n")
+		leave(efiOutOfResources, statusCrash)
+	}
+}
+
+// surveyMemory looks at all of the memory map: what memory there is, and which room is to be left to the firmware, at the end of
+// the range that begins at from: the largest below 4 GiB.
+func surveyMemory() (from, room uintptr) {
+	free, largestSize := uintptr(0), uintptr(0)
 	for i := range mapSize / mapStride {
 		d := memoryDescriptor(i)
 		if isRAM(d.typ) && d.end() > memoryTop {
@@ -73,29 +98,10 @@ func initMemory() {
 		}
 		free += d.size()
 		if d.end() <= 4<<30 && d.size() > largestSize {
-			largest, largestSize = d.start(), d.size()
+			from, largestSize = d.start(), d.size()
 		}
 	}
-	room := min(firmwareReserve, free/8) &^ (pageSize - 1)
-	for i := range mapSize / mapStride {
-		d := memoryDescriptor(i)
-		if !usable(d) {
-			continue
-		}
-		size := d.size()
-		if d.start() == largest {
-			size -= min(room, size)
-		}
-		takeRange(d.start(), size)
-	}
-	if memoryUse.Taken < leastMemory {
-		say("metal: a Go program needs ")
-		sayNumber(leastMemory >> 20)
-		say(" MiB of memory, and the firmware leaves it ")
-		sayNumber(uint64(memoryUse.Taken >> 20))
-		say(" MiB\n")
-		leave(efiOutOfResources, statusCrash)
-	}
+	return from, min(firmwareReserve, free/8, largestSize) &^ (pageSize - 1)
 }
 
 // memoryDescriptor returns entry i of the memory map.
@@ -128,20 +134,10 @@ func takeRange(base, size uintptr) {
 	if size == 0 {
 		return
 	}
-	fw := &bootCore.firmware
-	for i := range 3 {
-		used := fw.sp
-		switch i {
-		case 1:
-			used = fw.idtr.base()
-		case 2:
-			used = fw.gdtr.base()
-		}
-		if from, to := used&^(largePageSize-1), used&^(largePageSize-1)+largePageSize; from < base+size && to > base {
-			takeRange(base, max(from, base)-base)
-			takeRange(min(to, base+size), base+size-min(to, base+size))
-			return
-		}
+	if from, to := firmwareUses(base, size); from < to {
+		takeRange(base, from-base)
+		takeRange(to, base+size-to)
+		return
 	}
 	if regionCount == maxRegions {
 		warn("a range of free memory is left unused: the table of ranges is full", efiOutOfResources)
@@ -157,6 +153,26 @@ func takeRange(base, size uintptr) {
 	if base+size > 4<<30 {
 		memoryUse.Above4GiB += base + size - max(base, 4<<30)
 	}
+}
+
+// firmwareUses returns the part of a range that is in the large page of the firmware's stack or of a descriptor table; nothing if
+// none of these is in it.
+func firmwareUses(base, size uintptr) (from, to uintptr) {
+	fw := &bootCore.firmware
+	for i := range 3 {
+		used := fw.sp
+		switch i {
+		case 1:
+			used = fw.idtr.base()
+		case 2:
+			used = fw.gdtr.base()
+		}
+		used &^= largePageSize - 1
+		if from, to = max(used, base), min(used+largePageSize, base+size); from < to {
+			return from, to
+		}
+	}
+	return 0, 0
 }
 
 // allocPages allocates n adjacent small pages, zeroed; 0 if there are none.

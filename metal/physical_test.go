@@ -77,3 +77,93 @@ func TestUsable(t *testing.T) {
 		}
 	}
 }
+
+// TestSurveyMemory: what is free and where memory ends, and what is left to the firmware: an eighth, at most 32 MiB, at the end
+// of the largest range below 4 GiB. Descriptors may be larger than the specification's (UEFI 2.10, 7.2.3).
+func TestSurveyMemory(t *testing.T) {
+	defer func(use Memory) { memoryUse, memoryTop, mapSize, mapStride = use, 0, 0, 0 }(memoryUse)
+	const free, cached = 7, 0xF
+	type entry struct {
+		typ         uint32
+		start, size uint64
+	}
+	for _, c := range []struct {
+		name       string
+		entries    []entry
+		free, top  uintptr
+		from, room uintptr
+		special    int // an entry with that attribute; -1: none
+	}{
+		{"a small machine", []entry{{typ: free, size: 640 << 10}, {typ: free, start: 1 << 20, size: 7 << 20}, {typ: 4, start: 8 << 20, size: 1 << 20}, {typ: free, start: 16 << 20, size: 100 << 20}},
+			107<<20 + 640<<10, 116 << 20, 16 << 20, 107 << 20 / 8 &^ 4095, -1},
+		{"two alike", []entry{{typ: free, start: 32 << 20, size: 40 << 20}, {typ: free, start: 128 << 20, size: 40 << 20}}, 80 << 20, 168 << 20, 32 << 20, 10 << 20, -1},
+		{"a large machine", []entry{{typ: free, start: 16 << 20, size: 1 << 30}, {typ: 11, start: 5 << 30, size: 1 << 30}, {typ: free, start: 4 << 30, size: 8 << 30}, {typ: free, start: 2 << 30, size: 2 << 30}},
+			11 << 30, 12 << 30, 2 << 30, 32 << 20, -1},
+		{"nothing below 4 GiB", []entry{{typ: free, start: 4<<30 - 4096, size: 1 << 30}}, 1 << 30, 5<<30 - 4096, 0, 0, -1},
+		{"little below 4 GiB", []entry{{typ: free, start: 2 << 20, size: 3 << 20}, {typ: free, start: 4 << 30, size: 1 << 30}}, 1<<30 + 3<<20, 5 << 30, 2 << 20, 3 << 20, -1},
+		{"the largest is for special purposes", []entry{{typ: free, start: 16 << 20, size: 64 << 20}, {typ: free, start: 256 << 20, size: 1 << 30}}, 64<<20 + 1<<30, 256<<20 + 1<<30, 16 << 20, 8 << 20, 1},
+		{"nothing", nil, 0, 0, 0, 0, -1},
+	} {
+		for _, stride := range []uintptr{unsafe.Sizeof(efiMemoryDescriptor{}), 48, 56} {
+			memoryUse, memoryTop, mapSize, mapStride = Memory{}, 0, 0, stride
+			for i, e := range c.entries {
+				d := efiMemoryDescriptor{typ: e.typ, physicalStart: e.start, numberOfPages: e.size / 4096, attribute: cached}
+				if i == c.special {
+					d.attribute |= efiMemorySP
+				}
+				*memoryDescriptor(uintptr(i)) = d
+				mapSize += stride
+			}
+			if from, room := surveyMemory(); memoryUse.Free != c.free || memoryTop != c.top || from != c.from || room != c.room {
+				t.Errorf("%s, by %d bytes: free %#x, top %#x, %#x left in %#x", c.name, stride, memoryUse.Free, memoryTop, room, from)
+			}
+		}
+	}
+}
+
+// TestFirmwareUses: the large pages with the firmware's stack and descriptor tables are no free memory, whatever the map says.
+func TestFirmwareUses(t *testing.T) {
+	fw := &bootCore.firmware
+	defer func(saved firmwareState) { *fw = saved }(*fw)
+	const mib = uintptr(1 << 20)
+	fw.sp = 9*mib + 8
+	fw.idtr.set(21*mib, 16)
+	fw.gdtr.set(32*mib-1, 16)
+	for _, c := range [][4]uintptr{ // a range, and what is used of it
+		{mib, 7 * mib, 0, 0},
+		{mib, 7*mib + 1, 8 * mib, 8*mib + 1},
+		{mib, 40 * mib, 8 * mib, 10 * mib},
+		{9 * mib, mib / 2, 9 * mib, 9*mib + mib/2},
+		{9 * mib, 4 * mib, 9 * mib, 10 * mib},
+		{10*mib - 4096, 4096, 10*mib - 4096, 10 * mib},
+		{10 * mib, 10 * mib, 0, 0},
+		{10 * mib, 20 * mib, 20 * mib, 22 * mib},
+		{22 * mib, 20 * mib, 30 * mib, 32 * mib},
+		{32 * mib, 20 * mib, 0, 0},
+		{0, 0, 0, 0},
+	} {
+		if from, to := firmwareUses(c[0], c[1]); from != c[2] || to != c[3] {
+			t.Errorf("of %#x bytes at %#x: %#x to %#x", c[1], c[0], from, to)
+		}
+	}
+}
+
+// TestSysinfo: a program is told how much memory it has, what is left of it, and how long it has run.
+func TestSysinfo(t *testing.T) {
+	withMemory(t, 2*largePageSize)
+	withThreads(t, 1)
+	defer func(rate uint64) { ticksPerSecond = rate }(ticksPerSecond)
+	ticksPerSecond = 1e9
+	info := new(sysinfo)
+	*info = sysinfo{totalSwap: 1, loads: [3]uint64{1}}
+	before := nanotime()
+	if got, _ := makeCall(newThread(), sysSysinfo, address(info)); got != 0 || memoryLock != 0 {
+		t.Errorf("sysinfo: %d", int64(got))
+	}
+	if info.uptime < before/1e9 || info.uptime > nanotime()/1e9 {
+		t.Errorf("it has run for %d s, since %d ns", info.uptime, before)
+	}
+	if want := (sysinfo{uptime: info.uptime, totalRAM: 2 * largePageSize, freeRAM: 2*largePageSize - pageSize, procs: 1, memUnit: 1}); *info != want {
+		t.Errorf("%+v, want %+v", *info, want)
+	}
+}

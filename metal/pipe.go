@@ -62,7 +62,7 @@ func closePipe(f *file) {
 		p.written = false
 	}
 	p.used = p.read || p.written
-	servePipes(f.count)
+	servePipes(f.count, epollHup|epollErr)
 	release(&kernelLock)
 }
 
@@ -70,11 +70,11 @@ func closePipe(f *file) {
 func pipeEvents(f *file) (events uint32) {
 	p := &pipes[f.count]
 	if f.flags&oAccess != 0 {
-		if !p.read {
-			return epollOut | epollErr
-		}
 		if p.end == p.head {
 			events = epollOut
+		}
+		if !p.read {
+			events |= epollErr
 		}
 		return events
 	}
@@ -96,9 +96,9 @@ func pipeCall(t *thread) uint64 {
 		return errno(eagain)
 	case !done:
 		wait(t, &pipeWaits, statePipe, never)
-		return 0
+	case int64(result) > 0:
+		servePipes(files[fd].count, otherEnd(t))
 	}
-	servePipes(files[fd].count)
 	return result
 }
 
@@ -140,8 +140,16 @@ func transferPipe(t *thread) (result uint64, done bool) {
 	return uint64(n), true
 }
 
+// otherEnd is the event at the other end of a pipe when a thread has read or written.
+func otherEnd(t *thread) uint32 {
+	if t.call == sysWrite {
+		return epollIn
+	}
+	return epollOut
+}
+
 // servePipes goes on with the waits that a change of a pipe has ended.
-func servePipes(number uint64) {
+func servePipes(number uint64, events uint32) {
 	for changed := true; changed; {
 		changed = false
 		for next := pipeWaits.first; next != 0; {
@@ -149,9 +157,10 @@ func servePipes(number uint64) {
 			next = t.next
 			if result, done := transferPipe(t); done {
 				wake(t, result)
+				events |= otherEnd(t)
 				changed = true
 			}
 		}
 	}
-	eventOn(kindPipe, uintptr(number))
+	eventOn(kindPipe, uintptr(number), events)
 }

@@ -130,10 +130,12 @@ func epollCtl(ep, op, fd, event uintptr) uint64 {
 	if !isOpen(ep) || !isOpen(fd) {
 		return errno(ebadf)
 	}
-	if files[ep].kind != kindEpoll || ep == fd {
+	switch kind := files[fd].kind; {
+	case kind != kindEvent && kind != kindConsole && kind != kindPipe && kind != kindEpoll:
+		return errno(eperm)
+	case files[ep].kind != kindEpoll || ep == fd:
 		return errno(einval)
-	}
-	if kind := files[fd].kind; kind != kindEvent && kind != kindConsole && kind != kindPipe {
+	case kind == kindEpoll: // no sets of sets
 		return errno(eperm)
 	}
 	w := findWatch(ep, fd)
@@ -154,6 +156,7 @@ func epollCtl(ep, op, fd, event uintptr) uint64 {
 		return 0
 	}
 	*w = watch{epoll: uint32(ep) + 1, fd: uint32(fd), pending: ^uint32(0), events: *at[epollEvent](event)}
+	w.events.events |= epollErr | epollHup
 	serveWaits()
 	return 0
 }
@@ -165,7 +168,7 @@ func collectEvents(ep, events, limit uintptr) (n uint64) {
 		if w.epoll != uint32(ep)+1 || n == uint64(limit) {
 			continue
 		}
-		happened := readyEvents(&files[w.fd]) & (w.events.events | epollErr | epollHup)
+		happened := readyEvents(&files[w.fd]) & w.events.events
 		if w.events.events&epollEdge != 0 {
 			happened &= w.pending
 		}
@@ -211,16 +214,16 @@ func pollDeadline(milliseconds uintptr) (deadline int64, any bool) {
 	return nanotime() + timeout*1e6, timeout > 0
 }
 
-// eventOn is called when something has happened to the event of a descriptor, to the pipe of a
-// number, or to the terminal.
-func eventOn(kind uint64, number uintptr) {
+// eventOn is called when the event of a descriptor, the pipe of a number, or the terminal can be used in a way in which it
+// could not, or has got more of what can be read.
+func eventOn(kind uint64, number uintptr, events uint32) {
 	for i := range watchLimit {
 		w := &watches[i]
 		if w.epoll == 0 || files[w.fd].kind != kind {
 			continue
 		}
 		if kind == kindConsole || kind == kindEvent && uintptr(w.fd) == number || kind == kindPipe && uintptr(files[w.fd].count) == number {
-			w.pending |= readyEvents(&files[w.fd])
+			w.pending |= readyEvents(&files[w.fd]) & events
 		}
 	}
 	serveWaits()
@@ -254,16 +257,22 @@ func pollCall(t *thread, deadline int64) uint64 {
 	return n
 }
 
-// timeoutAt is the end of a time of a timespec, or with microseconds of a timeval.
-func timeoutAt(p uintptr, unit int64) int64 {
+// pollUntil is pollCall with a time of a timespec, or with microseconds of a timeval; for ever if it has none.
+func pollUntil(t *thread, p uintptr, unit int64) uint64 {
 	if p == 0 {
-		return never
+		return pollCall(t, never)
 	}
-	t := at[timespec](p)
-	if t.sec < 0 || t.nsec < 0 || t.sec > 1e9 {
-		return never
+	seconds, parts := at[timespec](p).sec, at[timespec](p).nsec
+	if unit > 1 { // a timeval may have more than a second of them
+		seconds, parts = seconds+parts/(1e9/unit), parts%(1e9/unit)
 	}
-	return nanotime() + t.sec*1e9 + t.nsec*unit
+	switch {
+	case seconds < 0 || parts < 0 || parts >= 1e9:
+		return errno(einval)
+	case seconds > 1e9:
+		return pollCall(t, never)
+	}
+	return pollCall(t, nanotime()+seconds*1e9+parts*unit)
 }
 
 // pollNow makes the answer to a poll or select as of now; 0 if it has to wait. If its time is
@@ -359,7 +368,7 @@ func readEvent(fd, p, n uintptr) uint64 {
 	*at[uint64](p) = f.count
 	f.count = 0
 	if full {
-		eventOn(kindEvent, fd) // it can be written again
+		eventOn(kindEvent, fd, epollOut)
 	}
 	return 8
 }
@@ -379,6 +388,6 @@ func writeEvent(fd, p, n uintptr) uint64 {
 		return errno(eagain) // as if O_NONBLOCK
 	}
 	files[fd].count += v
-	eventOn(kindEvent, fd)
+	eventOn(kindEvent, fd, epollIn)
 	return 8
 }

@@ -63,7 +63,7 @@ func schedule(c *core, yield bool) {
 			stop()
 		}
 		now := ticktime()
-		interruptBoot(now)
+		interruptBoot(c, now)
 		endExpiredWaits(now)
 		if chooseThread(c, now, yield, overdue) {
 			if pendingSignals != 0 && at[thread](c.thread).mayTakeSignal() {
@@ -84,18 +84,23 @@ func schedule(c *core, yield bool) {
 // processor is busy one polls, if one is idle (appointClockWatcher), and if none is, all run
 // threads, which end or make calls. When all of them are such loops, the Go runtime has no P for
 // thread 1 either.
-func interruptBoot(now int64) {
-	b := &bootCore
-	if getCore() == b || b.inKernel != 0 || ending != 0 || now-max(b.sliceStart, bootInterrupted) <= timeSlice {
-		return
-	}
-	if bootCallCount == 0 && queuedSize == 0 && (thread1().state != stateRunnable || b.thread == address(thread1())) {
+func interruptBoot(c *core, now int64) {
+	if c.isBoot() || !isBootStuck(now) {
 		return
 	}
 	bootInterrupted = now // two cores may be here: then there is one NMI more
-	if b.prepareInterrupt() {
+	if bootCore.prepareInterrupt() {
 		tryReachBoot()
 	}
+}
+
+// isBootStuck says whether the boot processor has run a thread for too long that others wait for.
+func isBootStuck(now int64) bool {
+	b := &bootCore
+	if b.inKernel != 0 || ending != 0 || now-max(b.sliceStart, bootInterrupted) <= timeSlice {
+		return false
+	}
+	return bootCallCount > 0 || queuedSize > 0 || thread1().state == stateRunnable && b.thread != address(thread1())
 }
 
 // giveUpBoot is what the boot processor does when its thread was interrupted.
@@ -246,12 +251,17 @@ func notify(c *core) {
 // appointClockWatcher wakes an idle core, to poll the clock, if a wait has a deadline and
 // no core polls: the boot processor is busy, and the idle ones have halted.
 func appointClockWatcher() {
-	if coreCount == 1 || earliestDeadline == never || clockWatcher != 0 || bootCore.idle != idleNo || findIdle(idlePolling) != nil {
+	if !lacksClockWatcher() {
 		return
 	}
 	if c := findIdle(idleHalted); c != nil {
 		notify(c)
 	}
+}
+
+// lacksClockWatcher says whether a wait has a deadline and no core polls the clock.
+func lacksClockWatcher() bool {
+	return earliestDeadline != never && clockWatcher == 0 && bootCore.idle == idleNo && findIdle(idlePolling) == nil
 }
 
 // idle lets a core without a thread wait until there may be something to do. It returns
@@ -276,7 +286,7 @@ func idle(c *core) (overdue bool) {
 func idleOther(c *core) {
 	for start := ticktime(); c.idle == idlePolling; pause() {
 		now := ticktime()
-		interruptBoot(now)
+		interruptBoot(c, now)
 		switch {
 		case ending != 0:
 			stop()
@@ -284,13 +294,8 @@ func idleOther(c *core) {
 			return
 		case now-start > pollTime && (clockWatcher != address(c) || bootCore.idle != idleNo):
 			acquire(&kernelLock)
-			switch {
-			case clockWatcher == address(c): // the boot processor polls now; but it may soon be busy again
-				clockWatcher, start = 0, now
-			case clockWatcher == 0 && earliestDeadline != never && bootCore.idle == idleNo:
-				clockWatcher = address(c)
-			case c.idle == idlePolling:
-				c.idle = idleHalted
+			if stopPolling(c) {
+				start = now
 			}
 			release(&kernelLock)
 			for c.idle == idleHalted && ending == 0 {
@@ -300,10 +305,24 @@ func idleOther(c *core) {
 	}
 }
 
+// stopPolling lets a core halt that has polled for a while, unless it becomes the one that must poll the clock. It returns true
+// if it was that one: the boot processor polls now, but it may soon be busy again.
+func stopPolling(c *core) (again bool) {
+	switch {
+	case clockWatcher == address(c):
+		clockWatcher = 0
+		return true
+	case clockWatcher == 0 && earliestDeadline != never && bootCore.idle == idleNo:
+		clockWatcher = address(c)
+	case c.idle == idlePolling:
+		c.idle = idleHalted
+	}
+	return false
+}
+
 // idleBoot polls for work of the other cores, and the clock. When all other cores have
 // halted, only a key or a deadline can end the wait, and the firmware halts this core,
-// too. It measures time in ticks of some 10 ms; so the last two before a deadline are
-// spent polling the clock.
+// too.
 func idleBoot(c *core) (overdue bool) {
 	for start := ticktime(); ; pause() {
 		now := ticktime()
@@ -315,12 +334,22 @@ func idleBoot(c *core) (overdue bool) {
 			return false
 		case readyCount > 0 && now-start > notifyLimit:
 			return true
-		case othersHalted && earliestDeadline-now > 2*firmwareTick:
-			waitForKey(earliestDeadline - now - firmwareTick)
+		case othersHalted && haltTime(now) > 0:
+			waitForKey(haltTime(now))
 			pollKeys(ticktime())
 			return false
 		}
 	}
+}
+
+// haltTime is for how long the firmware may halt the boot processor; 0 if it may not. It
+// measures time in ticks of some 10 ms; so the last two before a deadline are spent polling
+// the clock.
+func haltTime(now int64) int64 {
+	if left := earliestDeadline - now; left > 2*firmwareTick {
+		return left - firmwareTick
+	}
+	return 0
 }
 
 // allHalted says whether all cores other than the boot processor have halted.

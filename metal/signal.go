@@ -92,9 +92,11 @@ func performAction(t *thread, signal, code uint64) {
 	}
 }
 
+// unhandled are SIGKILL and SIGSTOP, which nothing handles or blocks.
+const unhandled = 1<<(9-1) | 1<<(19-1)
+
 func sigactionCall(signal, new, old, size uintptr) uint64 {
-	const kill, stop = 9, 19 // which nothing handles
-	if signal == 0 || signal > maxSignal || size != 8 || new != 0 && (signal == kill || signal == stop) {
+	if signal == 0 || signal > maxSignal || size != 8 || new != 0 && unhandled>>(signal-1)&1 != 0 {
 		return errno(einval)
 	}
 	if old != 0 {
@@ -102,6 +104,7 @@ func sigactionCall(signal, new, old, size uintptr) uint64 {
 	}
 	if new != 0 {
 		actions[signal] = *at[sigaction](new)
+		actions[signal].mask &^= unhandled
 	}
 	return 0
 }
@@ -123,6 +126,7 @@ func sigprocmask(t *thread, how, new, old, size uintptr) uint64 {
 		default:
 			return errno(einval)
 		}
+		t.mask &^= unhandled
 	}
 	if old != 0 {
 		*at[uint64](old) = before
@@ -139,16 +143,24 @@ type altStack struct {
 }
 
 func sigaltstack(t *thread, new, old uintptr) uint64 {
-	const disable = 2
+	const (
+		disable   = 2 // of flags; 1, SS_ONSTACK, says nothing
+		leastSize = 2048
+	)
 	before := altStack{sp: t.signalStack, size: t.signalStackSize}
 	if before.size == 0 {
 		before.flags = disable
 	}
 	if new != 0 {
-		s := at[altStack](new)
-		t.signalStack, t.signalStackSize = s.sp, s.size
-		if s.flags&disable != 0 {
+		switch s := at[altStack](new); {
+		case s.flags == disable:
 			t.signalStack, t.signalStackSize = 0, 0
+		case s.flags > disable:
+			return errno(einval)
+		case s.size < leastSize:
+			return errno(enomem)
+		default:
+			t.signalStack, t.signalStackSize = s.sp, s.size
 		}
 	}
 	if old != 0 {

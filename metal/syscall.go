@@ -39,13 +39,15 @@ const (
 // errno is the result of a system call that failed.
 func errno(e uint64) uint64 { return -e }
 
-// syscall carries out the system call of this core's thread, then chooses the thread that
+// syscall is what entry_amd64.s calls.
+func syscall() { carryOut(getCore()) }
+
+// carryOut carries out the system call of a core's thread, then chooses the thread that
 // runs next. There are three kinds of calls, one function each: ownCall needs no lock, and
 // mostly returns straight to the program, since the runtime asks for the time very often;
 // sharedCall runs on any core under kernelLock; bootCall runs on the boot processor and
 // holds no lock, since it may call the firmware.
-func syscall() {
-	c := getCore()
+func carryOut(c *core) {
 	t := at[thread](c.thread)
 	t.call = t.callNumber()
 	if t.call == sysRtSigreturn { // no result: all registers come from the frame
@@ -193,11 +195,11 @@ func sharedCall(t *thread) (result uint64, made bool) {
 		}
 		return pollCall(t, 0), true
 	case sysPpoll:
-		return pollCall(t, timeoutAt(c, 1)), true
+		return pollUntil(t, c, 1), true
 	case sysSelect:
-		return pollCall(t, timeoutAt(e, 1000)), true
+		return pollUntil(t, e, 1000), true
 	case sysPselect6:
-		return pollCall(t, timeoutAt(e, 1)), true
+		return pollUntil(t, e, 1), true
 	case sysRead:
 		if isEvent(a) {
 			return readEvent(a, b, c), true

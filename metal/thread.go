@@ -183,13 +183,9 @@ func isTime(p uintptr) bool {
 	return t.sec >= 0 && t.nsec >= 0 && t.nsec < 1e9
 }
 
-// deadlineIn returns the time of the monotonic clock after the timespec at p has passed;
-// 0, which is past, if it is malformed.
+// deadlineIn returns the time of the monotonic clock after the timespec at p, which is well formed, has passed.
 func deadlineIn(p uintptr) int64 {
 	t := at[timespec](p)
-	if !isTime(p) {
-		return 0
-	}
 	if t.sec > 1<<32 {
 		return never
 	}
@@ -219,6 +215,9 @@ func futex(t *thread, word, op, value, timeout uintptr) uint64 {
 		wait(t, futexList(word), stateFutex, deadline)
 		return 0
 	case futexWake:
+		if word%4 != 0 {
+			return errno(einval)
+		}
 		woken := uint64(0)
 		for next := futexList(word).first; next != 0 && woken < uint64(value); {
 			w := at[thread](next)

@@ -415,7 +415,7 @@ func publishInput(arrived bool) {
 	acquire(&kernelLock)
 	inputReady = hasInput()
 	if inputReady && arrived {
-		eventOn(kindConsole, 0)
+		eventOn(kindConsole, 0, epollIn)
 	}
 	release(&kernelLock)
 }
