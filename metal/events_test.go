@@ -566,7 +566,8 @@ var watchedFor epollEvent
 func TestManyWatches(t *testing.T) {
 	withThreads(t, 1)
 	program := newThread()
-	defer func() { clear(files[:]); clear(watches[:]); lowestFree, watchLimit = 0, 0 }()
+	defer func() { clear(files[:]); clear(watches[:]); lowestFree, watchLimit, ticksPerSecond = 0, 0, 0 }()
+	ticksPerSecond = 1e9
 	call := func(number uint64, args ...uintptr) uint64 {
 		result, _ := makeCall(program, number, args...)
 		return result
@@ -590,6 +591,32 @@ func TestManyWatches(t *testing.T) {
 	}
 	if got := call(sysClose, ep); got != 0 || newWatch() != &watches[0] {
 		t.Errorf("a set that is closed, %d, leaves what was in it", int64(got))
+	}
+	for _, fd := range []uintptr{maxFiles - 1, maxFiles, 1 << 32, ^uintptr(0)} {
+		for _, args := range [][]uintptr{{sysRead, fd}, {sysWrite, fd}, {sysClose, fd}, {sysEpollCtl, last, epollAdd, fd}, {sysEpollCtl, fd, epollAdd, last}, {sysEpollPwait, fd, 0, 1}} {
+			if args[0] >= sysEpollCtl && fd == 1<<32 {
+				continue // the upper half does not count
+			}
+			if got := call(uint64(args[0]), args[1:]...); got != errno(ebadf) {
+				t.Errorf("call %d%#x: %d", args[0], args[1:], int64(got))
+			}
+		}
+	}
+	// As many as there may be descriptors can be waited for.
+	fds := make([]pollfd, maxFiles)
+	for i := range fds {
+		fds[i].fd = maxFiles - 1
+	}
+	if got := call(sysPoll, address(&fds[0]), maxFiles, 0); got != maxFiles || fds[maxFiles-1].returned != pollInvalid {
+		t.Errorf("poll of %d: %d", maxFiles, int64(got))
+	}
+	if got := call(sysPoll, address(&fds[0]), maxFiles+1, 0); got != errno(einval) {
+		t.Errorf("poll of one more: %d", int64(got))
+	}
+	set := make([]uint64, maxFiles/64+1)
+	files[maxFiles-1].kind, set[maxFiles/64-1], set[maxFiles/64] = kindEvent, 1<<63, ^uint64(0)
+	if got := call(sysSelect, 1<<30, 0, address(&set[0]), 0, address(&fds[0])); got != 1 || set[maxFiles/64-1] != 1<<63 || set[maxFiles/64] != ^uint64(0) {
+		t.Errorf("select of more descriptors than there are: %d, %#x", int64(got), set[maxFiles/64-1:])
 	}
 	for i := range files {
 		files[i].kind = kindEvent

@@ -257,6 +257,7 @@ func TestInitPaging(t *testing.T) {
 	for typ := range mapped {
 		add(uint32(typ), uint64(typ)*16*pageSize, 4, cached|7)
 	}
+	add(3, 0, 3, cached)
 	add(7, 64<<20, 16, 7)                       // not cached
 	add(7, 80<<20, 16, cached)                  // and twice in the map
 	add(7, 80<<20, 16, cached)                  //
@@ -276,7 +277,7 @@ func TestInitPaging(t *testing.T) {
 	for typ, is := range mapped {
 		for page := range uintptr(5) {
 			bits := uint64(0)
-			if is && page < 4 {
+			if is && page < 4 || typ == 0 && (page == 1 || page == 2) { // at 0 there is memory, too
 				bits = dataBits
 			}
 			check((uintptr(typ)*16+page)*pageSize, bits)

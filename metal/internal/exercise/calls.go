@@ -529,6 +529,8 @@ func (p *prober) events() {
 	none := [2]uint64{}
 	p.call("ppoll", unix.SYS_PPOLL, unsafe.Pointer(&polls), 2, unsafe.Pointer(&none), 0, 8)
 	fmt.Println("ppoll found", polls[0].Revents, polls[1].Revents)
+	p.call("ppoll for no time", unix.SYS_PPOLL, unsafe.Pointer(&polls), 2, unsafe.Pointer(&[2]int64{0, 1e9}), 0, 8)
+	p.call("select for no time", unix.SYS_SELECT, 0, 0, 0, 0, unsafe.Pointer(&[2]int64{0, -1}))
 	polls[0].Fd = -1
 	p.call("poll what is left out", unix.SYS_POLL, unsafe.Pointer(&polls), 1, 0)
 	p.call("poll too many", unix.SYS_POLL, unsafe.Pointer(&polls), 1<<30, 0)
@@ -602,6 +604,7 @@ func (p *prober) threads() {
 	p.call("futex that times out", unix.SYS_FUTEX, w, wait|private, 5, unsafe.Pointer(&none))
 	p.call("futex for no time", unix.SYS_FUTEX, w, wait|private, 5, unsafe.Pointer(&wrong))
 	p.call("futex between words", unix.SYS_FUTEX, uintptr(w)+1, wait|private, 5, unsafe.Pointer(&none))
+	p.call("futex wakes between words", unix.SYS_FUTEX, uintptr(w)+1, wake|private, 9)
 	p.call("futex wakes nobody", unix.SYS_FUTEX, w, wake|private, 9)
 	p.call("futex nothing", unix.SYS_FUTEX, w, 99|private, 9)
 	p.call("nanosleep", unix.SYS_NANOSLEEP, unsafe.Pointer(&none), 0)
@@ -623,6 +626,7 @@ func (p *prober) threads() {
 	}
 	p.call("rt_sigprocmask back", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(&was[0]), unsafe.Pointer(&was[3]), 8)
 	fmt.Println("masks were", was[1:])
+	p.call("sigaltstack of another kind", unix.SYS_SIGALTSTACK, unsafe.Pointer(&[3]uint64{0, 4, 1 << 20}), 0)
 	p.call("tgkill nobody", unix.SYS_TGKILL, unix.Getpid(), 999999, 0)
 	p.call("tgkill no signal", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 65)
 	p.call("tgkill to see", unix.SYS_TGKILL, unix.Getpid(), unix.Gettid(), 0)
