@@ -498,7 +498,6 @@ func takeInput(p, n uintptr, expired bool) (taken uint64, enough bool) {
 		*at[byte](p + i) = byte(typed[typedHead%typedSize])
 		typedHead++
 	}
-	typedLine = typedHead
 	return uint64(n), true
 }
 
