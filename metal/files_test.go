@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -222,6 +223,46 @@ func TestSetTimes(t *testing.T) {
 		info := namedInfo{efiFileInfo: efiFileInfo{lastAccess: before, modification: before}}
 		if info.setTimes(c.access, c.modification); info.lastAccess != c.wantAccess || info.modification != c.wantModification {
 			t.Errorf("%+v: %+v", c, info.efiFileInfo)
+		}
+	}
+}
+
+// TestTouchDescriptor: the times of an open file go to a handle that may write, and if there is none, to that of the file.
+func TestTouchDescriptor(t *testing.T) {
+	f := newServices(t)
+	var own, other efiFile
+	var opened bool
+	var got []uintptr
+	own.open = f.service(func(a ...uintptr) uintptr {
+		if a[0] != address(&own) || *at[uint16](a[2]) != '.' || a[3] != efiFileModeRead|efiFileModeWrite || a[4] != 0 {
+			t.Errorf("Open%#x", a)
+		}
+		firmwareResult = address(&other)
+		if !opened {
+			return efiWriteProtected
+		}
+		return efiSuccess
+	})
+	other.close = f.service(func(a ...uintptr) uintptr { got = append(got, a[0]); return efiSuccess })
+	own.getInfo = f.service(func(a ...uintptr) uintptr { *at[namedInfo](a[3]) = namedInfo{}; return efiSuccess })
+	own.setInfo = f.service(func(a ...uintptr) uintptr {
+		info := at[namedInfo](a[3])
+		if got = append(got, a[0]); info.lastAccess != efiDate(1e9) || info.modification != efiDate(981173106) {
+			t.Errorf("%+v", info.efiFileInfo)
+		}
+		return efiSuccess
+	})
+	other.getInfo, other.setInfo = own.getInfo, own.setInfo
+	set(t, &files[7], file{kind: kindFile, handle: address(&own)})
+	set(t, &filesEnd, 8)
+	for opened = range map[bool]bool{false: true, true: true} {
+		got = nil
+		want := []uintptr{address(&own)}
+		if opened {
+			want = []uintptr{address(&other), address(&other)} // closed, too
+		}
+		if e := touchDescriptor(7, timespec{sec: 1e9}, timespec{sec: 981173106}); e != 0 || !slices.Equal(got, want) {
+			t.Errorf("%v: error %d, %#x, want %#x", opened, e, got, want)
 		}
 	}
 }

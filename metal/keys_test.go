@@ -313,6 +313,7 @@ func TestTerminalBytes(t *testing.T) {
 		"a character of its own":     {efiKeyData{efiInputKey: efiInputKey{unicodeChar: 0x100}}, "Ā"},
 		"a lower one":                {efiKeyData{efiInputKey: efiInputKey{unicodeChar: 0x7E}}, "~"},
 		"another first byte":         {efiKeyData{efiInputKey: efiInputKey{unicodeChar: 0xC3}}, "Ã"},
+		"a byte that UTF-8 has not":  {efiKeyData{efiInputKey: efiInputKey{unicodeChar: 0xC0}}, "À"},
 		"half a pair":                {efiKeyData{efiInputKey: efiInputKey{unicodeChar: 0xD83D}}, ""},
 	} {
 		typeUnit(0xE2, 0)
