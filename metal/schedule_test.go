@@ -149,6 +149,7 @@ func TestChoice(t *testing.T) {
 		{"none runs, thread 1 is ready", 2, 1, 0, []uint64{1}, 0, start, false, false, 0, []uint64{1}},
 		{"none", 2, 1, 0, nil, 0, start, false, false, 0, nil},
 		{"thread 1 comes back to the boot processor", 2, 0, 2, []uint64{1}, 0, start, false, false, 1, []uint64{2}},
+		{"another stays on the boot processor while no core is free", 2, 0, 2, []uint64{3}, 0, within, false, false, 2, []uint64{3}},
 		{"one core: not before its time", 1, 0, 2, []uint64{1}, 0, within, false, false, 2, []uint64{1}},
 		{"one core: in turn", 1, 0, 2, []uint64{3, 1}, 0, over, false, false, 3, []uint64{1, 2}},
 		{"another core takes it from the boot processor", 3, 0, 2, nil, 1, start, false, false, 0, []uint64{2}},
