@@ -117,6 +117,7 @@ func (w *twins) call(i int, number uint64, args ...any) uint64 {
 	return got
 }
 
+// compare looks whether a call has returned and stored the same in both.
 func (w *twins) compare(i int, number, got, want uint64, args any) {
 	w.Helper()
 	w.calls++
@@ -212,7 +213,7 @@ func (w *twins) place(linux, metal uint64) uintptr {
 	if int64(metal) < twinBase {
 		w.Fatalf("a new descriptor: %d, in Linux %d", int64(metal), int64(linux))
 	}
-	if err := unix.Dup3(int(linux), int(metal), 0); err != nil {
+	if err := unix.Dup3(int(linux), int(metal), unix.O_CLOEXEC); err != nil {
 		w.Fatal(err)
 	}
 	unix.Close(int(linux))
@@ -270,6 +271,7 @@ func (w *twins) reader(writer uintptr) uintptr {
 	return 0
 }
 
+// close closes one, but none that a call waits for.
 func (w *twins) close() {
 	list := []*[]uintptr{&w.events, &w.readers, &w.writers, &w.sets}[w.random.IntN(4)]
 	fd := w.some(*list)
