@@ -63,16 +63,16 @@ func arguments(dir, name string) []string {
 	return append(args, "-z", filepath.Join(dir, "TOK.BIN"))
 }
 
-// machines are what the models run on, bare; 0 MiB: as boot has it.
+// machines are what models run on, bare; 0 MiB: as boot has it. The others are for the host: a machine without KVM takes a minute for each.
 var machines = []struct {
 	models string
 	mib    int
 }{
-	{"15M.BIN 15M-Q8.BIN 110M-Q8.BIN", 0},
+	{"15M.BIN 15M-Q8.BIN", 0},
 	{"110M.BIN", 0},
 	{"1100M-Q8.BIN", 0},
 	{"1100M-Q8.BIN", 6144},
-	{"QWEN-Q8.GGU QWEN-Q4K.GGU", 0},
+	{"QWEN-Q4K.GGU", 0},
 }
 
 // TestPeakMemory loads models and generates, as a process and on the bare machine: no more memory is used than info
