@@ -1,7 +1,7 @@
 # make run      boots a virtual PC without an operating system: it tells a tale
 # make model    trains the built-in model again, from nothing, and compares: 36 minutes on two cores
 # make test     vet, unit, golden and boot tests, of every module, and make race
-# make race     the tests of what has goroutines, and of what they call, with the race detector
+# make race     the tests of what has goroutines with the race detector; kernels (simd) are called by the root's
 # make fuzz     every fuzz target until it reaches no new code for TIME, 30m; a line of each
 # make release  the files for a person who has no Go, in build/release: programs, the .efi, a stick's image, sums
 #
@@ -48,7 +48,7 @@ test: fmt-check
 		(cd $$module && go vet ./... && $(GOTESTSUM) -- -timeout 60m ./...) || failed="$$failed $$module"; \
 	done; [ -z "$$failed" ] || { echo "make test: failed in$$failed" >&2; exit 1; }
 
-RACE = . ./arena ./assistant ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./session ./simd ./stories ./tensor ./workers
+RACE = . ./arena ./assistant ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./session ./stories ./tensor ./workers
 
 race:
 	@sh scripts/setup build
