@@ -416,7 +416,8 @@ func (w *twins) poll(i int) {
 		}
 	}
 	p := put(w, i, 0, fds)
-	number, none, some, time := uint64(sysPoll), any(0), any(0), never
+	number, none, time := uint64(sysPoll), any(0), never
+	var some any
 	if w.random.IntN(2) == 0 {
 		number, none = sysPpoll, put(w, i, timeSpace, timespec{})
 		some, time = w.timeout(i, 1)

@@ -452,7 +452,7 @@ func TestConsoleGivenBack(t *testing.T) {
 	printText("lost")
 	f.wantLog("after the end")
 
-	f, c = start(false)
+	f, _ = start(false)
 	f.wantLog("at the machine's boot", "mode 1", "attribute 0x7", "clear")
 	showCursor()
 	printText("\x1b[?25lx")
