@@ -145,7 +145,7 @@ func TestGoldensOnMetal(t *testing.T) {
 	for _, c := range []struct {
 		name, cpu  string
 		cores, nth int
-	}{{"max", "max", 2, 1}, {"qemu64", "qemu64", 1, 3}} {
+	}{{"max", "max", 4, 1}, {"qemu64", "qemu64", 1, 3}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			lines := every(c.nth, s.lines)
