@@ -48,13 +48,13 @@ test: fmt-check
 		(cd $$module && go vet ./... && $(GOTESTSUM) -- -vet=off -timeout 60m ./...) || failed="$$failed $$module"; \
 	done; [ -z "$$failed" ] || { echo "make test: failed in$$failed" >&2; exit 1; }
 
-RACE = . ./arena ./assistant ./chat ./internal/disk ./internal/efi ./internal/file ./internal/pe ./internal/run ./internal/vm ./session ./stories ./tensor ./workers
+RACE = . ./chat ./internal/run ./internal/vm ./session ./stories ./tensor ./workers
 
 race:
 	@sh scripts/setup build
 	@if command -v "$$(go env CC)" >/dev/null; then \
 		echo "go test -race"; \
-		CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE) && CGO_ENABLED=1 go test -C train -race -short -timeout 20m . ./bpe ./run; \
+		CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE) && CGO_ENABLED=1 go test -C train -race -short -timeout 20m . ./run; \
 	else echo "SKIPPED: nothing was tested with the race detector, which needs a C compiler: there is no $$(go env CC)" >&2; fi
 
 # TIME=1m is how long a target has to reach no new code; ONLY=gguf chooses targets by folder or name.

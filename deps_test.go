@@ -75,6 +75,7 @@ module bootllama: the port. What cmd/efi imports goes into the EFI application.
 	bootllama/cmd/efi/internal/bits  : *
 	bootllama/cmd/efi/internal/measure : *
 	bootllama/cmd/efi/internal/soak    : *
+	bootllama/metal/internal/cryptorand: *
 	bootllama/metal/internal/exercise  : *
 	bootllama/screen/internal/show     : *
 

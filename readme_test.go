@@ -24,6 +24,9 @@ func readme(t *testing.T) string {
 
 // TestReadmeCommands: each go test in README names folders that there are, and tests that are in them.
 func TestReadmeCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches hundreds of files: not with -short")
+	}
 	commands := regexp.MustCompile("`go test [^`]*`").FindAllString(readme(t), -1)
 	if len(commands) < 50 {
 		t.Fatalf("only %d commands", len(commands))

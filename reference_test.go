@@ -396,7 +396,7 @@ var mixedConfig = Config{256, 512, 2, 4, 2, 300, 3 * Batch, 128, 1e-6, 1e6, true
 // another one.
 func TestReferenceOfTypes(t *testing.T) {
 	for i, typ := range quant.Types {
-		if testing.Short() && i%5 != 3 {
+		if testing.Short() && i%15 != 3 {
 			continue
 		}
 		t.Run(typ.String(), func(t *testing.T) {

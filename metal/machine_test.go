@@ -4,6 +4,7 @@ package metal_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -36,7 +37,7 @@ func application(t testing.TB, base uint64) []byte {
 	return buildKind(t, efi.Options{ImageBase: base, Entry: "main.checkedEntry"})
 }
 
-// buildKind builds the exercises as an EFI application, once for each kind.
+// buildKind builds the exercises, or the Package that the kind names, as an EFI application, once for each kind.
 func buildKind(t testing.TB, kind efi.Options) []byte {
 	t.Helper()
 	vmtest.Need(t)
@@ -44,7 +45,7 @@ func buildKind(t testing.TB, kind efi.Options) []byte {
 	defer applications.Unlock()
 	if applications.built[kind] == nil {
 		opt := kind
-		opt.Package = "bootllama/metal/internal/exercise"
+		opt.Package = cmp.Or(opt.Package, "bootllama/metal/internal/exercise")
 		app, err := efi.Build(t.Context(), opt)
 		if err != nil {
 			t.Fatal(err)
@@ -150,9 +151,12 @@ func figure(t testing.TB, text, pattern string) int {
 func TestExercises(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
-	b := newBench(t, application(t, 0), 64<<20, "args one \"two three\" é", "time", "panics", "deep", "zero", "random", "signals", "files", "memory",
-		"random ones", "random zeroes", "random same", "random none")
-	expect(t, b, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory", "random", "random", "random", "random")
+	b := vmtest.New(t, []disk.File{
+		vmtest.Content("EX.EFI", application(t, 0)),
+		vmtest.Content("RAND.EFI", buildKind(t, efi.Options{Package: "bootllama/metal/internal/cryptorand"})),
+	}, 64<<20, "EX.EFI args one \"two three\" é", "EX.EFI time", "EX.EFI panics", "EX.EFI deep", "EX.EFI zero", "EX.EFI random", "EX.EFI signals",
+		"EX.EFI files", "EX.EFI memory", "EX.EFI random ones", "EX.EFI random zeroes", "EX.EFI random same", "EX.EFI random none", "RAND.EFI")
+	expect(t, b, "args", "time", "panics", "deep", "zero", "random", "signals", "files", "memory", "random", "random", "random", "random", "cryptorand")
 	if want := `["one" "two three" "é"]`; !strings.Contains(b.Out.String(), want) {
 		t.Errorf("the arguments are not %s", want)
 	}
@@ -170,10 +174,10 @@ func TestExercises(t *testing.T) {
 }
 
 // TestSoak runs 64 goroutines with channels, maps, collections, timers and deep stacks for
-// 30 s.
+// 10 s, or 30 with BOOTLLAMA_LARGE=1.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, application(t, forcedBase), 0, "soak 30 64")
+	b := newBench(t, application(t, forcedBase), 0, fmt.Sprint("soak ", 30/vmtest.Of(3), " 64"))
 	b.MemoryMiB = 256
 	expect(t, b, "soak")
 }
@@ -232,7 +236,7 @@ func TestNoMemory(t *testing.T) {
 func TestTooSmall(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, application(t, 0), 0, "memory", "!echo last %lasterror%")
-	b.MemoryMiB = 140
+	b.MemoryMiB = 100
 	b.WantStatuses(t, 134)
 	if want := regexp.MustCompile(`^metal: a Go program needs 48 MiB of memory, and the firmware leaves it [0-9]+ MiB\n$`); !want.MatchString(b.Err.String()) || b.Out.Len() != 0 {
 		t.Errorf("stdout %q, stderr %q", b.Out.String(), b.Err.String())
@@ -243,7 +247,7 @@ func TestTooSmall(t *testing.T) {
 	// Where a person sits, the line stays, although the kernel has hardly begun.
 	b = newBench(t, application(t, 0), 1<<20, "!if not exist MADE then", "!echo made > MADE",
 		"!"+strings.Join(vmtest.BootEntries(`\EX.EFI`, vmtest.UTF16("memory")), "\r\n"), "!endif")
-	b.MemoryMiB, b.Restart, b.Person, b.Timeout = 140, true, true, 4*time.Minute
+	b.MemoryMiB, b.Restart, b.Person, b.Timeout = 100, true, true, 4*time.Minute
 	m := start(t, b)
 	for _, text := range []string{"needs 48 MiB of memory", "Press a key"} {
 		if err := m.run.Await(t.Context(), vm.Stderr, text); err != nil {
@@ -654,7 +658,7 @@ func TestNextToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBench(t, app, 64<<20, "panics", "deep", "zero", "files", "soak 8 64")
-	b.CPUs = 2
+	b := newBench(t, app, 64<<20, "panics", "deep", "zero", "files", fmt.Sprint("soak ", 8/vmtest.Of(2), " 64"))
+	b.CPUs, b.MemoryMiB = 2, 256
 	expect(t, b, "panics", "deep", "zero", "files", "soak")
 }

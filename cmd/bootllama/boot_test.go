@@ -33,7 +33,6 @@ func TestBootSaysWhatRunSays(t *testing.T) {
 	}{
 		{models + "stories260K.bin", models + "tok512.bin", []string{"-t", "0", "-n", "256"}},
 		{models + "stories260K.bin", models + "tok512.bin", []string{"-t", "0.8", "-s", "7", "-n", "40", "-i", "#1: \"Tom\"\nand Ümit ", "--ids"}},
-		{random + "random.bin", random + "random-tok.bin", []string{"-s", "5", "-i", "the"}},
 		{random + "random-q8.bin", random + "random-tok.bin", []string{"-s", "5", "-n", "30", "-i", "once"}},
 		{slow, slowTokenizer, []string{"-s", "5", "-n", "3"}},
 	} {

@@ -150,6 +150,9 @@ func TestKeysAndStatus(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a machine as TestStreams does: not with -short")
+	}
 	m := shellMachine(t, "fs0:", "echo text > new.txt", "mm EB 1 -w 1 -IO -n")
 	m.Disk, m.ReadOnly = strings.Replace(m.Disk, ":rw", "", 1), true
 	r := start(t, m)
@@ -225,6 +228,9 @@ func TestWriteError(t *testing.T) {
 
 // A folder for temporary files whose path has more bytes than a socket's may have: the machine runs nevertheless.
 func TestLongFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a machine as TestStreams does: not with -short")
+	}
 	m := shellMachine(t, "mm EB 7 -w 1 -IO -n")
 	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
 	if err := os.Mkdir(long, 0o700); err != nil {

@@ -26,6 +26,15 @@ func Soak(t testing.TB) float64 {
 	return share
 }
 
+// Of returns n: a test takes each n-th of its cases, since each is known from the host and costs seconds in QEMU. With
+// BOOTLLAMA_LARGE=1 it is 1, and the test takes all.
+func Of(n int) int {
+	if os.Getenv("BOOTLLAMA_LARGE") != "" {
+		return 1
+	}
+	return n
+}
+
 // A LineWriter calls a function for each line that is written, without its end.
 type LineWriter struct {
 	Line func(line string)

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"crypto/sha256"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -228,7 +228,7 @@ func soakRound(w int, want uint64, in, out chan []byte) error {
 		binary.LittleEndian.PutUint32(block[i:], uint32(i*(w+1)))
 	}
 	sum := crc32.ChecksumIEEE(block)
-	hash := sha256.Sum256(block[:4096])
+	begin := bytes.Clone(block[:4096])
 	if n := tree(10); n.sum != 1024 {
 		return fmt.Errorf("a tree of 1024 leaves has %d", n.sum)
 	}
@@ -254,7 +254,7 @@ func soakRound(w int, want uint64, in, out chan []byte) error {
 		}
 	default:
 	}
-	if crc32.ChecksumIEEE(block) != sum || sha256.Sum256(block[:4096]) != hash {
+	if crc32.ChecksumIEEE(block) != sum || !bytes.Equal(block[:4096], begin) {
 		return fmt.Errorf("a block changed")
 	}
 	return nil
