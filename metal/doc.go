@@ -198,7 +198,7 @@
 //     and a wait has a deadline; while everything waits for a key, all cores halt.
 //   - At the end all other cores must return to the firmware before the program does: the
 //     firmware waits for them. A core in a loop without system calls is stopped by an NMI. One
-//     that does not return within three seconds, or that the firmware has started and that has
+//     that does not return within six seconds, or that the firmware has started and that has
 //     not come, is reset (INIT), and the firmware has no other cores until it starts anew.
 //
 // # What is assumed of the firmware

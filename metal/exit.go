@@ -3,7 +3,9 @@
 package metal
 
 const (
-	returnLimit   = int64(3e9) // ns in which the other cores must have returned: EDK2 looks for them ten times a second
+	// ns in which the other cores must have returned. EDK2 looks for them ten times a second; on a host that ran twelve
+	// processors on two cores, three seconds were not enough once.
+	returnLimit   = int64(6e9)
 	reachLimit    = int64(3e9) // ns in which a reach of the boot processor must have arrived
 	reachInterval = int64(1e6) // ns between two attempts to reach a core that has not stopped
 )

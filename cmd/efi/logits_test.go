@@ -62,7 +62,7 @@ func TestLogitsOnMetal(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := vmtest.New(t, append(slices.Clone(s.files), vmtest.Content("BITS.EFI", app), vmtest.Content("GOLDENS.JSN", data)), 0, "BITS.EFI")
-			b.CPU = c.cpu
+			b.CPU, b.MemoryMiB = c.cpu, 256 // for one model after the other
 			b.WantStatuses(t, 0)
 			if got, want := b.Out.String(), strings.Join(every(first, nth, s.wants), ""); got != want {
 				t.Errorf("bare metal printed\n%s\nllama2.c\n%s", got, want)
