@@ -26,7 +26,7 @@ func Soak(t testing.TB) float64 {
 	return share
 }
 
-// Of returns n: a test takes each n-th of its cases, since each is known from the host and costs seconds in QEMU. With
+// Of returns n: of its cases, turns or seconds a test in QEMU takes one in n, as the host's tests have them all. With
 // BOOTLLAMA_LARGE=1 it is 1, and the test takes all.
 func Of(n int) int {
 	if os.Getenv("BOOTLLAMA_LARGE") != "" {
