@@ -82,7 +82,7 @@ func (s *script) add(t *testing.T, args []string, want string) {
 	s.wants = append(s.wants, want)
 }
 
-// every returns each nth of all, from one on.
+// every returns each nth of all, from the one with the index first on.
 func every[E any](first, n int, all []E) (some []E) {
 	for i := first; i < len(all); i += n {
 		some = append(some, all[i])

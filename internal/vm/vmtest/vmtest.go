@@ -40,7 +40,7 @@ func Need(t testing.TB) {
 	}
 }
 
-// memoryMiB is the memory of a test's machine, of which the firmware takes 90. OVMF overwrites what it gets back when a
+// memoryMiB is the memory of a test's machine, of which a program gets 94. OVMF overwrites what it gets back when a
 // program ends: of 256 MiB this takes half a second in QEMU, a third of what the start of a small program takes in all.
 const memoryMiB = 160
 
